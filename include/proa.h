@@ -1,0 +1,16 @@
+/* proa: one proactor for every operating system. Submit an operation, be told when it has completed. */
+/* SPDX-License-Identifier: MIT */
+#ifndef PROA_H
+#define PROA_H
+#include "proa/base.h"
+#include "proa/dns.h"
+#include "proa/err.h"
+#include "proa/fs.h"
+#include "proa/group.h"
+#include "proa/loop.h"
+#include "proa/net.h"
+#include "proa/proc.h"
+
+#define PROA_VERSION "0.1.0"
+#define PROA_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
+#endif

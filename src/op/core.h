@@ -1,0 +1,88 @@
+/* The core of a loop: what ops, handles, pools and backends share. The loop floor embeds it. */
+/* SPDX-License-Identifier: MIT */
+#ifndef PX_OP_CORE_H
+#define PX_OP_CORE_H
+
+#include "base/alloc.h"
+#include "base/wheel.h"
+#include "op/op.h"
+
+#include <stdatomic.h>
+
+enum { PX_TICK_SHIFT = 17 }; /* a tick of the wheels: 2^17 ns, 131 us */
+
+#define PX_CORE_MAGIC PX_MAGIC('p', 'r', 'o', 'a')
+
+typedef struct px_backend_ops px_backend_ops;
+
+/* Written by the loop's thread alone, read by any: relaxed atomics, so each value is whole. */
+typedef struct px_counters {
+	_Atomic uint64_t submitted[PX_KIND_COUNT];
+	_Atomic uint64_t completed, canceled, timed_out, iterations, waits, wakeups, system_calls;
+	_Atomic uint64_t bytes_in, bytes_out, pool_parks, accept_pauses, accept_aborted, handles, in_flight;
+	_Atomic uint64_t memory_bytes, memory_blocks, allocations;
+} px_counters;
+
+static inline void px_count_add(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static inline void px_count(_Atomic uint64_t *c)
+{
+	px_count_add(c, 1);
+}
+
+struct px_core {
+	uint32_t     magic;
+	px_handle    root;
+	px_allocator alloc;
+	const px_backend_ops *ops;
+	void        *backend;    /* the backend's state */
+	int64_t      now_ns;     /* read once an iteration */
+	px_list      done;       /* DONE, in the order they ended */
+	px_list      more;       /* multishot ops that may have something to pull, by op->more */
+	px_list      closed;     /* handles CLOSED, to be told */
+	px_list      pools;      /* px_pool.all */
+	px_wheel     deadlines;  /* ops, by op->timer */
+	px_wheel     idles;      /* handles, by handle->idle */
+	uint64_t     active;     /* what keeps proa_run going: ops not in the background, handles closing */
+	const void  *thread;     /* the owner's px_sys_thread; NULL until first use */
+	px_counters  stat;
+	px_pool     *pool;       /* the loop's own, made at first use */
+	size_t       pool_count, pool_bytes; /* its options */
+	struct proa_workers *workers; /* what blocks; made at first use if the options gave none */
+	bool         own_workers;
+	bool         calling;    /* a callback is running */
+	bool         closing;    /* proa_loop_close has begun */
+	bool         sigpipe_blocked; /* by px_core_block_sigpipe, until the run function returns */
+	void       (*notice)(px_core *, int64_t error, const char *what); /* set by the loop */
+	/* Shared with other threads from here on. */
+	_Alignas(64) px_mpsc inbox; /* posts, doorbells, workers' returns */
+	_Atomic uint32_t asleep;    /* 1 while the loop may sleep in ops->wait: who sets it 0 calls ops->wake */
+	_Atomic uint32_t stop;
+	_Atomic uint64_t posted;    /* posts not yet run */
+};
+
+static inline px_core *px_core_of(const proa_loop *loop)
+{
+	px_core *core = (px_core *)(uintptr_t)loop; /* the loop's first member */
+	px_assert(core->magic == PX_CORE_MAGIC);
+	return core;
+}
+
+static inline uint32_t px_ms(const px_core *core)
+{
+	return (uint32_t)((uint64_t)core->now_ns / 1000000u);
+}
+
+/* Any thread: hands an op (by op->inbox) to the loop, and wakes it if it sleeps. */
+void px_core_send(px_core *core, px_op *op);
+/* Any thread: makes ops->wait return. */
+void px_core_wake(px_core *core);
+/* The loop's thread: everything that was sent, in order, onto done lists (loop floor). */
+void px_core_receive(px_core *core);
+/* Panics unless this is the owner's thread; the first caller becomes it. */
+void px_core_enter(px_core *core);
+
+#endif
