@@ -101,6 +101,7 @@ uint64_t px_wheel_next(const px_wheel *w)
 	return level == PX_WHEEL_LEVELS ? UINT64_MAX : level_begin(w, level);
 }
 
+/* Nothing is added on the way, so all slots can be read from where time stood: it jumps once. */
 void px_wheel_advance(px_wheel *w, uint64_t now_tick, px_list *due_list)
 {
 	unsigned level, slot;
@@ -111,7 +112,6 @@ void px_wheel_advance(px_wheel *w, uint64_t now_tick, px_list *due_list)
 		begin = level_begin(w, level);
 		if (begin > now_tick)
 			break;
-		w->now = begin;
 		slot = begin >> level * PX_WHEEL_BITS & MASK;
 		px_list_splice_back(due_list, &w->slots[level][slot]);
 		w->occupied[level] &= ~(UINT64_C(1) << slot);

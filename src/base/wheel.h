@@ -70,8 +70,8 @@ void px_wheel_add(px_wheel *w, px_node *node, uint64_t tick);
 /* Takes the node out of the wheel, or out of the list it came out on; harmless if it is in none. */
 void px_wheel_del(px_wheel *w, px_node *node);
 
-/* Moves time to now_tick (never back) and appends to due_list, an initialised list, the nodes of
- * every slot that begins then or earlier; those that were due when added come first. */
+/* Moves time to now_tick (never back: w->now tells) and appends to due_list, an initialised list,
+ * the nodes of every slot that begins then or earlier; those that were due when added come first. */
 void px_wheel_advance(px_wheel *w, uint64_t now_tick, px_list *due_list);
 
 /* The beginning of the earliest occupied slot: no node need come out before, and none is lost by
