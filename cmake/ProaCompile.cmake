@@ -1,0 +1,40 @@
+# How proa's own files are compiled: language, warnings, sanitizers. Target proa_flags carries it.
+# SPDX-License-Identifier: MIT
+if(NOT CMAKE_BUILD_TYPE)
+	set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+# Asserts stay on in every build: CMake would add -DNDEBUG.
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_C_FLAGS_RELEASE "-O2")
+set(CMAKE_C_FLAGS_MINSIZEREL "-Os")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g")
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+add_library(proa_flags INTERFACE)
+target_compile_options(proa_flags INTERFACE
+	-Wall -Wextra -Wpedantic -Wshadow -Wconversion
+	$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
+	$<$<BOOL:${PROA_WERROR}>:-Werror>)
+target_link_libraries(proa_flags INTERFACE Threads::Threads)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+	target_compile_definitions(proa_flags INTERFACE _GNU_SOURCE)
+endif()
+if(PROA_TORTURE)
+	target_compile_definitions(proa_flags INTERFACE PX_TORTURE=1)
+endif()
+
+# Everything that is linked together is sanitized together, llhttp too.
+if(PROA_SANITIZE)
+	add_compile_options(-fsanitize=${PROA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+	add_link_options(-fsanitize=${PROA_SANITIZE})
+	target_compile_definitions(proa_flags INTERFACE TEST_SLOW=1)
+endif()

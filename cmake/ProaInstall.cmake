@@ -1,0 +1,2 @@
+# The installed tree; filled below.
+# SPDX-License-Identifier: MIT

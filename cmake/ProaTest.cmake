@@ -1,0 +1,63 @@
+# proa_test and proa_unit_tests: programs on the frame of tests/test.h, run by CTest.
+# SPDX-License-Identifier: MIT
+
+# Each build names its tests after itself, so that one CTest run can hold several builds.
+set(PROA_TEST_PREFIX)
+if(PROA_TREE)
+	set(PROA_TEST_PREFIX ${PROA_TREE}.)
+endif()
+set(PROA_TEST_BACKENDS poll)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+	set(PROA_TEST_BACKENDS io_uring epoll poll)
+endif()
+
+proa_files(frame_files tests/main.c tests/host_posix.c)
+add_library(proa_test_frame OBJECT ${frame_files})
+target_include_directories(proa_test_frame PUBLIC ${PROJECT_SOURCE_DIR}/tests)
+target_link_libraries(proa_test_frame PRIVATE proa_flags)
+
+# proa_add_test(NAME COMMAND...): add_test with this build's prefix and the common properties.
+function(proa_add_test name)
+	add_test(NAME ${PROA_TEST_PREFIX}${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
+	set_tests_properties(${PROA_TEST_PREFIX}${name} PROPERTIES
+		TIMEOUT 600 SKIP_RETURN_CODE 77
+		ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;TSAN_OPTIONS=halt_on_error=1")
+endfunction()
+
+# proa_test(NAME FILE... [ARGS ARG...] [BACKENDS] [SERIAL] [TIMEOUT SECONDS]): program
+# build/tests/NAME and a test of that name. BACKENDS: instead one test NAME-BACKEND for each, with
+# --backend. SERIAL: nothing else runs meanwhile. It sees the internal headers (src/) too.
+function(proa_test name)
+	cmake_parse_arguments(T "BACKENDS;SERIAL" "TIMEOUT" "ARGS" ${ARGN})
+	proa_program(test_${name} tests ${name} ${T_UNPARSED_ARGUMENTS})
+	if(NOT TARGET test_${name})
+		return()
+	endif()
+	target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+	target_link_libraries(test_${name} PRIVATE proa_test_frame $<TARGET_OBJECTS:proa_test_frame> proa_llhttp)
+	set(tests)
+	if(T_BACKENDS)
+		foreach(backend ${PROA_TEST_BACKENDS})
+			proa_add_test(${name}-${backend} test_${name} --backend ${backend} ${T_ARGS})
+			list(APPEND tests ${PROA_TEST_PREFIX}${name}-${backend})
+		endforeach()
+	else()
+		proa_add_test(${name} test_${name} ${T_ARGS})
+		set(tests ${PROA_TEST_PREFIX}${name})
+	endif()
+	if(T_SERIAL)
+		set_tests_properties(${tests} PROPERTIES RUN_SERIAL ON)
+	endif()
+	if(T_TIMEOUT)
+		set_tests_properties(${tests} PROPERTIES TIMEOUT ${T_TIMEOUT})
+	endif()
+endfunction()
+
+# proa_unit_tests(FILE...): src/base/list_test.c becomes program and test base_list.
+function(proa_unit_tests)
+	foreach(file ${ARGN})
+		string(REGEX REPLACE "^src/(.*)_test\\.c$" "\\1" name ${file})
+		string(REPLACE "/" "_" name ${name})
+		proa_test(${name} ${file})
+	endforeach()
+endfunction()

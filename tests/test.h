@@ -1,0 +1,108 @@
+/* The frame of the tests: TEST, CHECK, REQUIRE, SKIP. main.c runs what a program's files register. */
+/* SPDX-License-Identifier: MIT */
+#ifndef TEST_H
+#define TEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Every test runs in the program's one process, one after another, on the main thread. It fails if
+ * a check failed, if it leaves another number of open descriptors than it found, or if one of the
+ * counters given to test_baseline changed. A test that lasts longer than its limit ends the
+ * program: nothing after it could be trusted.
+ *
+ *   prog [--list] [--only GLOB] [--backend NAME] [--limit SECONDS]
+ *
+ * Exit status: 0, 1 if a test failed, 77 if every test was skipped. */
+
+typedef struct test_case {
+	const char *name;
+	const char *file;
+	void (*run)(void);
+	int limit_sec; /* 0: the default */
+	struct test_case *next;
+} test_case;
+
+/* A test. Names are unique in a program; tests run in the order of the file. */
+#define TEST(name) TEST_LIMIT(name, 0)
+
+/* A test with a time limit of its own. */
+#define TEST_LIMIT(name, limit_sec)                                                             \
+	static void test_run_##name(void);                                                      \
+	static test_case test_case_##name = {#name, __FILE__, test_run_##name, limit_sec, NULL}; \
+	__attribute__((constructor)) static void test_add_##name(void)                          \
+	{                                                                                       \
+		test_add(&test_case_##name);                                                    \
+	}                                                                                       \
+	static void test_run_##name(void)
+
+/* Checks go on after a failure and may be used on any thread and in any function; their value says
+ * whether they held. */
+#define CHECK(...)      test_check(!!(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
+#define CHECK_EQ(a, b)  TEST_COMPARE(a, ==, b)
+#define CHECK_NE(a, b)  TEST_COMPARE(a, !=, b)
+#define CHECK_LT(a, b)  TEST_COMPARE(a, <, b)
+#define CHECK_LE(a, b)  TEST_COMPARE(a, <=, b)
+#define CHECK_GT(a, b)  TEST_COMPARE(a, >, b)
+#define CHECK_GE(a, b)  TEST_COMPARE(a, >=, b)
+#define CHECK_STR(a, b) test_check_str(a, b, #a, #b, __FILE__, __LINE__)
+#define CHECK_MEM(a, b, bytes) test_check_mem(a, b, bytes, #a, #b, __FILE__, __LINE__)
+
+/* fn runs in a child, which must abort with `text` somewhere in what it says on stderr. */
+#define CHECK_DIES(fn, text) test_check_dies(fn, text, #fn, __FILE__, __LINE__)
+
+/* Ends the function it stands in, and the test with it if that is the test's own. */
+#define REQUIRE(...)                          \
+	do {                                  \
+		if (!CHECK(__VA_ARGS__))      \
+			return;               \
+	} while (0)
+
+/* Ends the test as skipped, with the reason on its line. Only in the test's own function. */
+#define SKIP(...)                       \
+	do {                            \
+		test_skip(__VA_ARGS__); \
+		return;                 \
+	} while (0)
+
+/* What a slow build (sanitizers) should do n times. */
+#ifdef TEST_SLOW
+#define TEST_TIMES(n) ((n) / 20 + 1)
+#else
+#define TEST_TIMES(n) (n)
+#endif
+
+/* --backend; NULL: the program was not told. */
+extern const char *test_backend;
+
+/* `now` is read before and after each test, and a difference fails it. Call it from a constructor
+ * or from a test; `what` must live as long as the program. */
+void test_baseline(const char *what, long (*now)(void));
+
+/* A line under the test's own line; shown whether it fails or not. */
+void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The current test's name. */
+const char *test_name(void);
+
+/* Monotonic. */
+long long test_now_ns(void);
+
+/* Whether `text` matches a pattern of '*', '?' and themselves. */
+bool test_glob(const char *pattern, const char *text);
+
+/* Behind the macros. */
+#define TEST_COMPARE(a, sign, b)                                                                   \
+	test_check_values((a) sign (b), (long long)(a), (long long)(b), #a " " #sign " " #b, __FILE__, \
+			  __LINE__)
+void test_add(test_case *);
+void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool test_check(bool held, const char *text, const char *file, int line);
+bool test_check_values(bool held, long long a, long long b, const char *text, const char *file, int line);
+bool test_check_str(const char *a, const char *b, const char *ta, const char *tb, const char *file,
+		    int line);
+bool test_check_mem(const void *a, const void *b, size_t bytes, const char *ta, const char *tb,
+		    const char *file, int line);
+bool test_check_dies(void (*fn)(void), const char *text, const char *name, const char *file, int line);
+
+#endif
