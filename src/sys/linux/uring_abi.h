@@ -99,14 +99,14 @@ typedef struct px_uring_sqe {
 		};
 	};
 	union {
-		uint64_t addr; /* buffer, vector, path, sockaddr; cancel: user_data; msg_ring: command */
+		uint64_t addr; /* buffer, vector, path, sockaddr; cancel: user_data */
 		uint64_t splice_off_in;
 		struct {
 			uint32_t level; /* socket options by URING_CMD */
 			uint32_t optname;
 		};
 	};
-	uint32_t len; /* bytes or vectors; PX_IORING_POLL_; openat: mode; statx: mask; socket: protocol */
+	uint32_t len; /* bytes, vectors; PX_IORING_POLL_; openat: mode; statx: mask; socket: protocol */
 	union {
 		uint32_t op_flags; /* any of those below, and of other kinds */
 		uint32_t rw_flags;
@@ -130,7 +130,7 @@ typedef struct px_uring_sqe {
 	uint16_t personality;
 	union {
 		int32_t  splice_fd_in;
-		uint32_t file_index; /* 1 + the slot of a new direct descriptor, or FILE_INDEX_ALLOC */
+		uint32_t file_index; /* 1 + slot of a new direct descriptor, or FILE_INDEX_ALLOC */
 		uint32_t optlen;
 		struct {
 			uint16_t addr_len;
@@ -185,7 +185,7 @@ typedef struct px_uring_sqe {
 #define PX_IORING_RECVSEND_POLL_FIRST (1u << 0)    /* 5.19: no first attempt, wait at once */
 #define PX_IORING_RECV_MULTISHOT (1u << 1)         /* 6.0 */
 #define PX_IORING_RECVSEND_FIXED_BUF (1u << 2)     /* 6.0 */
-#define PX_IORING_SEND_ZC_REPORT_USAGE (1u << 3)   /* 6.2: the notification tells if it was copied */
+#define PX_IORING_SEND_ZC_REPORT_USAGE (1u << 3)   /* 6.2: the notification tells if copied */
 #define PX_IORING_RECVSEND_BUNDLE (1u << 4)        /* 6.10: buffers from the cqe's id onwards */
 #define PX_IORING_SEND_VECTORIZED (1u << 5)        /* 6.17 */
 #define PX_IORING_NOTIF_USAGE_ZC_COPIED (1u << 31) /* in the notification's res */
@@ -515,9 +515,9 @@ typedef struct px_uring_recvmsg_out {
 	uint32_t flags;
 } px_uring_recvmsg_out;
 
-_Static_assert(sizeof(px_uring_sqe) == 64, "sqe");
-_Static_assert(offsetof(px_uring_sqe, off) == 8 && offsetof(px_uring_sqe, addr) == 16, "sqe");
-_Static_assert(offsetof(px_uring_sqe, len) == 24 && offsetof(px_uring_sqe, op_flags) == 28, "sqe");
+_Static_assert(sizeof(px_uring_sqe) == 64, "");
+_Static_assert(offsetof(px_uring_sqe, off) == 8 && offsetof(px_uring_sqe, addr) == 16, "");
+_Static_assert(offsetof(px_uring_sqe, len) == 24 && offsetof(px_uring_sqe, op_flags) == 28, "");
 _Static_assert(offsetof(px_uring_sqe, user_data) == 32 && offsetof(px_uring_sqe, buf_index) == 40, "");
 _Static_assert(offsetof(px_uring_sqe, file_index) == 44 && offsetof(px_uring_sqe, addr3) == 48, "");
 _Static_assert(sizeof(px_uring_cqe) == 16, "cqe");
