@@ -13,27 +13,21 @@ static int64_t error_number(int64_t result)
 const char *proa_err_name(int64_t result)
 {
 	switch (error_number(result)) {
-	case 0:
-		return "OK";
-#define ERR_NAME(name, number, text)                                                               \
-	case number:                                                                               \
-		return #name;
+	case 0: return "OK";
+#define ERR_NAME(name, number, text) \
+	case number: return #name;
 		PROA_ERR_LIST(ERR_NAME)
-	default:
-		return "EUNKNOWN";
+	default: return "EUNKNOWN";
 	}
 }
 
 const char *proa_err_text(int64_t result)
 {
 	switch (error_number(result)) {
-	case 0:
-		return "success";
-#define ERR_TEXT(name, number, text)                                                               \
-	case number:                                                                               \
-		return text;
+	case 0: return "success";
+#define ERR_TEXT(name, number, text) \
+	case number: return text;
 		PROA_ERR_LIST(ERR_TEXT)
-	default:
-		return "unknown error";
+	default: return "unknown error";
 	}
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /* The struct of `type` whose `member` lies at `ptr`. */
-#define PX_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define PX_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* A node outside every list has both pointers NULL, as all-zero memory has, so that "is it linked"
  * can be asked, and asserted, of any node. Inside a list, neither is ever NULL. */

@@ -13,9 +13,9 @@ enum { FIRST_OBJECTS = 2, CHUNK_MAX_BYTES = 1 };
 enum { FIRST_OBJECTS = 8, CHUNK_MAX_BYTES = 256 * 1024 };
 #endif
 
-/* Filling and checking costs a pass over each object, so release builds leave it to the
- * sanitizer, which then needs no filling. */
-#if defined(PX_TORTURE) || !defined(NDEBUG)
+/* Filling and checking costs a pass over each object, which only builds that look for bugs (or are
+ * not optimised anyway) pay. */
+#if defined(PX_TORTURE) || defined(PX_ASAN) || !defined(__OPTIMIZE__)
 enum { FILL = 1 };
 #else
 enum { FILL = 0 };
@@ -33,10 +33,10 @@ void px_slab_init(px_slab *slab, px_allocator *allocator, size_t object_bytes, s
 	px_assert(object_bytes && (!align || px_is_pow2(align)));
 	align = PX_MAX(align, least);
 	*slab = (px_slab){
-	        .allocator = allocator,
-	        .object_bytes = px_align_up(object_bytes, align),
-	        .align = align,
-	        .next_objects = FIRST_OBJECTS,
+		.allocator = allocator,
+		.object_bytes = px_align_up(object_bytes, align),
+		.align = align,
+		.next_objects = FIRST_OBJECTS,
 	};
 }
 

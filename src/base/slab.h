@@ -17,14 +17,14 @@ typedef struct px_slab_chunk px_slab_chunk;
 typedef struct px_slab {
 	px_allocator *allocator;
 	px_slab_chunk *chunks;
-	void *free;             /* the first freed object; its first word is the link to the next */
-	char *fresh;            /* never handed out yet: [fresh, fresh_end) of the newest chunk */
+	void *free;  /* the first freed object; its first word is the link to the next */
+	char *fresh; /* never handed out yet: [fresh, fresh_end) of the newest chunk */
 	char *fresh_end;
-	size_t object_bytes;    /* rounded up to the alignment */
+	size_t object_bytes; /* rounded up to the alignment */
 	size_t align;
-	size_t next_objects;    /* of the chunk to come */
-	size_t live;            /* objects handed out and not given back */
-	size_t capacity;        /* objects in all chunks */
+	size_t next_objects; /* of the chunk to come */
+	size_t live;	     /* objects handed out and not given back */
+	size_t capacity;     /* objects in all chunks */
 } px_slab;
 
 /* `align` is a power of two, or 0 for that of a pointer or a 64-bit integer; PX_CACHE_LINE keeps

@@ -56,7 +56,7 @@ enum {
 
 typedef struct px_wheel {
 	uint64_t now;
-	px_list due;                      /* added for now or earlier: out at the next advance */
+	px_list due;                        /* added for now or earlier: out at the next advance */
 	uint64_t occupied[PX_WHEEL_LEVELS]; /* bit s of word L: slot s of level L is not empty */
 	px_list slots[PX_WHEEL_LEVELS][PX_WHEEL_SLOTS];
 } px_wheel;
@@ -71,7 +71,7 @@ void px_wheel_add(px_wheel *w, px_node *node, uint64_t tick);
 void px_wheel_del(px_wheel *w, px_node *node);
 
 /* Moves time to now_tick (never back: w->now tells) and appends to due_list, an initialised list,
- * the nodes of every slot that begins then or earlier; those that were due when added come first. */
+	px_list due; /* added for now or earlier: out at the next advance */
 void px_wheel_advance(px_wheel *w, uint64_t now_tick, px_list *due_list);
 
 /* The beginning of the earliest occupied slot: no node need come out before, and none is lost by
