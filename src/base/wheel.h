@@ -71,7 +71,7 @@ void px_wheel_add(px_wheel *w, px_node *node, uint64_t tick);
 void px_wheel_del(px_wheel *w, px_node *node);
 
 /* Moves time to now_tick (never back: w->now tells) and appends to due_list, an initialised list,
-	px_list due; /* added for now or earlier: out at the next advance */
+ * every node of the slots that begin then or earlier, after those that were due when added. */
 void px_wheel_advance(px_wheel *w, uint64_t now_tick, px_list *due_list);
 
 /* The beginning of the earliest occupied slot: no node need come out before, and none is lost by
