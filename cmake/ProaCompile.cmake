@@ -34,7 +34,8 @@ endif()
 
 # Everything that is linked together is sanitized together, llhttp too.
 if(PROA_SANITIZE)
-	add_compile_options(-fsanitize=${PROA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+	add_compile_options(-fsanitize=${PROA_SANITIZE} -fno-sanitize-recover=all
+		-fno-omit-frame-pointer)
 	add_link_options(-fsanitize=${PROA_SANITIZE})
 	target_compile_definitions(proa_flags INTERFACE TEST_SLOW=1)
 endif()

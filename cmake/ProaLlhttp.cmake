@@ -1,4 +1,4 @@
-# llhttp, the HTTP/1 parser: a system library if there is one, else Debian 12's sources, compiled in.
+# llhttp, the HTTP/1 parser: the system's library, or Debian 12's sources compiled in.
 # SPDX-License-Identifier: MIT
 
 # Target proa_llhttp gives its header; PROA_LLHTTP_OBJECTS is what the libraries take in,
@@ -12,12 +12,13 @@ find_path(PROA_LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp)
 find_library(PROA_LLHTTP_FOUND_LIBRARY llhttp)
 mark_as_advanced(PROA_LLHTTP_SOURCE_DIR PROA_LLHTTP_INCLUDE_DIR PROA_LLHTTP_FOUND_LIBRARY)
 
-if(NOT PROA_LLHTTP_INCLUDE_DIR OR NOT (PROA_LLHTTP_FOUND_LIBRARY OR PROA_LLHTTP_SOURCE_DIR))
+if(NOT PROA_LLHTTP_INCLUDE_DIR
+	OR NOT (PROA_LLHTTP_FOUND_LIBRARY OR PROA_LLHTTP_SOURCE_DIR))
 	message(FATAL_ERROR "llhttp (the HTTP/1 parser) is missing. Install it:\n"
-		"  Debian 12:              sudo apt-get install --no-install-recommends node-llhttp\n"
-		"  Debian 13, Ubuntu 24.10: sudo apt-get install libllhttp-dev\n"
-		"  Fedora:                 sudo dnf install llhttp-devel\n"
-		"  Alpine:                 sudo apk add llhttp-dev\n"
+		"  Debian 12:  sudo apt-get install --no-install-recommends node-llhttp\n"
+		"  Debian 13:  sudo apt-get install libllhttp-dev\n"
+		"  Fedora:     sudo dnf install llhttp-devel\n"
+		"  Alpine:     sudo apk add llhttp-dev\n"
 		"or run ./dev setup.")
 endif()
 target_include_directories(proa_llhttp SYSTEM INTERFACE ${PROA_LLHTTP_INCLUDE_DIR})

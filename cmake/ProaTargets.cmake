@@ -57,7 +57,7 @@ function(proa_bench name)
 	proa_program(bench_${name} bench ${name} ${ARGN})
 endfunction()
 
-# proa_fuzz(NAME FILE...): build/fuzz/NAME, a libFuzzer target; only in the tree that ./dev fuzz builds.
+# proa_fuzz(NAME FILE...): a libFuzzer target; only in the tree that ./dev fuzz builds.
 function(proa_fuzz name)
 	if(PROA_SANITIZE MATCHES "fuzzer")
 		proa_program(fuzz_${name} fuzz ${name} ${ARGN})

@@ -16,12 +16,13 @@ add_library(proa_test_frame OBJECT ${frame_files})
 target_include_directories(proa_test_frame PUBLIC ${PROJECT_SOURCE_DIR}/tests)
 target_link_libraries(proa_test_frame PRIVATE proa_flags)
 
-# proa_add_test(NAME COMMAND...): add_test with this build's prefix and the common properties.
+# proa_add_test(NAME COMMAND...): add_test with this build's prefix and common properties.
 function(proa_add_test name)
-	add_test(NAME ${PROA_TEST_PREFIX}${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
+	set(environment ASAN_OPTIONS=detect_stack_use_after_return=1 TSAN_OPTIONS=halt_on_error=1)
+	add_test(NAME ${PROA_TEST_PREFIX}${name} COMMAND ${ARGN}
+		WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
 	set_tests_properties(${PROA_TEST_PREFIX}${name} PROPERTIES
-		TIMEOUT 600 SKIP_RETURN_CODE 77
-		ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;TSAN_OPTIONS=halt_on_error=1")
+		TIMEOUT 600 SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
 endfunction()
 
 # proa_test(NAME FILE... [ARGS ARG...] [BACKENDS] [SERIAL] [TIMEOUT SECONDS]): program
@@ -38,7 +39,8 @@ function(proa_test name)
 	set(tests)
 	if(T_BACKENDS)
 		foreach(backend ${PROA_TEST_BACKENDS})
-			proa_add_test(${name}-${backend} test_${name} --backend ${backend} ${T_ARGS})
+			proa_add_test(${name}-${backend}
+				test_${name} --backend ${backend} ${T_ARGS})
 			list(APPEND tests ${PROA_TEST_PREFIX}${name}-${backend})
 		endforeach()
 	else()

@@ -12,7 +12,7 @@ long long host_now_ns(void);
 /* Open descriptors of this process; -1 if the system does not tell. */
 long host_descriptors(void);
 
-/* Ends the program with `text` on stderr once `seconds` are over; 0 disarms. `text` must live on. */
+/* Ends the program with `text` on stderr once `seconds` are over; 0 disarms. `text` lives on. */
 void host_watchdog(int seconds, const char *text);
 
 /* Runs fn in a child and keeps what it wrote to stderr, as text, cut to fit. 1: it aborted, 0: it

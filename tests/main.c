@@ -109,7 +109,8 @@ bool test_check(bool held, const char *text, const char *file, int line)
 	return held;
 }
 
-bool test_check_values(bool held, long long a, long long b, const char *text, const char *file, int line)
+bool test_check_values(bool held, long long a, long long b, const char *text, const char *file,
+                       int line)
 {
 	if (!held)
 		failed(file, line, "%s: %lld, %lld", text, a, b);
@@ -117,30 +118,33 @@ bool test_check_values(bool held, long long a, long long b, const char *text, co
 }
 
 bool test_check_str(const char *a, const char *b, const char *ta, const char *tb, const char *file,
-		    int line)
+                    int line)
 {
 	bool held = a && b ? strcmp(a, b) == 0 : a == b;
 
 	if (!held)
-		failed(file, line, "%s is %s: \"%s\", \"%s\"", ta, tb, a ? a : "(null)", b ? b : "(null)");
+		failed(file, line, "%s is %s: \"%s\", \"%s\"", ta, tb, a ? a : "(null)",
+		       b ? b : "(null)");
 	return held;
 }
 
 bool test_check_mem(const void *a, const void *b, size_t bytes, const char *ta, const char *tb,
-		    const char *file, int line)
+                    const char *file, int line)
 {
 	const unsigned char *x = a, *y = b;
 
 	for (size_t i = 0; i < bytes; i++) {
 		if (x[i] == y[i])
 			continue;
-		failed(file, line, "%s is %s: byte %zu of %zu is %02x, %02x", ta, tb, i, bytes, x[i], y[i]);
+		failed(file, line, "%s is %s: byte %zu of %zu is %02x, %02x", ta, tb, i, bytes,
+		       x[i], y[i]);
 		return false;
 	}
 	return true;
 }
 
-bool test_check_dies(void (*fn)(void), const char *text, const char *name, const char *file, int line)
+bool test_check_dies(void (*fn)(void), const char *text, const char *name, const char *file,
+                     int line)
 {
 	char said[4096];
 	int died = host_dies(fn, said, sizeof said);
@@ -218,7 +222,8 @@ static int run_all(const char *only)
 	for (const test_case *t = first_case; t; t = t->next)
 		if (test_glob(only, t->name))
 			counts[case_run(t)]++;
-	printf("%d passed, %d failed, %d skipped\n", counts[PASSED], counts[FAILED], counts[SKIPPED]);
+	printf("%d passed, %d failed, %d skipped\n", counts[PASSED], counts[FAILED],
+	       counts[SKIPPED]);
 	if (counts[PASSED] + counts[FAILED] + counts[SKIPPED] == 0) {
 		fprintf(stderr, "no test is called %s\n", only);
 		return 2;
@@ -230,7 +235,8 @@ static int run_all(const char *only)
 
 static int usage(const char *program)
 {
-	fprintf(stderr, "usage: %s [--list] [--only GLOB] [--backend NAME] [--limit SECONDS]\n", program);
+	fprintf(stderr, "usage: %s [--list] [--only GLOB] [--backend NAME] [--limit SECONDS]\n",
+	        program);
 	return 2;
 }
 

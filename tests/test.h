@@ -1,4 +1,4 @@
-/* The frame of the tests: TEST, CHECK, REQUIRE, SKIP. main.c runs what a program's files register. */
+/* The frame of the tests: TEST, CHECK, REQUIRE, SKIP. main.c runs what a program registers. */
 /* SPDX-License-Identifier: MIT */
 #ifndef TEST_H
 #define TEST_H
@@ -92,17 +92,19 @@ long long test_now_ns(void);
 bool test_glob(const char *pattern, const char *text);
 
 /* Behind the macros. */
-#define TEST_COMPARE(a, sign, b)                                                                   \
-	test_check_values((a) sign (b), (long long)(a), (long long)(b), #a " " #sign " " #b, __FILE__, \
-			  __LINE__)
+#define TEST_COMPARE(a, sign, b)                                                       \
+	test_check_values((a) sign (b), (long long)(a), (long long)(b), #a " " #sign " " #b, \
+	                  __FILE__, __LINE__)
 void test_add(test_case *);
 void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool test_check(bool held, const char *text, const char *file, int line);
-bool test_check_values(bool held, long long a, long long b, const char *text, const char *file, int line);
+bool test_check_values(bool held, long long a, long long b, const char *text, const char *file,
+                       int line);
 bool test_check_str(const char *a, const char *b, const char *ta, const char *tb, const char *file,
-		    int line);
+                    int line);
 bool test_check_mem(const void *a, const void *b, size_t bytes, const char *ta, const char *tb,
-		    const char *file, int line);
-bool test_check_dies(void (*fn)(void), const char *text, const char *name, const char *file, int line);
+                    const char *file, int line);
+bool test_check_dies(void (*fn)(void), const char *text, const char *name, const char *file,
+                     int line);
 
 #endif
