@@ -81,7 +81,7 @@ typedef struct proa_loop_options {
 } proa_loop_options;
 
 /* Opens a loop. `*loop` is NULL on failure. Errors: ENOTSUP (the named backend cannot work here), EINVAL (unknown
- * name, an options size of another version), ENOMEM, EMFILE, ENFILE. The loop belongs to the first thread that submits or
+ * name), ESIZES (options of another version of this header), ENOMEM, EMFILE, ENFILE. The loop belongs to the first thread that submits or
  * runs; other threads may call proa_post, proa_notify, proa_stop and proa_loop_load. */
 PROA_API int proa_loop_open(proa_loop **loop, const proa_loop_options *options);
 
@@ -237,7 +237,8 @@ typedef struct proa_buffers_options {
 /* A pool on a loop, for proa_recv_pooled. Errors: ENOMEM, EINVAL. */
 PROA_API int proa_buffers_open(proa_loop *loop, proa_buffers **pool, const proa_buffers_options *options);
 
-/* Frees the pool when its last buffer has come back; recvs still in flight on it end with -PROA_ECANCELED. */
+/* Frees the pool when its last buffer has come back. No recv may be in flight on it (that stops the program). Pools left
+ * open are closed with the loop. */
 PROA_API void proa_buffers_close(proa_buffers **pool);
 
 /* Gives a pooled recv's op->buf back; wakes recvs parked on an empty pool in their order. NULL is nothing. On the loop's

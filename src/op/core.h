@@ -47,6 +47,7 @@ struct px_core {
 	px_wheel     deadlines;  /* ops, by op->timer */
 	px_wheel     idles;      /* handles, by handle->idle */
 	uint64_t     active;     /* what keeps proa_run going: ops not in the background, handles closing */
+	const volatile unsigned char *fork_mark; /* reads 0 in a child after fork; NULL: the system has none */
 	const void  *thread;     /* the owner's px_sys_thread; NULL until first use */
 	px_counters  stat;
 	px_pool     *pool;       /* the loop's own, made at first use */
@@ -54,9 +55,11 @@ struct px_core {
 	struct proa_workers *workers; /* what blocks; made at first use if the options gave none */
 	bool         own_workers;
 	bool         calling;    /* a callback is running */
+	bool         forked;     /* being released in the child of a fork: the system's side is the parent's */
 	bool         closing;    /* proa_loop_close has begun */
 	bool         sigpipe_blocked; /* by px_core_block_sigpipe, until the run function returns */
-	void       (*notice)(px_core *, int64_t error, const char *what); /* set by the loop */
+	int64_t      noticed;    /* an error the loop is to tell the program's notice, 0 none */
+	const char  *noticed_what;
 	/* Shared with other threads from here on. */
 	_Alignas(64) px_mpsc inbox; /* posts, doorbells, workers' returns */
 	_Atomic uint32_t asleep;    /* 1 while the loop may sleep in ops->wait: who sets it 0 calls ops->wake */

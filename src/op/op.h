@@ -93,7 +93,8 @@ enum {
 	PX_F_KERNEL = 1 << 8,     /* io_uring: the main entry is in the ring, its last CQE not seen */
 	PX_F_KCANCEL = 1 << 9,    /* io_uring: a cancel entry is in the ring, its CQE not seen */
 	PX_F_PHASE2 = 1 << 10,    /* a backend's own: second step of a two-step op */
-	PX_F_CALLING = 1 << 11    /* a MORE callback of it is running */
+	PX_F_CALLING = 1 << 11,   /* a MORE callback of it is running */
+	PX_F_SAVED = 1 << 12      /* finished during that: the outputs wait in args.own */
 };
 
 typedef struct px_handle px_handle;
@@ -111,7 +112,7 @@ typedef union px_args {
 	struct { const void *ptr; size_t len; int64_t off; } io; /* recv, send, sendv (vec, n), read, write, connect */
 	struct { px_handle *file; int64_t off, len; } file;      /* send_file */
 	struct { px_pool *pool; px_quota *quota; uint64_t own; } pooled; /* own: the backend's */
-	struct { const px_engine *engine; void *a, *b; } engine;
+	struct { const px_engine *engine; void *a, *b; } engine; /* a bell: own.b is its count */
 	struct { int64_t at_ns; } timer;
 	struct { uint64_t a, b, c; } own;                        /* accept: the backend's */
 } px_args;
@@ -177,8 +178,16 @@ enum {
 	PX_HF_HANGUP = 1 << 10,
 	PX_HF_AGAIN_IN = 1 << 11,  /* a backend's own */
 	PX_HF_AGAIN_OUT = 1 << 12,
-	PX_HF_DEAD = 1 << 13       /* a send found the peer gone */
+	PX_HF_DEAD = 1 << 13,      /* a send found the peer gone */
+	PX_HF_WATCHED = 1 << 14,   /* its owner's `user` is a px_watch, told after the handle's own closed callback */
+	PX_HF_PRESET = 1 << 15     /* internal: `closed` was set at init (no idle time then) and no close replaces it */
 };
+
+/* What an internal owner of handles that others close is told by, with `h` FREE already. The first member of something, or not;
+ * such a handle is never handed out as an event. */
+typedef struct px_watch {
+	void (*told)(struct px_handle *owner, struct px_handle *h);
+} px_watch;
 
 /* `kind` of a handle has the top bit set, to tell the two members of an owned ring apart. */
 enum { PX_HANDLE_TAG = 0x80 };

@@ -38,6 +38,7 @@ struct px_pool {
 	uint32_t  max;        /* buffers at most */
 	uint32_t  total;      /* buffers made */
 	uint32_t  lent;
+	uint32_t  users;      /* recvs in flight on it */
 	uint32_t  free_head;  /* index, PX_POOL_NONE: none (or the backend keeps them) */
 	uint32_t  n_chunks;
 	bool      closing;    /* proa_buffers_close: goes when the last buffer is back */

@@ -79,10 +79,13 @@ int     px_sock_set_buffers(int fd, int recv_bytes, int send_bytes);
 int     px_sock_local(int fd, proa_addr *);
 int     px_sock_peer(int fd, proa_addr *);
 proa_kind px_sock_kind(const proa_addr *);             /* PROA_TCP, PROA_LOCAL */
-/* proa_socket <-> descriptor: the kind in the upper half, fd in the lower. */
-proa_socket px_socket_pack(int fd, proa_kind);
+/* proa_socket <-> descriptor: fd in bits 0 to 31, the kind in 32 to 39, bit 41 always set. Who accepted it non-blocking
+ * adds PX_SOCKET_NONBLOCK to the id, which spares the adopter a call. */
+#define PX_SOCKET_NONBLOCK (UINT64_C(1) << 40)
+proa_socket px_socket_pack(int fd, proa_kind, bool nonblock);
 int         px_socket_fd(proa_socket);
 proa_kind   px_socket_kind(proa_socket);
+bool        px_socket_nonblock(proa_socket);
 
 /* ---- look-ups, addr.c; px_sys_lookup blocks ---- */
 int     px_addr_parse(proa_addr *, const char *text, uint16_t default_port);

@@ -1,0 +1,7 @@
+# Floor 4: the loop.
+list(APPEND PROA_SOURCES
+	src/loop/api.c
+	src/loop/loop.c
+	src/loop/post.c
+	src/loop/run.c
+)

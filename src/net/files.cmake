@@ -1,0 +1,5 @@
+# Floor 5: sockets and what is built on them.
+list(APPEND PROA_SOURCES
+	src/net/finish.c
+	src/net/net.c
+)

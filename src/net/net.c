@@ -1,0 +1,308 @@
+/* TCP and local stream sockets: the public calls become ops; opening, adopting, options. */
+/* SPDX-License-Identifier: MIT */
+#include "op/backend.h"
+#include "op/pool.h"
+#include "sys/sys.h"
+
+enum { VEC_MAX = 1024 };
+
+/* ---- addresses ---- */
+
+int proa_addr_parse(proa_addr *out, const char *text, uint16_t default_port)
+{
+	return px_addr_parse(out, text, default_port);
+}
+
+int proa_addr_print(const proa_addr *addr, char *out, size_t size)
+{
+	return px_addr_print(addr, out, size);
+}
+
+int proa_local_addr(const proa_handle *handle, proa_addr *out)
+{
+	const px_handle *h = px_handle_of(handle);
+
+	return h->state == PX_H_OPEN ? px_sock_local(h->fd, out) : -PROA_ENOTCONN;
+}
+
+int proa_peer_addr(const proa_handle *handle, proa_addr *out)
+{
+	const px_handle *h = px_handle_of(handle);
+
+	return h->state == PX_H_OPEN ? px_sock_peer(h->fd, out) : -PROA_ENOTCONN;
+}
+
+/* ---- opening ---- */
+
+int proa_listen(proa_handle *handle, const proa_addr *addr, const proa_listen_options *options)
+{
+	static const proa_listen_options none;
+	const proa_listen_options *o = options ? options : &none;
+	px_handle *h = px_handle_of(handle);
+	px_core *core;
+	int32_t sys_error = 0;
+	int64_t fd;
+	int rc;
+
+	if (h->state != PX_H_INIT || (o->size && o->size != sizeof *o))
+		return px_handle_closing(h) ? -PROA_ECANCELED : -PROA_EINVAL;
+	core = px_handle_core(h);
+	px_core_enter(core);
+	fd = px_sock_open(addr, px_core_nonblock(core), &sys_error);
+	if (fd < 0)
+		return (int)fd;
+	if ((rc = px_sock_listen((int)fd, addr, o, &sys_error)) < 0) {
+		px_sock_close((int)fd, false);
+		return rc;
+	}
+	h->flags |= PX_HF_LISTENER;
+	px_handle_open(h, (int)fd, px_sock_kind(addr));
+	return 0;
+}
+
+void proa_adopt(proa_handle *handle, proa_socket socket)
+{
+	px_handle *h = px_handle_of(handle);
+	px_core *core;
+
+	if (h->state != PX_H_INIT) {
+		if (!px_handle_closing(h))
+			PX_PANIC("proa_adopt on a handle that is not initialised, or open already");
+		proa_socket_close(socket);
+		return;
+	}
+	core = px_handle_core(h);
+	px_core_enter(core);
+	if (px_socket_nonblock(socket) != px_core_nonblock(core))
+		px_sock_set_nonblock(px_socket_fd(socket), px_core_nonblock(core));
+	px_handle_open(h, px_socket_fd(socket), px_socket_kind(socket));
+}
+
+void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
+{
+	px_handle *h = px_handle_of(handle);
+	px_core *core;
+
+	if (h->state == PX_H_FREE || h->state == PX_H_OPEN || h->state == PX_H_CONNECTING)
+		PX_PANIC("proa_adopt_os on a handle that is not initialised, or open already");
+	if (px_handle_closing(h)) {
+		if (kind == PROA_FILE)
+			px_file_close((int)os);
+		else
+			px_sock_close((int)os, false);
+		return;
+	}
+	core = px_handle_core(h);
+	px_core_enter(core);
+	if (kind != PROA_FILE)
+		px_sock_set_nonblock((int)os, px_core_nonblock(core));
+	px_handle_open(h, (int)os, kind);
+}
+
+void proa_socket_close(proa_socket socket)
+{
+	if (socket.id)
+		px_sock_close(px_socket_fd(socket), false);
+}
+
+/* The socket and the address's copy; 0, or why not. */
+static int64_t connect_prepare(px_core *core, px_op *op, const proa_addr *addr)
+{
+	px_handle *h = op->handle;
+	proa_addr *copy;
+	int64_t fd;
+
+	if (h->state != PX_H_INIT)
+		return h->state == PX_H_OPEN ? -PROA_EISCONN : -PROA_EALREADY;
+	if (!(copy = px_alloc(&core->alloc, sizeof *copy)))
+		return -PROA_ENOMEM;
+	*copy = *addr;
+	op->args.io.ptr = copy;
+	op->args.io.len = addr->len;
+	fd = px_sock_open(addr, px_core_nonblock(core), &op->sys_error);
+	if (fd < 0)
+		return fd;
+	if (px_sock_kind(addr) == PROA_TCP)
+		px_sock_set_nodelay((int)fd, true);
+	px_handle_open(h, (int)fd, px_sock_kind(addr));
+	h->state = PX_H_CONNECTING;
+	return 0;
+}
+
+void proa_connect(proa_handle *handle, proa_op *pub, const proa_addr *addr, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_CONNECT, done);
+	px_core *core = px_handle_core(op->handle);
+	int64_t rc;
+
+	if (px_op_refused(op))
+		return;
+	rc = connect_prepare(core, op, addr);
+	if (rc < 0) {
+		px_op_finish(op, rc, 0, op->sys_error);
+		return;
+	}
+	op->state = PX_INFLIGHT;
+	core->ops->submit(core, op);
+}
+
+/* ---- options ---- */
+
+static int option_rc(const proa_handle *handle, int rc)
+{
+	return px_handle_of(handle)->fd < 0 ? -PROA_ENOTCONN : rc;
+}
+
+int proa_set_nodelay(proa_handle *handle, bool on)
+{
+	return option_rc(handle, px_sock_set_nodelay(px_handle_of(handle)->fd, on));
+}
+
+int proa_set_keepalive(proa_handle *handle, int idle_s, int interval_s, int probes)
+{
+	return option_rc(handle,
+	                 px_sock_set_keepalive(px_handle_of(handle)->fd, idle_s, interval_s, probes));
+}
+
+int proa_set_buffers(proa_handle *handle, int recv_bytes, int send_bytes)
+{
+	return option_rc(handle, px_sock_set_buffers(px_handle_of(handle)->fd, recv_bytes, send_bytes));
+}
+
+/* ---- accept ---- */
+
+static void accept_go(proa_handle *listener, proa_op *pub, px_kind kind, proa_done *done)
+{
+	px_op *op = px_op_begin(listener, pub, kind, done);
+
+	if (op->handle->state == PX_H_OPEN && !(op->handle->flags & PX_HF_LISTENER))
+		px_op_finish(op, -PROA_EINVAL, 0, 0);
+	else
+		px_op_go(op);
+}
+
+void proa_accept(proa_handle *listener, proa_op *pub, proa_done *done)
+{
+	accept_go(listener, pub, PX_ACCEPT, done);
+}
+
+void proa_accept_many(proa_handle *listener, proa_op *pub, proa_done *done)
+{
+	accept_go(listener, pub, PX_ACCEPT_MANY, done);
+}
+
+/* ---- recv ---- */
+
+/* Data ops on a listener are a mistake that the systems answer in many ways: one here. */
+static void data_go(px_op *op)
+{
+	if (op->handle->state == PX_H_OPEN && (op->handle->flags & PX_HF_LISTENER))
+		px_op_finish(op, -PROA_ENOTCONN, 0, 0);
+	else
+		px_op_go(op);
+}
+
+void proa_recv(proa_handle *handle, proa_op *pub, void *buf, size_t len, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_RECV, done);
+
+	op->args.io.ptr = buf;
+	op->args.io.len = PX_MIN(len, (size_t)INT32_MAX);
+	if (!len)
+		px_op_finish(op, -PROA_EINVAL, 0, 0);
+	else
+		data_go(op);
+}
+
+static bool pooled_prepare(px_op *op, proa_buffers *pool)
+{
+	px_pool *p = pool ? (px_pool *)pool : px_core_pool(px_handle_core(op->handle));
+
+	if (!p) {
+		px_op_finish(op, -PROA_ENOMEM, 0, 0);
+		return false;
+	}
+	px_assert(p->magic == PX_POOL_MAGIC && p->core == px_handle_core(op->handle));
+	op->args.pooled.pool = p;
+	p->users++;
+	return true;
+}
+
+void proa_recv_pooled(proa_handle *handle, proa_op *pub, proa_buffers *pool, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_RECV_POOLED, done);
+
+	if (pooled_prepare(op, pool))
+		data_go(op);
+}
+
+void proa_recv_pooled_many(proa_handle *handle, proa_op *pub, proa_buffers *pool, unsigned max_held,
+                           proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_RECV_MANY, done);
+	px_core *core = px_handle_core(op->handle);
+
+	if (!pooled_prepare(op, pool))
+		return;
+	if (max_held && !(op->args.pooled.quota = px_quota_new(core, op, max_held)))
+		px_op_finish(op, -PROA_ENOMEM, 0, 0);
+	else
+		data_go(op);
+}
+
+/* ---- send ---- */
+
+void proa_send(proa_handle *handle, proa_op *pub, const void *buf, size_t len, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_SEND, done);
+
+	op->args.io.ptr = buf;
+	op->args.io.len = len;
+	data_go(op);
+}
+
+void proa_send_pooled(proa_handle *handle, proa_op *pub, void *buf, size_t len, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_SEND_POOLED, done);
+	void *begin;
+
+	if (!px_pool_find(px_handle_core(op->handle), buf, &begin))
+		PX_PANIC("proa_send_pooled of memory that is no pooled buffer of this loop");
+	op->args.io.ptr = buf;
+	op->args.io.len = len;
+	data_go(op);
+}
+
+void proa_sendv(proa_handle *handle, proa_op *pub, const proa_vec *vec, unsigned n, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_SENDV, done);
+
+	op->args.io.ptr = vec;
+	op->args.io.len = n;
+	if (n > VEC_MAX)
+		px_op_finish(op, -PROA_EINVAL, 0, 0);
+	else
+		data_go(op);
+}
+
+void proa_send_file(proa_handle *handle, proa_op *pub, proa_handle *file, int64_t offset,
+                    int64_t count, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_SEND_FILE, done);
+	px_handle *f = px_handle_of(file);
+
+	if (f->state != PX_H_OPEN || (f->kind & ~PX_HANDLE_TAG) != PROA_FILE || offset < 0 || count < 0) {
+		px_op_finish(op, f->state == PX_H_OPEN ? -PROA_EINVAL : -PROA_EBADF, 0, 0);
+		return;
+	}
+	op->args.file.file = f;
+	op->args.file.off = offset;
+	op->args.file.len = count;
+	f->in_flight++; /* its close waits; op_release takes it back */
+	data_go(op);
+}
+
+void proa_shutdown(proa_handle *handle, proa_op *pub, proa_done *done)
+{
+	data_go(px_op_begin(handle, pub, PX_SHUTDOWN, done));
+}

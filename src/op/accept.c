@@ -1,0 +1,26 @@
+/* Exhaustion in an accept: pause, tell once an episode, try again, resume by itself. */
+/* SPDX-License-Identifier: MIT */
+#include "op/backend.h"
+
+/* aux of an accept op: the last back-off in milliseconds, 0 outside an episode. args.own.c: when to try again, 0 while
+ * the backend has the op. */
+enum { BACKOFF_FIRST_MS = 10, BACKOFF_MAX_MS = 1000 };
+
+void px_accept_pause(px_core *core, px_op *op, int64_t error)
+{
+	px_assert(op->state == PX_INFLIGHT && !op->args.own.c);
+	if (!op->aux) {
+		px_count(&core->stat.accept_pauses);
+		core->noticed = error;
+		core->noticed_what = "accept";
+	}
+	op->aux = op->aux ? PX_MIN(op->aux * 2, (uint32_t)BACKOFF_MAX_MS) : BACKOFF_FIRST_MS;
+	op->args.own.c = (uint64_t)px_add_sat(core->now_ns, (int64_t)op->aux * PROA_MSEC);
+	px_op_rearm(op);
+}
+
+void px_accept_resumed(px_core *core, px_op *op)
+{
+	(void)core;
+	op->aux = 0;
+}

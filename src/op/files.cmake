@@ -1,0 +1,7 @@
+# Floor 2: operations, handles, pools, workers.
+list(APPEND PROA_SOURCES
+	src/op/accept.c
+	src/op/handle.c
+	src/op/op.c
+	src/op/pool.c
+)

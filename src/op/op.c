@@ -1,0 +1,419 @@
+/* The edges of an operation's life: submit, start, finish, cancel, deadline, retire. */
+/* SPDX-License-Identifier: MIT */
+#include "op/op.h"
+
+#include "op/backend.h"
+#include "op/file.h"
+#include "op/pool.h"
+#include "op/worker.h"
+
+#define KIND_DIR(name, text, dir) [PX_##name] = (dir),
+const uint8_t px_kind_dir[PX_KIND_COUNT] = { PX_KINDS(KIND_DIR) };
+#define KIND_NAME(name, text, dir) [PX_##name] = (text),
+const char *const px_kind_name[PX_KIND_COUNT] = { PX_KINDS(KIND_NAME) };
+
+#define KINDS_ENGINE                                                                               \
+	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_RESOLVE) |             \
+	 PX_KIND_BIT(PX_CONNECT_NAME) | PX_KIND_BIT(PX_STREAM_READ) | PX_KIND_BIT(PX_STREAM_DRAINED))
+#define KINDS_MULTI                                                                                \
+	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) |         \
+	 PX_KIND_BIT(PX_RECV_MANY))
+#define KINDS_ACCEPT (PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY))
+#define KINDS_SEND                                                                                 \
+	(PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) |              \
+	 PX_KIND_BIT(PX_SEND_FILE))
+
+static bool op_is(const px_op *op, uint32_t kinds)
+{
+	return (kinds & PX_KIND_BIT(op->kind)) != 0;
+}
+
+/* ---- the deadline ---- */
+
+static uint64_t tick_up(int64_t ns)
+{
+	return ns <= 0 ? 0 : ((uint64_t)ns + (UINT64_C(1) << PX_TICK_SHIFT) - 1) >> PX_TICK_SHIFT;
+}
+
+/* When the op's wheel node has work: its deadline, a timer's time, a paused accept's next try. INT64_MAX: never. */
+static int64_t op_expiry(const px_op *op)
+{
+	int64_t at = op->deadline_ns ? op->deadline_ns : INT64_MAX;
+
+	if (op->kind == PX_TIMER)
+		return PX_MIN(at, op->args.timer.at_ns);
+	if (op_is(op, KINDS_ACCEPT) && op->args.own.c)
+		return PX_MIN(at, (int64_t)op->args.own.c);
+	return at;
+}
+
+static void op_arm(px_core *core, px_op *op)
+{
+	int64_t at = op_expiry(op);
+
+	if (at != INT64_MAX)
+		px_wheel_add(&core->deadlines, &op->timer, tick_up(at));
+}
+
+void px_op_rearm(px_op *op)
+{
+	px_core *core = px_handle_core(op->handle);
+
+	px_wheel_del(&core->deadlines, &op->timer);
+	op_arm(core, op);
+}
+
+void px_op_due(px_op *op)
+{
+	px_core *core = px_handle_core(op->handle);
+	int64_t now = core->now_ns;
+
+	px_assert(op->state == PX_WAITING || op->state == PX_INFLIGHT);
+	if (op_expiry(op) > now) { /* moved later since it was armed, or a coarse slot */
+		op_arm(core, op);
+		return;
+	}
+	if (op->kind == PX_TIMER && op->args.timer.at_ns <= now) {
+		px_op_finish(op, 0, 0, 0);
+		return;
+	}
+	if (op->deadline_ns && op->deadline_ns <= now) {
+		px_op_cancel(op, PX_F_TIMEOUT);
+		return;
+	}
+	/* What is left is a paused accept whose time has come to try again. */
+	op->args.own.c = 0;
+	op_arm(core, op);
+	core->ops->submit(core, op);
+}
+
+/* ---- submit and start ---- */
+
+px_op *px_op_begin(proa_handle *handle, proa_op *pub, px_kind kind, proa_done *done)
+{
+	px_handle *h = px_handle_of(handle);
+	px_op *op = px_op_of(pub);
+	px_core *core;
+
+	if (h->state == PX_H_FREE)
+		PX_PANIC("an op was submitted on a handle that is not initialised, or whose close "
+		         "has completed");
+	core = px_handle_core(h);
+	px_core_enter(core);
+	if (op->state != PX_IDLE)
+		PX_PANIC("an op was submitted while it was in flight");
+	op->kind = (uint8_t)kind;
+	op->state = PX_WAITING;
+	op->flags = (uint16_t)((KINDS_MULTI & PX_KIND_BIT(kind) ? PX_F_MULTI : 0) |
+	                       (op->want & PROA_BACKGROUND ? PX_F_BACKGROUND : 0));
+	op->result = 0;
+	op->count = 0;
+	op->buf = NULL;
+	op->sys_error = 0;
+	op->got = 0;
+	op->aux = 0;
+	op->handle = h;
+	op->done = done;
+	op->timer = (px_node){ 0 };
+	op->args = (px_args){ 0 };
+	px_ring_push(px_queue(h, px_kind_dir[kind]), &op->link);
+	h->in_flight++;
+	core->active += !(op->flags & PX_F_BACKGROUND);
+	px_count(&core->stat.submitted[kind]);
+	px_count(&core->stat.in_flight);
+	return op;
+}
+
+bool px_op_refused(px_op *op)
+{
+	px_core *core = px_handle_core(op->handle);
+
+	px_assert(op->state == PX_WAITING);
+	if (px_handle_closing(op->handle) || (op->handle->flags & PX_HF_FINISHING)) {
+		op->flags |= PX_F_CANCEL;
+		px_op_finish(op, -PROA_ECANCELED, 0, 0);
+		return true;
+	}
+	if (op->deadline_ns && op->deadline_ns <= core->now_ns) {
+		op->flags |= PX_F_TIMEOUT;
+		px_op_finish(op, -PROA_ECANCELED, 0, 0);
+		return true;
+	}
+	op_arm(core, op);
+	return false;
+}
+
+static void op_start(px_core *core, px_op *op)
+{
+	px_handle *h = op->handle;
+
+	px_assert(op->state == PX_WAITING);
+	op->state = PX_INFLIGHT;
+	if (op->kind == PX_TIMER)
+		return; /* the wheel has it */
+	if (op_is(op, KINDS_SEND)) {
+		if (h->flags & (PX_HF_BROKEN | PX_HF_SHUT | PX_HF_DEAD)) {
+			px_op_finish(op,
+			             h->flags & PX_HF_BROKEN ? -PROA_EBROKEN
+			             : h->flags & PX_HF_DEAD ? -PROA_ECONNRESET
+			                                     : -PROA_EPIPE,
+			             0, 0);
+			return;
+		}
+	} else if (op->kind == PX_SHUTDOWN) {
+		h->flags |= PX_HF_SHUT;
+	}
+	if (op_is(op, core->ops->native))
+		core->ops->submit(core, op);
+	else
+		px_file_submit(core, op);
+}
+
+void px_op_go(px_op *op)
+{
+	px_handle *h = op->handle;
+	int dir = px_kind_dir[op->kind];
+
+	if (px_op_refused(op))
+		return;
+	if (dir == PX_DIR_NONE) {
+		op_start(px_handle_core(h), op);
+		return;
+	}
+	if (h->state != PX_H_OPEN && h->state != PX_H_CONNECTING) {
+		px_op_finish(op, -PROA_ENOTCONN, 0, 0);
+		return;
+	}
+	if (h->idle_ms && h->in_flight == 1) /* idle time counts from here */
+		px_handle_moved(px_handle_core(h), h);
+	px_queue_advance(h, dir);
+}
+
+void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b)
+{
+	px_assert(op->state == PX_WAITING && op_is(op, KINDS_ENGINE));
+	op->state = PX_INFLIGHT;
+	op->args.engine.engine = engine;
+	op->args.engine.a = a;
+	op->args.engine.b = b;
+}
+
+void px_queue_advance(px_handle *h, int dir)
+{
+	uint16_t busy = dir == PX_DIR_IN ? PX_HF_BUSY_IN : PX_HF_BUSY_OUT;
+	px_core *core;
+	px_op *op;
+
+	if ((h->flags & busy) || h->state != PX_H_OPEN)
+		return; /* busy: a caller below us on the stack goes on with the next one */
+	core = px_handle_core(h);
+	h->flags |= busy;
+	while (h->state == PX_H_OPEN && (op = px_queue_head(h, dir)) && op->state == PX_WAITING)
+		op_start(core, op);
+	h->flags &= (uint16_t)~busy;
+}
+
+void px_queue_fail(px_handle *h, int dir, int64_t result, int32_t sys_error)
+{
+	px_node **ring = px_queue(h, dir);
+	px_node *node = px_ring_first(*ring), *next;
+
+	for (; node; node = next) {
+		px_op *op = px_op_linked(node);
+
+		next = px_ring_next(*ring, node);
+		if (op->state == PX_WAITING)
+			px_op_finish(op, result, 0, sys_error);
+	}
+}
+
+/* ---- finish ---- */
+
+static int64_t op_canceled_as(const px_op *op)
+{
+	if (op->flags & PX_F_CANCEL)
+		return -PROA_ECANCELED;
+	return op->flags & PX_F_TIMEOUT ? -PROA_ETIMEDOUT : -PROA_EABORTED;
+}
+
+/* What an op of this kind holds, goes back. */
+static void op_release(px_core *core, px_op *op)
+{
+	void *begin;
+
+	switch (op->kind) {
+	case PX_SEND_POOLED: {
+		px_pool *pool = px_pool_find(core, op->args.io.ptr, &begin);
+
+		px_assert(pool);
+		px_pool_give(pool, begin);
+		break;
+	}
+	case PX_RECV_POOLED:
+	case PX_RECV_MANY:
+		if (op->args.pooled.pool)
+			op->args.pooled.pool->users--;
+		if (op->args.pooled.quota)
+			px_quota_end(core, op->args.pooled.quota);
+		break;
+	case PX_SEND_FILE:
+		if (op->args.file.file) {
+			op->args.file.file->in_flight--;
+			px_handle_check(op->args.file.file);
+		}
+		break;
+	case PX_CONNECT:
+		px_free(&core->alloc, (void *)(uintptr_t)op->args.io.ptr, sizeof(proa_addr));
+		break;
+	default:
+		break; /* the others hold nothing */
+	}
+}
+
+/* A connect ended: what waited for it goes on, or ends as it did. */
+static void connect_ended(px_op *op, int64_t result)
+{
+	px_handle *h = op->handle;
+
+	if (h->state != PX_H_CONNECTING)
+		return; /* closing: the close deals with the rest */
+	if (result >= 0) {
+		h->state = PX_H_OPEN;
+		px_queue_advance(h, PX_DIR_IN);
+		px_queue_advance(h, PX_DIR_OUT);
+		return;
+	}
+	px_handle_unopen(h);
+	px_queue_fail(h, PX_DIR_IN, result, op->sys_error);
+	px_queue_fail(h, PX_DIR_OUT, result, op->sys_error);
+}
+
+static void op_unlist(px_core *core, px_op *op)
+{
+	if (op->flags & PX_F_PARKED)
+		px_pool_unpark(op);
+	if (op->flags & PX_F_LISTED) {
+		px_list_remove(&op->more);
+		op->flags &= (uint16_t)~PX_F_LISTED;
+		op->buf = NULL;
+	}
+	px_wheel_del(&core->deadlines, &op->timer);
+}
+
+/* Everything a final does but queueing it. */
+static void op_end(px_core *core, px_op *op, int64_t result, int64_t count, int32_t sys_error)
+{
+	px_handle *h = op->handle;
+
+	px_assert(op->state == PX_WAITING || op->state == PX_INFLIGHT);
+	op_unlist(core, op);
+	if (result == -PROA_ECANCELED)
+		result = op_canceled_as(op);
+	op_release(core, op);
+	if (op->flags & PX_F_CALLING) { /* its callback is reading the outputs: retire puts these there */
+		op->args.own.a = (uint64_t)result;
+		op->args.own.b = (uint64_t)count;
+		op->args.own.c = (uint64_t)(int64_t)sys_error;
+		op->flags |= PX_F_SAVED;
+	} else {
+		op->result = result;
+		op->count = count;
+		op->sys_error = sys_error;
+		op->got &= (uint16_t)~PROA_MORE;
+	}
+	px_ring_remove(px_queue(h, px_kind_dir[op->kind]), &op->link);
+	op->state = PX_DONE;
+}
+
+/* What the end of this op means for the others of its handle. */
+static void op_ended(px_op *op, int64_t result, int64_t count)
+{
+	px_handle *h = op->handle;
+
+	if (op->kind == PX_CONNECT) {
+		connect_ended(op, result);
+		return;
+	}
+	if (px_kind_dir[op->kind] == PX_DIR_NONE || px_handle_closing(h))
+		return;
+	if (op_is(op, KINDS_SEND) && result < 0 && count > 0 && !(h->flags & PX_HF_BROKEN)) {
+		h->flags |= PX_HF_BROKEN; /* going on would corrupt the stream */
+		px_queue_fail(h, PX_DIR_OUT, -PROA_EBROKEN, 0);
+	}
+	px_queue_advance(h, px_kind_dir[op->kind]);
+}
+
+void px_op_finish(px_op *op, int64_t result, int64_t count, int32_t sys_error)
+{
+	px_core *core = px_handle_core(op->handle);
+
+	op_end(core, op, result, count, sys_error);
+	px_list_push_back(&core->done, &op->link);
+	op_ended(op, result, count);
+}
+
+void px_op_finish_pulled(px_op *op, int64_t result, int64_t count, int32_t sys_error)
+{
+	op_end(px_handle_core(op->handle), op, result, count, sys_error);
+	op_ended(op, result, count);
+}
+
+void px_op_retire(px_op *op)
+{
+	px_core *core = px_handle_core(op->handle);
+
+	px_assert(op->state == PX_DONE && !px_node_linked(&op->link));
+	op->state = PX_IDLE;
+	if (op->flags & PX_F_SAVED) {
+		op->result = (int64_t)op->args.own.a;
+		op->count = (int64_t)op->args.own.b;
+		op->sys_error = (int32_t)op->args.own.c;
+		op->buf = NULL;
+		op->got &= (uint16_t)~PROA_MORE;
+	}
+	op->handle->in_flight--;
+	core->active -= !(op->flags & PX_F_BACKGROUND);
+	px_count_add(&core->stat.in_flight, UINT64_MAX); /* minus one */
+	if (op->result == -PROA_ECANCELED)
+		px_count(&core->stat.canceled);
+	else if (op->result == -PROA_ETIMEDOUT)
+		px_count(&core->stat.timed_out);
+}
+
+void px_op_more(px_op *op)
+{
+	if (op->state != PX_INFLIGHT ||
+	    (op->flags & (PX_F_PAUSED | PX_F_LISTED | PX_F_PARKED | PX_F_CALLING)))
+		return; /* while its callback runs, the loop pulls again by itself */
+	op->flags |= PX_F_LISTED;
+	op->more = (px_node){ 0 };
+	px_list_push_back(&px_handle_core(op->handle)->more, &op->more);
+}
+
+/* ---- cancel ---- */
+
+static void inflight_cancel(px_core *core, px_op *op)
+{
+	if ((op->flags & PX_F_PARKED) || op->kind == PX_TIMER ||
+	    (op_is(op, KINDS_ACCEPT) && op->args.own.c)) /* nobody else has it */
+		px_op_finish(op, -PROA_ECANCELED, 0, 0);
+	else if (op_is(op, KINDS_ENGINE))
+		op->args.engine.engine->cancel(core, op);
+	else if (op->kind == PX_WORK || !op_is(op, core->ops->native))
+		px_work_cancel(core, op);
+	else
+		core->ops->cancel(core, op);
+}
+
+void px_op_cancel(px_op *op, unsigned why)
+{
+	if (op->state == PX_IDLE || op->state == PX_DONE || op->kind == PX_POST)
+		return; /* late, or never cancellable: it ends as it ends */
+	if (op->flags & (PX_F_CANCEL | PX_F_TIMEOUT))
+		return; /* asked already, and the first to ask names the result */
+	op->flags |= (uint16_t)why;
+	if (op->state == PX_WAITING)
+		px_op_finish(op, -PROA_ECANCELED, 0, 0);
+	else
+		inflight_cancel(px_handle_core(op->handle), op);
+}
