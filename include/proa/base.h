@@ -24,6 +24,13 @@
 #define PROA_API
 #endif
 
+/* What C++ has only as an extension of its compilers: the open array at a struct's end. */
+#if defined(__GNUC__)
+#define PROA_EXTENSION __extension__
+#else
+#define PROA_EXTENSION
+#endif
+
 /* Times are int64_t nanoseconds. A deadline is absolute, on the loop's clock (proa_now); 0 is "none". */
 #define PROA_USEC INT64_C(1000)
 #define PROA_MSEC INT64_C(1000000)

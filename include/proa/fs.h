@@ -50,7 +50,7 @@ typedef struct proa_dirent {
 	uint32_t       bytes;
 	uint32_t       name_len;
 	proa_stat_info stat; /* of the entry itself, links not followed */
-	char           name[];
+	PROA_EXTENSION char name[];
 } proa_dirent;
 
 /* The next entries of an open folder (PROA_O_DIR), packed into buf (8-byte aligned, >= 1 KiB, lent until the final), without
