@@ -46,11 +46,11 @@ PROA_API void proa_write(proa_handle *file, proa_op *op, const void *buf, size_t
 PROA_API void proa_fsync(proa_handle *file, proa_op *op, proa_done *done);
 
 /* One entry of a folder, as proa_dir_read packs them: the next one is `bytes` further. Names are not sorted. */
-typedef struct proa_dirent {
+PROA_EXTENSION typedef struct proa_dirent {
 	uint32_t       bytes;
 	uint32_t       name_len;
 	proa_stat_info stat; /* of the entry itself, links not followed */
-	PROA_EXTENSION char name[];
+	char           name[];
 } proa_dirent;
 
 /* The next entries of an open folder (PROA_O_DIR), packed into buf (8-byte aligned, >= 1 KiB, lent until the final), without
