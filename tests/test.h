@@ -92,9 +92,12 @@ long long test_now_ns(void);
 bool test_glob(const char *pattern, const char *text);
 
 /* Behind the macros. */
-#define TEST_COMPARE(a, sign, b)                                                       \
-	test_check_values((a) sign (b), (long long)(a), (long long)(b), #a " " #sign " " #b, \
-	                  __FILE__, __LINE__)
+#define TEST_COMPARE(a, sign, b)                                                                   \
+	__extension__({                                                                            \
+		long long test_a_ = (long long)(a), test_b_ = (long long)(b); /* each once */      \
+		test_check_values(test_a_ sign test_b_, test_a_, test_b_, #a " " #sign " " #b,     \
+				  __FILE__, __LINE__);                                             \
+	})
 void test_add(test_case *);
 void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool test_check(bool held, const char *text, const char *file, int line);

@@ -79,9 +79,8 @@ int     px_sock_set_buffers(int fd, int recv_bytes, int send_bytes);
 int     px_sock_local(int fd, proa_addr *);
 int     px_sock_peer(int fd, proa_addr *);
 proa_kind px_sock_kind(const proa_addr *);             /* PROA_TCP, PROA_LOCAL */
-/* proa_socket <-> descriptor: fd in bits 0 to 31, the kind in 32 to 39, bit 41 always set. Who accepted it non-blocking
- * adds PX_SOCKET_NONBLOCK to the id, which spares the adopter a call. */
-#define PX_SOCKET_NONBLOCK (UINT64_C(1) << 40)
+/* proa_socket <-> descriptor: fd in bits 0 to 31, the kind in 32 to 39, bit 41 always set. That it is
+ * non-blocking already, which spares the adopter a call, is bit 40. */
 proa_socket px_socket_pack(int fd, proa_kind, bool nonblock);
 int         px_socket_fd(proa_socket);
 proa_kind   px_socket_kind(proa_socket);

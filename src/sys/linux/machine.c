@@ -1,0 +1,42 @@
+/* Processors, and the byte that tells a forked child, on Linux. */
+/* SPDX-License-Identifier: MIT */
+#include "sys/sys.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+
+enum { MARK_BYTES = 4096 };
+
+/* What the process may use, not what the machine has: containers and taskset say so by affinity. */
+unsigned px_sys_cpus(void)
+{
+	cpu_set_t set;
+	int n;
+
+	if (sched_getaffinity(0, sizeof set, &set))
+		return 1;
+	n = CPU_COUNT(&set);
+	return n > 0 ? (unsigned)n : 1;
+}
+
+/* MADV_WIPEONFORK, since Linux 4.14: madvise(2). */
+const volatile unsigned char *px_sys_fork_mark(void)
+{
+	unsigned char *p = mmap(NULL, MARK_BYTES, PROT_READ | PROT_WRITE,
+	                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (madvise(p, MARK_BYTES, MADV_WIPEONFORK)) {
+		munmap(p, MARK_BYTES);
+		return NULL;
+	}
+	*p = 1;
+	return p;
+}
+
+void px_sys_fork_unmark(const volatile unsigned char *mark)
+{
+	if (mark)
+		munmap((void *)(uintptr_t)mark, MARK_BYTES);
+}

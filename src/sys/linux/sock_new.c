@@ -1,0 +1,25 @@
+/* Sockets made and accepted in one call with both their flags. */
+/* SPDX-License-Identifier: MIT */
+#include "sys/posix/posix.h"
+
+#include <sys/socket.h>
+
+static int sock_flags(bool nonblock)
+{
+	return SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0);
+}
+
+int px_sock_new(int family, bool nonblock)
+{
+	return socket(family, SOCK_STREAM | sock_flags(nonblock), 0);
+}
+
+int px_sock_accept_new(int fd, bool nonblock)
+{
+	int got;
+
+	do
+		got = accept4(fd, NULL, NULL, sock_flags(nonblock));
+	while (got < 0 && errno == EINTR);
+	return got;
+}

@@ -1,0 +1,249 @@
+/* Addresses as text, and names to addresses by the system's resolver. */
+/* SPDX-License-Identifier: MIT */
+#include "posix.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+_Static_assert(sizeof(struct sockaddr_un) <= sizeof ((proa_addr *)0)->data, "every address fits");
+
+/* A piece of the text. */
+typedef struct span {
+	const char *p;
+	size_t      n;
+} span;
+
+static bool span_copy(span s, char *out, size_t size)
+{
+	if (s.n >= size)
+		return false;
+	memcpy(out, s.p, s.n);
+	out[s.n] = 0;
+	return true;
+}
+
+/* Digits only, no leading zero, at most `max`. */
+static bool span_number(span s, uint32_t max, uint32_t *out)
+{
+	uint64_t value = 0;
+
+	if (s.n == 0 || s.n > 10 || (s.n > 1 && s.p[0] == '0'))
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		value = value * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	*out = (uint32_t)value;
+	return value <= max;
+}
+
+static int addr_set(proa_addr *out, int family, const void *sockaddr, size_t len)
+{
+	memset(out, 0, sizeof *out);
+	out->family = (uint32_t)family;
+	out->len = (uint32_t)len;
+	memcpy(out->data, sockaddr, len);
+	return 0;
+}
+
+/* ---- parse ---- */
+
+static int parse_v4(proa_addr *out, span host, uint16_t port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	char text[INET_ADDRSTRLEN];
+
+	if (!span_copy(host, text, sizeof text) || inet_pton(AF_INET, text, &in.sin_addr) != 1)
+		return -PROA_EADDRTEXT;
+	return addr_set(out, AF_INET, &in, sizeof in);
+}
+
+/* A zone is an interface, by name or number; only link-local addresses have one (RFC 4007). */
+static bool parse_zone(struct sockaddr_in6 *in6, span zone)
+{
+	char name[IF_NAMESIZE];
+
+	if (!IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) && !IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr))
+		return false;
+	if (span_number(zone, UINT32_MAX, &in6->sin6_scope_id))
+		return in6->sin6_scope_id != 0;
+	if (!zone.n || !span_copy(zone, name, sizeof name))
+		return false;
+	in6->sin6_scope_id = if_nametoindex(name);
+	return in6->sin6_scope_id != 0;
+}
+
+static int parse_v6(proa_addr *out, span host, uint16_t port)
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	const char *percent = memchr(host.p, '%', host.n);
+	span digits = {host.p, percent ? (size_t)(percent - host.p) : host.n};
+	char text[INET6_ADDRSTRLEN];
+
+	if (!span_copy(digits, text, sizeof text) || inet_pton(AF_INET6, text, &in6.sin6_addr) != 1)
+		return -PROA_EADDRTEXT;
+	if (percent && !parse_zone(&in6, (span){percent + 1, host.n - digits.n - 1}))
+		return -PROA_EADDRTEXT;
+	return addr_set(out, AF_INET6, &in6, sizeof in6);
+}
+
+static int parse_local(proa_addr *out, const char *path)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	size_t n = strlen(path);
+
+	if (n == 0 || n >= sizeof un.sun_path)
+		return -PROA_EADDRTEXT;
+	memcpy(un.sun_path, path, n + 1);
+	return addr_set(out, AF_UNIX, &un, offsetof(struct sockaddr_un, sun_path) + n + 1);
+}
+
+/* What follows a host: nothing, or a colon and a port. */
+static bool parse_port(const char *text, uint16_t *port)
+{
+	uint32_t n;
+
+	if (!*text)
+		return true;
+	if (*text != ':' || !span_number((span){text + 1, strlen(text + 1)}, UINT16_MAX, &n))
+		return false;
+	*port = (uint16_t)n;
+	return true;
+}
+
+static int parse_bracketed(proa_addr *out, const char *text, uint16_t port)
+{
+	const char *end = strchr(text, ']');
+
+	if (!end || !parse_port(end + 1, &port))
+		return -PROA_EADDRTEXT;
+	return parse_v6(out, (span){text + 1, (size_t)(end - text - 1)}, port);
+}
+
+int px_addr_parse(proa_addr *out, const char *text, uint16_t default_port)
+{
+	const char *colon = strchr(text, ':');
+	span host = {text, colon ? (size_t)(colon - text) : strlen(text)};
+	uint16_t port = default_port;
+
+	if (!strncmp(text, "unix:", 5))
+		return parse_local(out, text + 5);
+	if (*text == '[')
+		return parse_bracketed(out, text, port);
+	if (colon && strchr(colon + 1, ':'))
+		return parse_v6(out, (span){text, strlen(text)}, port);
+	if (!*text || (colon && !parse_port(colon, &port)))
+		return -PROA_EADDRTEXT;
+	if (host.n == 0 || (host.n == 1 && *text == '*'))
+		return parse_v6(out, (span){"::", 2}, port);
+	return parse_v4(out, host, port);
+}
+
+/* ---- print ---- */
+
+static int print_v4(const proa_addr *addr, char *out, size_t size)
+{
+	struct sockaddr_in in;
+	char text[INET_ADDRSTRLEN];
+
+	memcpy(&in, addr->data, sizeof in);
+	inet_ntop(AF_INET, &in.sin_addr, text, sizeof text);
+	return snprintf(out, size, "%s:%u", text, (unsigned)ntohs(in.sin_port));
+}
+
+/* The zone by its number if the interface has gone. */
+static int print_v6(const proa_addr *addr, char *out, size_t size)
+{
+	struct sockaddr_in6 in6;
+	char text[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
+	unsigned port;
+
+	memcpy(&in6, addr->data, sizeof in6);
+	port = ntohs(in6.sin6_port);
+	inet_ntop(AF_INET6, &in6.sin6_addr, text, sizeof text);
+	if (in6.sin6_scope_id && !if_indextoname(in6.sin6_scope_id, zone))
+		snprintf(zone, sizeof zone, "%u", (unsigned)in6.sin6_scope_id);
+	return snprintf(out, size, "[%s%s%s]:%u", text, *zone ? "%" : "", zone, port);
+}
+
+/* No path: a pair, or a client. One that begins with 0 is not in the file system: unix(7). */
+static int print_local(const proa_addr *addr, char *out, size_t size)
+{
+	size_t at = offsetof(struct sockaddr_un, sun_path);
+	size_t n = addr->len > at ? addr->len - at : 0;
+	const char *path = (const char *)addr->data + at;
+	bool abstract = n && !*path;
+
+	if (abstract)
+		return snprintf(out, size, "unix:@%.*s", (int)(n - 1), path + 1);
+	return snprintf(out, size, "unix:%.*s", (int)n, path);
+}
+
+int px_addr_print(const proa_addr *addr, char *out, size_t size)
+{
+	int n;
+
+	switch (addr->family) {
+	case AF_INET:
+		n = print_v4(addr, out, size);
+		break;
+	case AF_INET6:
+		n = print_v6(addr, out, size);
+		break;
+	case AF_UNIX:
+		n = print_local(addr, out, size);
+		break;
+	default:
+		n = snprintf(out, size, "none");
+	}
+	return n < 0 || (size_t)n >= size ? -PROA_ETOOLONG : n;
+}
+
+/* ---- look-ups ---- */
+
+static int64_t lookup_error(int error, int32_t *sys_error)
+{
+	if (error == EAI_SYSTEM)
+		return px_errno(sys_error);
+	*sys_error = error;
+	switch (error) {
+	case EAI_AGAIN:
+	case EAI_FAIL:
+		return -PROA_ENAMETEMP;
+	case EAI_MEMORY:
+		return -PROA_ENOMEM;
+	case EAI_FAMILY:
+	case EAI_SOCKTYPE:
+		return -PROA_EAFNOSUPPORT;
+	case EAI_BADFLAGS:
+	case EAI_SERVICE:
+		return -PROA_EINVAL;
+	default: /* the name, or its addresses, do not exist */
+		return -PROA_ENONAME;
+	}
+}
+
+int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
+                      unsigned max, int32_t *sys_error)
+{
+	struct addrinfo hints = {.ai_family = (int)family, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *list, *a;
+	unsigned n = 0;
+	int error = getaddrinfo(name, service, &hints, &list);
+
+	*sys_error = 0;
+	if (error)
+		return lookup_error(error, sys_error);
+	for (a = list; a && n < max; a = a->ai_next)
+		if (a->ai_addrlen <= sizeof out->data)
+			addr_set(&out[n++], a->ai_family, a->ai_addr, a->ai_addrlen);
+	freeaddrinfo(list);
+	return n ? (int64_t)n : -PROA_ENONAME;
+}

@@ -1,0 +1,32 @@
+/* What the files of this platform share among themselves; sys.h is what the floors above see. */
+/* SPDX-License-Identifier: MIT */
+#ifndef PX_SYS_POSIX_H
+#define PX_SYS_POSIX_H
+
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+/* errno as a result, and as it is in *sys_error. */
+static inline int64_t px_errno(int32_t *sys_error)
+{
+	*sys_error = errno;
+	return px_sys_error(errno);
+}
+
+/* A descriptor: dup'd onto nothing, close-on-exec, non-blocking as wished. -1 and errno. */
+int px_sock_new(int family, bool nonblock);
+int px_sock_accept_new(int fd, bool nonblock);
+
+/* open(2)'s flags for PROA_O_...; -1 if they make no sense. */
+int px_open_flags(unsigned flags);
+uint32_t px_stat_type(mode_t mode); /* PROA_S_... */
+void px_stat_fill(proa_stat_info *out, const struct stat *in);
+
+/* Opens below dir_fd and nowhere else: -1 and errno, EACCES for a way out. The first as the system
+ * can, the second component by component, following no link and no "..". */
+int px_open_beneath(int dir_fd, const char *path, int oflags, unsigned mode);
+int px_open_walk(int dir_fd, const char *path, int oflags, unsigned mode);
+
+#endif

@@ -1,0 +1,210 @@
+/* Sockets: open, listen, accept, connect, and moving bytes. */
+/* SPDX-License-Identifier: MIT */
+#include "posix.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096, VECS_AT_ONCE = 64 };
+
+static const struct sockaddr *addr_sockaddr(const proa_addr *addr)
+{
+	return (const struct sockaddr *)(const void *)addr->data;
+}
+
+/* A call that moves bytes: how many, PX_AGAIN or an error. */
+static int64_t sock_result(ssize_t n, int32_t *sys_error)
+{
+	*sys_error = 0;
+	if (n >= 0)
+		return n;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return PX_AGAIN;
+	return px_errno(sys_error);
+}
+
+/* ---- open and listen ---- */
+
+static bool addr_is_any6(const proa_addr *addr)
+{
+	struct sockaddr_in6 in6;
+
+	if (addr->family != AF_INET6)
+		return false;
+	memcpy(&in6, addr->data, sizeof in6);
+	return IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
+}
+
+/* "Every address" is written as v6, which takes v4 too. Where the system has no v6 at all, v4 is
+ * every address. */
+int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+{
+	int fd = px_sock_new((int)addr->family, nonblock);
+
+	if (fd < 0 && errno == EAFNOSUPPORT && addr_is_any6(addr))
+		fd = px_sock_new(AF_INET, nonblock);
+	*sys_error = 0;
+	return fd < 0 ? px_errno(sys_error) : fd;
+}
+
+/* The address as the socket's family wants it: see px_sock_open. */
+static void addr_for_socket(int fd, proa_addr *addr)
+{
+	struct sockaddr_storage bound;
+	socklen_t len = sizeof bound;
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in = {.sin_family = AF_INET};
+
+	if (!addr_is_any6(addr) || getsockname(fd, (struct sockaddr *)&bound, &len) ||
+	    bound.ss_family != AF_INET)
+		return;
+	memcpy(&in6, addr->data, sizeof in6);
+	in.sin_port = in6.sin6_port;
+	memcpy(addr->data, &in, sizeof in);
+	addr->len = sizeof in;
+	addr->family = AF_INET;
+}
+
+static int sock_option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+/* Accepted sockets inherit TCP_NODELAY from their listener, so it costs no call for each. */
+static int listen_options(int fd, const proa_addr *addr, const proa_listen_options *o)
+{
+	if (addr->family == AF_UNIX)
+		return 0;
+	if (sock_option(fd, SOL_SOCKET, SO_REUSEADDR, 1))
+		return -1;
+	if (o->reuseport && sock_option(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+		return -1;
+	if (addr->family == AF_INET6 && sock_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only))
+		return -1;
+	return o->nodelay_off ? 0 : sock_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+int px_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *options,
+                   int32_t *sys_error)
+{
+	static const proa_listen_options none;
+	const proa_listen_options *o = options ? options : &none;
+	proa_addr a = *addr;
+
+	*sys_error = 0;
+	addr_for_socket(fd, &a);
+	if (listen_options(fd, &a, o) || bind(fd, addr_sockaddr(&a), a.len) ||
+	    listen(fd, o->backlog > 0 ? o->backlog : BACKLOG))
+		return (int)px_errno(sys_error);
+	return 0;
+}
+
+/* ---- accept and connect ---- */
+
+int64_t px_sock_accept(int fd, bool nonblock, int32_t *sys_error)
+{
+	return sock_result(px_sock_accept_new(fd, nonblock), sys_error);
+}
+
+/* Interrupted, a connect goes on in the background: connect(2). EAGAIN is no "in progress" but a
+ * listener's full queue (local sockets) or no free port, and waiting for it would end as
+ * connected. */
+int64_t px_sock_connect(int fd, const proa_addr *addr, int32_t *sys_error)
+{
+	*sys_error = 0;
+	if (!connect(fd, addr_sockaddr(addr), addr->len))
+		return 0;
+	if (errno == EINPROGRESS || errno == EINTR)
+		return PX_AGAIN;
+	if (errno != EAGAIN)
+		return px_errno(sys_error);
+	*sys_error = EAGAIN;
+	return addr->family == AF_UNIX ? -PROA_ECONNREFUSED : -PROA_EADDRNOTAVAIL;
+}
+
+int64_t px_sock_error(int fd, int32_t *sys_error)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	*sys_error = 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len))
+		return px_errno(sys_error);
+	*sys_error = error;
+	return error ? px_sys_error(error) : 0;
+}
+
+/* ---- moving bytes ---- */
+
+int64_t px_sock_recv(int fd, void *buf, size_t len, int32_t *sys_error)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, buf, len, 0);
+	while (n < 0 && errno == EINTR);
+	return sock_result(n, sys_error);
+}
+
+int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, buf, len, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return sock_result(n, sys_error);
+}
+
+/* The first pieces behind `skip` bytes; how many. */
+static size_t vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, size_t skip)
+{
+	size_t filled = 0;
+
+	for (unsigned i = 0; i < n && filled < VECS_AT_ONCE; i++) {
+		size_t gone = PX_MIN(skip, vec[i].len);
+
+		skip -= gone;
+		if (gone == vec[i].len)
+			continue;
+		out[filled].iov_base = (char *)(uintptr_t)vec[i].base + gone;
+		out[filled++].iov_len = vec[i].len - gone;
+	}
+	return filled;
+}
+
+int64_t px_sock_sendv(int fd, const proa_vec *vec, unsigned n, size_t skip, int32_t *sys_error)
+{
+	struct iovec iov[VECS_AT_ONCE];
+	struct msghdr msg = {.msg_iov = iov};
+	ssize_t sent;
+
+	msg.msg_iovlen = vec_fill(iov, vec, n, skip);
+	do
+		sent = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sock_result(sent, sys_error);
+}
+
+/* ---- ends ---- */
+
+int64_t px_sock_shutdown(int fd, int32_t *sys_error)
+{
+	*sys_error = 0;
+	return shutdown(fd, SHUT_WR) ? px_errno(sys_error) : 0;
+}
+
+/* Never twice: after EINTR the descriptor is gone, and its number may be somebody else's. */
+void px_sock_close(int fd, bool reset)
+{
+	struct linger none = {.l_onoff = 1};
+
+	if (reset)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	close(fd);
+}

@@ -1,0 +1,120 @@
+/* What can be set on a socket and asked of it, and how one travels as a proa_socket. */
+/* SPDX-License-Identifier: MIT */
+#include "posix.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static int option_set(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof value) ? (int)px_sys_error(errno) : 0;
+}
+
+int px_sock_set_nonblock(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+	int want = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+
+	if (flags < 0 || (want != flags && fcntl(fd, F_SETFL, want)))
+		return (int)px_sys_error(errno);
+	return 0;
+}
+
+int px_sock_set_nodelay(int fd, bool on)
+{
+	return option_set(fd, IPPROTO_TCP, TCP_NODELAY, on);
+}
+
+int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
+{
+	int error;
+
+	if (idle_s <= 0)
+		return option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+	error = option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+	if (!error && interval_s > 0)
+		error = option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
+	if (!error && probes > 0)
+		error = option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
+	return error ? error : option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+int px_sock_set_buffers(int fd, int recv_bytes, int send_bytes)
+{
+	int error = recv_bytes > 0 ? option_set(fd, SOL_SOCKET, SO_RCVBUF, recv_bytes) : 0;
+
+	if (error || send_bytes <= 0)
+		return error;
+	return option_set(fd, SOL_SOCKET, SO_SNDBUF, send_bytes);
+}
+
+typedef int name_fn(int, struct sockaddr *, socklen_t *);
+
+static int sock_name(int fd, proa_addr *out, name_fn *ask)
+{
+	struct sockaddr_storage at;
+	socklen_t len = sizeof at;
+
+	memset(&at, 0, sizeof at);
+	memset(out, 0, sizeof *out);
+	if (ask(fd, (struct sockaddr *)&at, &len))
+		return (int)px_sys_error(errno);
+	out->len = PX_MIN((uint32_t)len, (uint32_t)sizeof out->data);
+	out->family = at.ss_family;
+	memcpy(out->data, &at, out->len);
+	return 0;
+}
+
+int px_sock_local(int fd, proa_addr *out)
+{
+	return sock_name(fd, out, getsockname);
+}
+
+int px_sock_peer(int fd, proa_addr *out)
+{
+	return sock_name(fd, out, getpeername);
+}
+
+proa_kind px_sock_kind(const proa_addr *addr)
+{
+	switch (addr->family) {
+	case AF_INET:
+	case AF_INET6:
+		return PROA_TCP;
+	case AF_UNIX:
+		return PROA_LOCAL;
+	default:
+		return PROA_NONE;
+	}
+}
+
+/* The descriptor in bits 0 to 31, the kind in 32 to 39; the last is always set, so that no socket
+ * is 0. */
+enum { SOCKET_KIND = 32, SOCKET_NONBLOCK = 40, SOCKET_SOME = 41 };
+
+proa_socket px_socket_pack(int fd, proa_kind kind, bool nonblock)
+{
+	proa_socket s = { (uint64_t)(uint32_t)fd | (uint64_t)kind << SOCKET_KIND |
+		          (uint64_t)nonblock << SOCKET_NONBLOCK | UINT64_C(1) << SOCKET_SOME };
+
+	return s;
+}
+
+bool px_socket_nonblock(proa_socket s)
+{
+	return s.id >> SOCKET_NONBLOCK & 1;
+}
+
+int px_socket_fd(proa_socket s)
+{
+	return s.id ? (int)(uint32_t)s.id : -1;
+}
+
+proa_kind px_socket_kind(proa_socket s)
+{
+	return (proa_kind)(s.id >> SOCKET_KIND & 0xff);
+}

@@ -1,0 +1,201 @@
+/* Time, threads, locks and signal masks, by POSIX threads. */
+/* SPDX-License-Identifier: MIT */
+#include "posix.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NS_PER_SEC = 1000000000 };
+
+int64_t px_sys_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * NS_PER_SEC + t.tv_nsec;
+}
+
+const void *px_sys_thread(void)
+{
+	return (const void *)(uintptr_t)pthread_self();
+}
+
+int64_t px_sys_pid(void)
+{
+	return getpid();
+}
+
+/* ---- locks ---- */
+
+typedef struct __attribute__((may_alias)) lock {
+	pthread_mutex_t mutex;
+	pthread_cond_t  cond;
+} lock;
+_Static_assert(sizeof(lock) <= sizeof(px_lock), "px_lock is large enough");
+_Static_assert(_Alignof(lock) <= _Alignof(px_lock), "px_lock is aligned enough");
+
+static lock *lock_of(px_lock *l)
+{
+	return (lock *)(void *)l;
+}
+
+/* Locks fail only when they are misused; then the program is wrong, and going on would race. */
+static void lock_must(int error)
+{
+	px_assert(error == 0);
+}
+
+void px_lock_init(px_lock *l)
+{
+	pthread_condattr_t attr;
+
+	lock_must(pthread_mutex_init(&lock_of(l)->mutex, NULL));
+	lock_must(pthread_condattr_init(&attr));
+	lock_must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC));
+	lock_must(pthread_cond_init(&lock_of(l)->cond, &attr));
+	pthread_condattr_destroy(&attr);
+}
+
+void px_lock_destroy(px_lock *l)
+{
+	lock_must(pthread_cond_destroy(&lock_of(l)->cond));
+	lock_must(pthread_mutex_destroy(&lock_of(l)->mutex));
+}
+
+void px_lock_enter(px_lock *l)
+{
+	lock_must(pthread_mutex_lock(&lock_of(l)->mutex));
+}
+
+void px_lock_leave(px_lock *l)
+{
+	lock_must(pthread_mutex_unlock(&lock_of(l)->mutex));
+}
+
+void px_lock_wait(px_lock *l)
+{
+	lock_must(pthread_cond_wait(&lock_of(l)->cond, &lock_of(l)->mutex));
+}
+
+bool px_lock_wait_until(px_lock *l, int64_t deadline_ns)
+{
+	struct timespec t = {
+		.tv_sec = (time_t)(PX_MAX(deadline_ns, 0) / NS_PER_SEC),
+		.tv_nsec = (long)(PX_MAX(deadline_ns, 0) % NS_PER_SEC),
+	};
+	int error;
+
+	if (deadline_ns == INT64_MAX) {
+		px_lock_wait(l);
+		return true;
+	}
+	error = pthread_cond_timedwait(&lock_of(l)->cond, &lock_of(l)->mutex, &t);
+	px_assert(error == 0 || error == ETIMEDOUT);
+	return error == 0;
+}
+
+void px_lock_wake_one(px_lock *l)
+{
+	lock_must(pthread_cond_signal(&lock_of(l)->cond));
+}
+
+void px_lock_wake_all(px_lock *l)
+{
+	lock_must(pthread_cond_broadcast(&lock_of(l)->cond));
+}
+
+/* ---- threads ---- */
+
+typedef struct __attribute__((may_alias)) thread {
+	pthread_t   id;
+	void      (*fn)(void *);
+	void       *arg;
+	const char *name;
+} thread;
+_Static_assert(sizeof(thread) <= sizeof(px_thread), "px_thread is large enough");
+
+static void *thread_main(void *p)
+{
+	thread *t = p;
+
+	pthread_setname_np(pthread_self(), t->name);
+	t->fn(t->arg);
+	return NULL;
+}
+
+/* The mask is inherited, so it is set here for the time of the creation: no signal ever finds the
+ * new thread open. */
+int px_thread_start(px_thread *pt, void (*fn)(void *), void *arg, const char *name)
+{
+	thread *t = (thread *)(void *)pt;
+	sigset_t all, old;
+	int error;
+
+	t->fn = fn;
+	t->arg = arg;
+	t->name = name;
+	sigfillset(&all);
+	lock_must(pthread_sigmask(SIG_SETMASK, &all, &old));
+	error = pthread_create(&t->id, NULL, thread_main, t);
+	lock_must(pthread_sigmask(SIG_SETMASK, &old, NULL));
+	return error ? -PROA_ENOMEM : 0;
+}
+
+void px_thread_join(px_thread *pt)
+{
+	lock_must(pthread_join(((thread *)(void *)pt)->id, NULL));
+}
+
+/* ---- SIGPIPE ---- */
+
+static void sigpipe_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGPIPE);
+}
+
+bool px_sys_sigpipe_block(void)
+{
+	sigset_t set, old;
+
+	sigpipe_set(&set);
+	lock_must(pthread_sigmask(SIG_BLOCK, &set, &old));
+	return !sigismember(&old, SIGPIPE);
+}
+
+/* It was not blocked before, so what is pending on this thread came from what ran in between. */
+void px_sys_sigpipe_restore(void)
+{
+	static const struct timespec at_once;
+	sigset_t set;
+
+	sigpipe_set(&set);
+	while (sigtimedwait(&set, NULL, &at_once) == -1 && errno == EINTR) {
+		/* another signal came first: look again */
+	}
+	lock_must(pthread_sigmask(SIG_UNBLOCK, &set, NULL));
+}
+
+/* ---- limits ---- */
+
+static int64_t limit_soft(__rlimit_resource_t resource)
+{
+	struct rlimit r;
+
+	if (getrlimit(resource, &r) || r.rlim_cur == RLIM_INFINITY)
+		return -1;
+	return r.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)r.rlim_cur;
+}
+
+int64_t px_sys_limit_files(void)
+{
+	return limit_soft(RLIMIT_NOFILE);
+}
+
+int64_t px_sys_limit_memlock(void)
+{
+	return limit_soft(RLIMIT_MEMLOCK);
+}
