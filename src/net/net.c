@@ -143,6 +143,7 @@ void proa_connect(proa_handle *handle, proa_op *pub, const proa_addr *addr, proa
 		return;
 	}
 	op->state = PX_INFLIGHT;
+	op->flags |= PX_F_STARTED;
 	core->ops->submit(core, op);
 }
 

@@ -6,6 +6,7 @@
 #include "op/file.h"
 #include "op/pool.h"
 #include "op/worker.h"
+#include "proa/net.h"
 
 #define KIND_DIR(name, text, dir) [PX_##name] = (dir),
 const uint8_t px_kind_dir[PX_KIND_COUNT] = { PX_KINDS(KIND_DIR) };
@@ -275,8 +276,8 @@ static void connect_ended(px_op *op, int64_t result)
 {
 	px_handle *h = op->handle;
 
-	if (h->state != PX_H_CONNECTING)
-		return; /* closing: the close deals with the rest */
+	if (h->state != PX_H_CONNECTING || !(op->flags & PX_F_STARTED))
+		return; /* closing: the close deals with the rest; or a second connect, refused */
 	if (result >= 0) {
 		h->state = PX_H_OPEN;
 		px_queue_advance(h, PX_DIR_IN);

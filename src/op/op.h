@@ -94,6 +94,7 @@ enum {
 	PX_F_KCANCEL = 1 << 9,    /* io_uring: a cancel entry is in the ring, its CQE not seen */
 	PX_F_PHASE2 = 1 << 10,    /* a backend's own: second step of a two-step op */
 	PX_F_CALLING = 1 << 11,   /* a MORE callback of it is running */
+	PX_F_STARTED = 1 << 13,   /* a connect that has made its handle CONNECTING */
 	PX_F_SAVED = 1 << 12      /* finished during that: the outputs wait in args.own */
 };
 
