@@ -1,0 +1,10 @@
+# Floor 3: what a loop waits with.
+list(APPEND PROA_SOURCES
+	src/backend/list.c
+	src/backend/poll.c
+	src/backend/ready.c
+	src/backend/ready_try.c)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+	list(APPEND PROA_SOURCES
+		src/backend/epoll.c)
+endif()

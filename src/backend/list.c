@@ -1,0 +1,11 @@
+/* The backends of this platform, the best first. */
+/* SPDX-License-Identifier: MIT */
+#include "backend/list.h"
+
+const px_backend_ops *const px_backends[] = {
+#ifdef __linux__
+	&px_backend_epoll,
+#endif
+	&px_backend_poll,
+	NULL,
+};

@@ -1,0 +1,201 @@
+/* The poll selector, for systems that have nothing better: one dense array, armed by what waits. */
+/* SPDX-License-Identifier: MIT */
+#include "backend/list.h"
+#include "backend/ready.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#ifdef PX_TORTURE
+enum { SLOTS_FIRST = 1 };
+#else
+enum { SLOTS_FIRST = 64 };
+#endif
+
+/* Two arrays, 16 bytes a handle: what poll reads is dense. Slot 0 is the wake-up;
+ * handle->slot names a handle's. A slot that nothing is asked of has the descriptor -1, which poll
+ * skips: it would report hang-ups else. */
+typedef struct poll_set {
+	px_ready ready; /* first */
+	px_handle **handles;
+	struct pollfd *fds; /* behind the handles, in one piece of memory */
+	uint32_t n, room;
+} poll_set;
+
+static poll_set *set_of(px_ready *ready)
+{
+	return (poll_set *)(void *)ready;
+}
+
+static size_t room_bytes(uint32_t room)
+{
+	return room * (sizeof(px_handle *) + sizeof(struct pollfd));
+}
+
+static bool set_grow(poll_set *set)
+{
+	px_allocator *alloc = &set->ready.core->alloc;
+	uint32_t room = set->room ? set->room + set->room / 2 + 1 : SLOTS_FIRST;
+	px_handle **handles = px_alloc(alloc, room_bytes(room));
+	struct pollfd *fds;
+
+	if (!handles)
+		return false;
+	fds = (struct pollfd *)(void *)(handles + room);
+	if (set->n) {
+		memcpy(handles, set->handles, set->n * sizeof *handles);
+		memcpy(fds, set->fds, set->n * sizeof *fds);
+	}
+	px_free(alloc, set->handles, room_bytes(set->room));
+	set->handles = handles;
+	set->fds = fds;
+	set->room = room;
+	return true;
+}
+
+static int64_t set_add(px_ready *ready, px_handle *h, int32_t *sys_error)
+{
+	poll_set *set = set_of(ready);
+
+	*sys_error = 0;
+	if (set->n == set->room && !set_grow(set))
+		return -PROA_ENOMEM;
+	set->fds[set->n] = (struct pollfd){.fd = -1};
+	set->handles[set->n] = h;
+	h->slot = set->n++;
+	return 0;
+}
+
+static int64_t set_arm(px_ready *ready, px_handle *h, unsigned bit, int32_t *sys_error)
+{
+	struct pollfd *p = &set_of(ready)->fds[h->slot];
+
+	*sys_error = 0;
+	p->fd = h->fd;
+	p->events = (short)(p->events | (bit == PX_READY_IN ? POLLIN : POLLOUT));
+	return 0;
+}
+
+static void set_remove(px_ready *ready, px_handle *h)
+{
+	poll_set *set = set_of(ready);
+	uint32_t last = --set->n;
+
+	px_assert(h->slot && h->slot <= last && set->handles[h->slot] == h);
+	set->fds[h->slot] = set->fds[last];
+	set->handles[h->slot] = set->handles[last];
+	set->handles[h->slot]->slot = h->slot;
+}
+
+static int set_open(px_ready *ready, char *why)
+{
+	poll_set *set = set_of(ready);
+
+	if (!set_grow(set)) {
+		px_ready_why(why, "poll", ENOMEM);
+		return -PROA_ENOMEM;
+	}
+	set->fds[0] = (struct pollfd){.fd = ready->wake.rd, .events = POLLIN};
+	set->handles[0] = NULL;
+	set->n = 1;
+	return 0;
+}
+
+static void set_close(px_ready *ready, bool forked)
+{
+	poll_set *set = set_of(ready);
+
+	PX_UNUSED(forked); /* nothing here is shared with the parent */
+	px_free(&ready->core->alloc, set->handles, room_bytes(set->room));
+}
+
+static int set_sleep(poll_set *set, int64_t left_ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(left_ns / PROA_SEC),
+	                      .tv_nsec = left_ns % PROA_SEC};
+
+	px_count(&set->ready.core->stat.system_calls);
+	return ppoll(set->fds, set->n, left_ns < 0 ? NULL : &ts, NULL);
+}
+
+static unsigned ready_bits(short revents)
+{
+	unsigned bits = 0;
+
+	if (revents & POLLIN)
+		bits |= PX_READY_IN;
+	if (revents & POLLOUT)
+		bits |= PX_READY_OUT;
+	if (revents & (POLLHUP | POLLERR | POLLNVAL))
+		bits |= PX_READY_IN | PX_READY_OUT | PX_READY_HUP;
+	return bits;
+}
+
+/* A direction whose flag is still set after its event has nobody who waits for it: it would be
+ * reported again and again. One whose flag is clear stays armed, for most often the next op is
+ * already on its way. */
+static void slot_disarm(poll_set *set, const px_handle *h)
+{
+	struct pollfd *p = &set->fds[h->slot];
+	int events = p->events;
+
+	if (h->flags & PX_HF_READABLE)
+		events &= ~POLLIN;
+	if (h->flags & PX_HF_WRITABLE)
+		events &= ~POLLOUT;
+	p->events = (short)events;
+	if (!events)
+		p->fd = -1;
+}
+
+static void slot_event(poll_set *set, uint32_t i)
+{
+	px_handle *h = set->handles[i];
+	unsigned bits = ready_bits(set->fds[i].revents);
+
+	set->fds[i].revents = 0;
+	if (!h) {
+		px_ready_woken(&set->ready);
+		return;
+	}
+	px_ready_event(&set->ready, h, bits);
+	if (h->flags & PX_HF_REGISTERED)
+		slot_disarm(set, h);
+}
+
+static void set_wait(px_ready *ready, int64_t deadline_ns)
+{
+	poll_set *set = set_of(ready);
+	int hits = set_sleep(set, px_ready_left_ns(ready->core, deadline_ns));
+
+	/* From the back: an event may take its handle out (then the last one moves to its place,
+	 * and has been looked at) or add others behind. No hits: time over, or interrupted. */
+	for (uint32_t i = set->n; hits > 0 && i--;) {
+		if (!set->fds[i].revents)
+			continue;
+		hits--;
+		slot_event(set, i);
+	}
+}
+
+static const px_selector poll_selector = {
+	.name = "poll",
+	.size_bytes = sizeof(poll_set),
+	.level = true,
+	.short_drains = true,
+	.open = set_open,
+	.close = set_close,
+	.add = set_add,
+	.arm = set_arm,
+	.remove = set_remove,
+	.wait = set_wait,
+};
+
+static int backend_open(px_core *core, char *why)
+{
+	return px_ready_open(core, &poll_selector, why);
+}
+
+const px_backend_ops px_backend_poll = {.name = "poll", .open = backend_open, PX_READY_OPS};
