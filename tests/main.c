@@ -109,11 +109,25 @@ bool test_check(bool held, const char *text, const char *file, int line)
 	return held;
 }
 
-bool test_check_values(bool held, long long a, long long b, const char *text, const char *file,
-                       int line)
+static bool compare(long long a, const char *sign, long long b)
 {
+	bool or_equal = sign[1] == '=';
+
+	switch (sign[0]) {
+	case '<': return a < b || (or_equal && a == b);
+	case '>': return a > b || (or_equal && a == b);
+	case '!': return a != b;
+	default: return a == b;
+	}
+}
+
+bool test_compare(long long a, const char *sign, long long b, const char *ta, const char *tb,
+                  const char *file, int line)
+{
+	bool held = compare(a, sign, b);
+
 	if (!held)
-		failed(file, line, "%s: %lld, %lld", text, a, b);
+		failed(file, line, "%s %s %s: %lld, %lld", ta, sign, tb, a, b);
 	return held;
 }
 

@@ -39,6 +39,7 @@ typedef struct test_case {
 /* Checks go on after a failure and may be used on any thread and in any function; their value says
  * whether they held. */
 #define CHECK(...)      test_check(!!(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
+/* As long long; each side is evaluated once. */
 #define CHECK_EQ(a, b)  TEST_COMPARE(a, ==, b)
 #define CHECK_NE(a, b)  TEST_COMPARE(a, !=, b)
 #define CHECK_LT(a, b)  TEST_COMPARE(a, <, b)
@@ -92,17 +93,13 @@ long long test_now_ns(void);
 bool test_glob(const char *pattern, const char *text);
 
 /* Behind the macros. */
-#define TEST_COMPARE(a, sign, b)                                                                   \
-	__extension__({                                                                            \
-		long long test_a_ = (long long)(a), test_b_ = (long long)(b); /* each once */      \
-		test_check_values(test_a_ sign test_b_, test_a_, test_b_, #a " " #sign " " #b,     \
-				  __FILE__, __LINE__);                                             \
-	})
+#define TEST_COMPARE(a, sign, b) \
+	test_compare((long long)(a), #sign, (long long)(b), #a, #b, __FILE__, __LINE__)
 void test_add(test_case *);
 void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool test_check(bool held, const char *text, const char *file, int line);
-bool test_check_values(bool held, long long a, long long b, const char *text, const char *file,
-                       int line);
+bool test_compare(long long a, const char *sign, long long b, const char *ta, const char *tb,
+                  const char *file, int line);
 bool test_check_str(const char *a, const char *b, const char *ta, const char *tb, const char *file,
                     int line);
 bool test_check_mem(const void *a, const void *b, size_t bytes, const char *ta, const char *tb,
