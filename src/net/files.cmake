@@ -2,4 +2,6 @@
 list(APPEND PROA_SOURCES
 	src/net/finish.c
 	src/net/net.c
+	src/net/serve.c
+	src/net/stream.c
 )

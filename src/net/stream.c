@@ -62,7 +62,7 @@ struct __attribute__((may_alias)) stream {
 	uint32_t       held;  /* the guard, the recv, chunks: what has not ended */
 };
 _Static_assert(sizeof(stream) <= sizeof(proa_stream), "px_ is large enough");
-_Static_assert(sizeof(stream) + 640 >= sizeof(proa_stream), "px_ is not much too large");
+_Static_assert(sizeof(stream) + 64 >= sizeof(proa_stream), "px_ is not much too large");
 
 static stream *stream_of(const proa_stream *pub)
 {
@@ -120,7 +120,7 @@ void proa_stream_init(proa_stream *pub, proa_handle *handle, const proa_stream_o
 	s->out_low = o->out_low_bytes ? o->out_low_bytes : s->out_limit / 4;
 	s->held = 1;
 	px_handle_bind(s->h, &s->guard);
-	s->guard.flags = (uint16_t)(s->guard.flags | PX_HF_PRESET);
+	s->guard.flags |= PX_HF_PRESET;
 	s->guard.closed = on_guard_closed;
 }
 
@@ -255,6 +255,14 @@ static void read_eof(stream *s)
 	read_end(s, have ? -PROA_EEND : 0, (int64_t)have, 0);
 }
 
+/* A cancel of the recv that was not ours (proa_finish) is one of the read, too. */
+static void read_fail(stream *s, const proa_op *op)
+{
+	if (op->result == -PROA_ECANCELED)
+		s->read->flags |= PX_F_CANCEL;
+	read_end(s, op->result, (int64_t)(s->end - s->at), op->sys_error);
+}
+
 static void on_recv(proa_op *op)
 {
 	stream *s = PX_OF(op, stream, recv);
@@ -275,7 +283,7 @@ static void on_recv(proa_op *op)
 	else if (op->result == 0)
 		read_eof(s);
 	else
-		read_end(s, op->result, (int64_t)(s->end - s->at), op->sys_error);
+		read_fail(s, op);
 	stream_release(s);
 }
 
@@ -353,6 +361,8 @@ static void drained_end(stream *s, int64_t result, int32_t sys_error)
 	px_op *op = s->drained;
 
 	s->drained = NULL;
+	if (result == -PROA_ECANCELED)
+		op->flags |= PX_F_CANCEL; /* if not its own, then that of what it waited for */
 	px_op_finish(op, result, 0, sys_error);
 }
 
@@ -430,7 +440,7 @@ int proa_stream_put(proa_stream *pub, const void *bytes, size_t len)
 
 	if (s->out_error)
 		return (int)s->out_error;
-	if (px_handle_closing(s->h))
+	if (proa_is_closing(px_handle_pub(s->h)))
 		return -PROA_ECANCELED;
 	if (len > s->out_limit - s->queued)
 		return -PROA_EFULL;
