@@ -1,0 +1,21 @@
+# The references on the bare interfaces, and what loads them: build/bench/NAME. bench/run runs them.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+	proa_bench(raw_epoll bench/raw_epoll.c bench/common.c)
+	proa_bench(raw_uring bench/raw_uring.c bench/ring.c bench/common.c)
+	proa_bench(raw_blocking bench/raw_blocking.c bench/common.c)
+	proa_bench(load
+		bench/load.c
+		bench/load_flow.c
+		bench/load_epoll.c
+		bench/load_uring.c
+		bench/ring.c
+		bench/common.c
+		src/base/hist.c)
+
+	# The references need the ring's ABI, the load generator the histogram: nothing else of src/.
+	foreach(name raw_epoll raw_uring raw_blocking load)
+		if(TARGET bench_${name})
+			target_include_directories(bench_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+		endif()
+	endforeach()
+endif()

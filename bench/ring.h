@@ -1,0 +1,87 @@
+/* One io_uring for one thread, as small as it goes: for the reference and the load generator. */
+/* SPDX-License-Identifier: MIT */
+#ifndef BENCH_RING_H
+#define BENCH_RING_H
+
+#include "sys/linux/uring_abi.h"
+
+#include <stdbool.h>
+
+typedef struct px_bench_ring {
+	int fd;
+	uint32_t *sq_head, *sq_tail, *cq_head, *cq_tail;
+	uint32_t sq_mask, sq_entries, cq_mask;
+	uint32_t tail, submitted; /* of the submission queue: filled in, told to the kernel */
+	px_uring_sqe *sqes;
+	px_uring_cqe *cqes;
+} px_bench_ring;
+
+/* Buffers that the kernel picks for recvs, all of one size, in group 0. */
+typedef struct px_bench_pool {
+	px_uring_buf_ring *ring;
+	char *memory;
+	uint32_t count, bytes;
+	uint16_t tail, published;
+} px_bench_pool;
+
+/* The best set of flags that the kernel knows; dies without io_uring. */
+void px_bench_ring_open(px_bench_ring *ring, unsigned sq_entries, unsigned cq_entries);
+
+/* Submits all, waits for so many completions; timeout_ns < 0 is none. One system call. */
+void px_bench_ring_enter(px_bench_ring *ring, unsigned wait_for, int64_t timeout_ns);
+
+/* A cleared entry, submitted by the next enter; user_data is the pointer with the tag in its low
+ * three bits. Enters by itself when the queue is full. */
+px_uring_sqe *px_bench_ring_sqe(px_bench_ring *ring, uint8_t opcode, int fd, const void *about,
+                                unsigned tag);
+
+enum { PX_BENCH_TAG_MASK = 7 };
+
+/* Takes the next completion, by value, and gives its place back. False: there is none. */
+static inline bool px_bench_ring_next(px_bench_ring *ring, px_uring_cqe *cqe)
+{
+	uint32_t head = *ring->cq_head;
+
+	if (head == px_uring_load(ring->cq_tail))
+		return false;
+	*cqe = ring->cqes[head & ring->cq_mask];
+	px_uring_store(ring->cq_head, head + 1);
+	return true;
+}
+
+static inline void *px_bench_cqe_about(const px_uring_cqe *cqe)
+{
+	return (void *)(uintptr_t)(cqe->user_data & ~(uint64_t)PX_BENCH_TAG_MASK);
+}
+
+static inline uint16_t px_bench_cqe_buffer(const px_uring_cqe *cqe)
+{
+	return (uint16_t)(cqe->flags >> PX_IORING_CQE_BUFFER_SHIFT);
+}
+
+/* `count` is a power of two. */
+void px_bench_pool_open(px_bench_pool *pool, px_bench_ring *ring, uint32_t count, uint32_t bytes);
+
+static inline char *px_bench_pool_at(px_bench_pool *pool, uint16_t buffer)
+{
+	return pool->memory + (size_t)buffer * pool->bytes;
+}
+
+/* Back to the pool; the kernel sees it at the next publish. */
+static inline void px_bench_pool_give(px_bench_pool *pool, uint16_t buffer)
+{
+	px_uring_buf_set(pool->ring, pool->tail++ & (pool->count - 1), px_bench_pool_at(pool, buffer),
+	                 pool->bytes, buffer);
+}
+
+/* False: nothing new to publish. */
+static inline bool px_bench_pool_publish(px_bench_pool *pool)
+{
+	if (pool->tail == pool->published)
+		return false;
+	px_uring_buf_publish(pool->ring, pool->tail);
+	pool->published = pool->tail;
+	return true;
+}
+
+#endif
