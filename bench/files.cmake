@@ -1,4 +1,5 @@
 # The references on the bare interfaces, and what loads them: build/bench/NAME. bench/run runs them.
+# SPDX-License-Identifier: MIT
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	proa_bench(raw_epoll bench/raw_epoll.c bench/common.c)
 	proa_bench(raw_uring bench/raw_uring.c bench/ring.c bench/common.c)

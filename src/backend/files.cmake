@@ -1,4 +1,5 @@
 # Floor 3: what a loop waits with.
+# SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/backend/list.c
 	src/backend/poll.c

@@ -1,4 +1,5 @@
 # Floor 0: pure C.
+# SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/base/alloc.c
 	src/base/err.c

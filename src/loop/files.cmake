@@ -1,4 +1,5 @@
 # Floor 4: the loop.
+# SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/loop/api.c
 	src/loop/loop.c

@@ -1,4 +1,5 @@
 # Floor 5: sockets and what is built on them.
+# SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/net/finish.c
 	src/net/net.c

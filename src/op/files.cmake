@@ -1,4 +1,5 @@
 # Floor 2: operations, handles, pools, workers.
+# SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/op/accept.c
 	src/op/handle.c
