@@ -1,0 +1,84 @@
+/* A growing run of bytes. */
+/* SPDX-License-Identifier: MIT */
+#include "http/buf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUF_FIRST = 512 };
+
+bool px_buf_room(px_buf *buf, size_t more)
+{
+	size_t cap = buf->cap ? buf->cap : BUF_FIRST;
+	char *data;
+
+	if (buf->cap - buf->len >= more)
+		return true;
+	if (buf->failed || more > SIZE_MAX / 4 - buf->len) {
+		buf->failed = true;
+		return false;
+	}
+	while (cap - buf->len < more)
+		cap *= 2;
+	data = realloc(buf->data, cap);
+	if (!data) {
+		buf->failed = true;
+		return false;
+	}
+	buf->data = data;
+	buf->cap = cap;
+	return true;
+}
+
+void px_buf_put(px_buf *buf, const void *bytes, size_t len)
+{
+	if (!len || !px_buf_room(buf, len))
+		return;
+	memcpy(buf->data + buf->len, bytes, len);
+	buf->len += len;
+}
+
+void px_buf_text(px_buf *buf, const char *text)
+{
+	px_buf_put(buf, text, strlen(text));
+}
+
+void px_buf_char(px_buf *buf, char c)
+{
+	px_buf_put(buf, &c, 1);
+}
+
+static void put_digits(px_buf *buf, uint64_t n, unsigned base)
+{
+	char text[20];
+	size_t at = sizeof text;
+
+	do
+		text[--at] = "0123456789abcdef"[n % base];
+	while (n /= base);
+	px_buf_put(buf, text + at, sizeof text - at);
+}
+
+void px_buf_number(px_buf *buf, uint64_t n)
+{
+	put_digits(buf, n, 10);
+}
+
+void px_buf_hex(px_buf *buf, uint64_t n)
+{
+	put_digits(buf, n, 16);
+}
+
+void px_buf_clear(px_buf *buf, size_t keep_bytes)
+{
+	if (buf->cap > keep_bytes)
+		px_buf_free(buf);
+	buf->len = 0;
+	buf->failed = false;
+}
+
+void px_buf_free(px_buf *buf)
+{
+	free(buf->data);
+	*buf = (px_buf){0};
+}

@@ -1,0 +1,29 @@
+/* A growing run of bytes: what is read before it is understood, and what is not sent yet. */
+/* SPDX-License-Identifier: MIT */
+#ifndef PX_HTTP_BUF_H
+#define PX_HTTP_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All zero is empty. Running out of memory is remembered in `failed` and told once, at the end
+ * of what is being built, so that building needs no check at each step. */
+typedef struct px_buf {
+	char *data;
+	size_t len, cap;
+	bool failed;
+} px_buf;
+
+/* Room for `more` bytes behind data + len, which the caller then counts in by himself. */
+bool px_buf_room(px_buf *buf, size_t more);
+void px_buf_put(px_buf *buf, const void *bytes, size_t len);
+void px_buf_text(px_buf *buf, const char *text);
+void px_buf_char(px_buf *buf, char c);
+void px_buf_number(px_buf *buf, uint64_t n);
+void px_buf_hex(px_buf *buf, uint64_t n); /* lower case, no leading zeros */
+/* Empty again; memory beyond keep_bytes is given back. */
+void px_buf_clear(px_buf *buf, size_t keep_bytes);
+void px_buf_free(px_buf *buf);
+
+#endif
