@@ -1,4 +1,4 @@
-/* proa: one proactor for every operating system. Submit an operation, be told when it has completed. */
+/* proa: submit an operation, be told when it has completed; the same on every system. */
 /* SPDX-License-Identifier: MIT */
 #ifndef PROA_H
 #define PROA_H
@@ -11,6 +11,6 @@
 #include "proa/net.h"
 #include "proa/proc.h"
 
-#define PROA_VERSION "0.1.0"
+#define PROA_VERSION        "0.1.0"
 #define PROA_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
 #endif

@@ -1,4 +1,4 @@
-/* The ground of the public headers: visibility, C++ linkage, units, the types that name everything else. */
+/* The ground of the public headers: visibility, C++ linkage, units, the names of the types. */
 /* SPDX-License-Identifier: MIT */
 #ifndef PROA_BASE_H
 #define PROA_BASE_H
@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
-#define PROA_C_BEGIN extern "C" {
-#define PROA_C_END }
+#define PROA_C_BEGIN       extern "C" {
+#define PROA_C_END         }
 #define PROA_STATIC_ASSERT static_assert
 #else
 #define PROA_C_BEGIN
@@ -31,7 +31,8 @@
 #define PROA_EXTENSION
 #endif
 
-/* Times are int64_t nanoseconds. A deadline is absolute, on the loop's clock (proa_now); 0 is "none". */
+/* Times are int64_t nanoseconds. A deadline is absolute, on the loop's clock (proa_now); 0 is
+ * "none". */
 #define PROA_USEC INT64_C(1000)
 #define PROA_MSEC INT64_C(1000000)
 #define PROA_SEC  INT64_C(1000000000)
@@ -39,27 +40,29 @@
 #define PROA_POLL INT64_C(1)
 
 /* From a pointer to a member to the struct around it. */
-#define PROA_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define PROA_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-typedef struct proa_loop    proa_loop;    /* one completion queue and the thread that runs it */
-typedef struct proa_op      proa_op;      /* one submitted request; the caller's memory */
-typedef struct proa_handle  proa_handle;  /* a socket or file on a loop, and the owner of what belongs to it */
-typedef struct proa_buffers proa_buffers; /* a pool of memory lent to recvs when their bytes are there */
+typedef struct proa_loop proa_loop; /* one completion queue and the thread that runs it */
+typedef struct proa_op proa_op;     /* one submitted request; the caller's memory */
+typedef struct proa_handle
+	proa_handle; /* a socket or file on a loop, and the owner of what belongs to it */
+typedef struct proa_buffers
+	proa_buffers; /* a pool of memory lent to recvs when their bytes are there */
 typedef struct proa_workers proa_workers; /* threads for what only blocks */
-typedef struct proa_group   proa_group;   /* several loops, one a thread, serving together */
+typedef struct proa_group proa_group;     /* several loops, one a thread, serving together */
 
-typedef intptr_t proa_os_handle;          /* a file descriptor, a SOCKET, a HANDLE */
+typedef intptr_t proa_os_handle; /* a file descriptor, a SOCKET, a HANDLE */
 
-/* An accepted connection that no handle has adopted yet. A value: any thread may carry it, exactly one of
- * proa_adopt and proa_socket_close ends it. All zero is none. */
+/* An accepted connection that no handle has adopted yet. A value: any thread may carry it, exactly
+ * one of proa_adopt and proa_socket_close ends it. All zero is none. */
 typedef struct proa_socket {
 	uint64_t id;
 } proa_socket;
 
-/* Called on the loop's thread. In the final call (PROA_MORE not in op->got) the op is idle: submit it again,
- * change it or free it. */
+/* Called on the loop's thread. In the final call (PROA_MORE not in op->got) the op is idle: submit
+ * it again, change it or free it. */
 typedef void proa_done(proa_op *);
-/* Called on the loop's thread when nothing of the handle can come any more: free it or init it again.
- * Its `user` is still set, the rest is zero. */
+/* Called on the loop's thread when nothing of the handle can come any more: free it or init it
+ * again. Its `user` is still set, the rest is zero. */
 typedef void proa_closed(proa_handle *);
 #endif

@@ -12,16 +12,16 @@ typedef struct proa_doctor_item {
 } proa_doctor_item;
 
 typedef struct proa_doctor_report {
-	size_t           size; /* in: sizeof it, or 0 */
-	size_t           op_bytes, handle_bytes;
-	unsigned         backends, features;
+	size_t size; /* in: sizeof it, or 0 */
+	size_t op_bytes, handle_bytes;
+	unsigned backends, features;
 	proa_doctor_item backend[8];  /* in order of preference */
 	proa_doctor_item feature[48]; /* of io_uring */
-	char             chosen[32];  /* what a loop gets by default */
-	int64_t          files_max;   /* descriptors */
-	int64_t          memlock_bytes; /* -1 unlimited */
-	unsigned         cpus;
-	char             system[128]; /* "Linux 6.18 x86_64" */
+	char chosen[32];              /* what a loop gets by default */
+	int64_t files_max;            /* descriptors */
+	int64_t memlock_bytes;        /* -1 unlimited */
+	unsigned cpus;
+	char system[128]; /* "Linux 6.18 x86_64" */
 } proa_doctor_report;
 
 /* Opens and closes each backend to see; takes some milliseconds. Any thread. */

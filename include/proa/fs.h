@@ -13,47 +13,54 @@ enum {
 	PROA_O_APPEND = 16,
 	PROA_O_EXCL = 32,
 	PROA_O_DIR = 64,     /* a folder, for proa_file_open_in and proa_dir_read */
-	PROA_O_BENEATH = 128 /* with proa_file_open_in: no way out of the folder, by "..", "/" or a link: EACCES */
+	PROA_O_BENEATH = 128 /* with proa_file_open_in: no way out of the folder, by "..", "/" or a
+	                        link: EACCES */
 };
 
 enum { PROA_S_OTHER, PROA_S_FILE, PROA_S_DIR, PROA_S_LINK };
 
 typedef struct proa_stat_info {
-	int64_t  size_bytes, mtime_ns; /* mtime: since 1970, UTC */
-	uint32_t mode;                 /* permission bits, as POSIX has them */
-	uint32_t type;                 /* PROA_S_... */
+	int64_t size_bytes, mtime_ns; /* mtime: since 1970, UTC */
+	uint32_t mode;                /* permission bits, as POSIX has them */
+	uint32_t type;                /* PROA_S_... */
 	uint64_t ino, dev;
 } proa_stat_info;
 
-/* Cancellable until started: on io_uring until the kernel has begun, elsewhere until a worker has. All may allocate. */
+/* Cancellable until started: on io_uring until the kernel has begun, elsewhere until a worker has.
+ * All may allocate. */
 
 /* Opens an init handle as a file. 0, or ENOENT, EACCES, EISDIR, EMFILE... */
-PROA_API void proa_file_open(proa_handle *handle, proa_op *op, const char *path, unsigned flags, unsigned mode,
-                             proa_done *done);
+PROA_API void proa_file_open(proa_handle *handle, proa_op *op, const char *path, unsigned flags,
+                             unsigned mode, proa_done *done);
 /* The same, relative to an open folder (NULL: the current one). */
-PROA_API void proa_file_open_in(proa_handle *handle, proa_op *op, proa_handle *dir, const char *path, unsigned flags,
-                                unsigned mode, proa_done *done);
+PROA_API void proa_file_open_in(proa_handle *handle, proa_op *op, proa_handle *dir,
+                                const char *path, unsigned flags, unsigned mode, proa_done *done);
 /* What an open file is, into *info, lent until the final. 0 or an error. */
 PROA_API void proa_fstat(proa_handle *file, proa_op *op, proa_stat_info *info, proa_done *done);
 
-/* Up to len bytes at offset. result: bytes, short only at the end of the file (then with PROA_END) or with an error told by the
- * next one. Unordered among each other. */
-PROA_API void proa_read(proa_handle *file, proa_op *op, void *buf, size_t len, int64_t offset, proa_done *done);
-/* All len bytes at offset (ignored when opened with APPEND); result short only when the disk is full or failed: then ENOSPC,
- * EIO... with count told. */
-PROA_API void proa_write(proa_handle *file, proa_op *op, const void *buf, size_t len, int64_t offset, proa_done *done);
-/* Writes completed before its submit are on the disk after it. An error is not retried: bytes may be lost. */
+/* Up to len bytes at offset. result: bytes, short only at the end of the file (then with PROA_END)
+ * or with an error told by the next one. Unordered among each other. */
+PROA_API void proa_read(proa_handle *file, proa_op *op, void *buf, size_t len, int64_t offset,
+                        proa_done *done);
+/* All len bytes at offset (ignored when opened with APPEND); result short only when the disk is
+ * full or failed: then ENOSPC, EIO... with count told. */
+PROA_API void proa_write(proa_handle *file, proa_op *op, const void *buf, size_t len,
+                         int64_t offset, proa_done *done);
+/* Writes completed before its submit are on the disk after it. An error is not retried: bytes may
+ * be lost. */
 PROA_API void proa_fsync(proa_handle *file, proa_op *op, proa_done *done);
 
-/* One entry of a folder, as proa_dir_read packs them: the next one is `bytes` further. Names are not sorted. */
+/* One entry of a folder, as proa_dir_read packs them: the next one is `bytes` further. Names are
+ * not sorted. */
 PROA_EXTENSION typedef struct proa_dirent {
-	uint32_t       bytes;
-	uint32_t       name_len;
+	uint32_t bytes;
+	uint32_t name_len;
 	proa_stat_info stat; /* of the entry itself, links not followed */
-	char           name[];
+	char name[];
 } proa_dirent;
 
-/* The next entries of an open folder (PROA_O_DIR), packed into buf (8-byte aligned, >= 1 KiB, lent until the final), without
+/* The next entries of an open folder (PROA_O_DIR), packed into buf (8-byte aligned, >= 1 KiB, lent
+ * until the final), without
  * "." and "..". result: bytes of it used; 0 with PROA_END: no more. */
 PROA_API void proa_dir_read(proa_handle *dir, proa_op *op, void *buf, size_t len, proa_done *done);
 

@@ -16,115 +16,142 @@ typedef struct proa_addr {
 
 #define PROA_ADDR_TEXT 128 /* bytes that any printed address fits into, with its 0 */
 
-/* "127.0.0.1:80", "[::1]:80", ":80" and "*:80" (every address), "127.0.0.1", "::1" (default_port), "[fe80::1%eth0]:80",
- * "unix:/path". No names: those are proa_resolve's. 0 or -PROA_EADDRTEXT. */
+/* "127.0.0.1:80", "[::1]:80", ":80" and "*:80" (every address), "127.0.0.1", "::1" (default_port),
+ * "[fe80::1%eth0]:80", "unix:/path". No names: those are proa_resolve's. 0 or -PROA_EADDRTEXT. */
 PROA_API int proa_addr_parse(proa_addr *out, const char *text, uint16_t default_port);
 /* The same text back, 0-terminated: its length, or -PROA_ETOOLONG. */
 PROA_API int proa_addr_print(const proa_addr *addr, char *out, size_t size);
-PROA_API uint16_t proa_addr_port(const proa_addr *addr);     /* 0 if it has none */
-PROA_API int proa_local_addr(const proa_handle *handle, proa_addr *out); /* 0, -PROA_ENOTCONN, ... */
+PROA_API uint16_t proa_addr_port(const proa_addr *addr); /* 0 if it has none */
+PROA_API int proa_local_addr(const proa_handle *handle,
+                             proa_addr *out); /* 0, -PROA_ENOTCONN, ... */
 PROA_API int proa_peer_addr(const proa_handle *handle, proa_addr *out);
 
 /* ---- listening and connecting ---- */
 
 typedef struct proa_listen_options {
 	size_t size;
-	int    backlog;   /* 0: 4096 (the system caps it) */
-	bool   reuseport; /* several listeners on one address, the system spreads connections over them */
-	bool   v6only;    /* a v6 wildcard does not take v4 as well */
-	bool   nodelay_off; /* accepted TCP connections keep Nagle's algorithm; default: they start with TCP_NODELAY */
+	int backlog;      /* 0: 4096 (the system caps it) */
+	bool reuseport;   /* several listeners on one address, the system spreads connections over
+	                     them */
+	bool v6only;      /* a v6 wildcard does not take v4 as well */
+	bool nodelay_off; /* accepted TCP connections keep Nagle's algorithm; default: they start
+	                     with TCP_NODELAY */
 } proa_listen_options;
 
-/* Opens an init handle as a listener. 0, or EADDRINUSE, EADDRNOTAVAIL, EACCES, EMFILE, EINVAL (handle not init)... */
-PROA_API int proa_listen(proa_handle *handle, const proa_addr *addr, const proa_listen_options *options);
+/* Opens an init handle as a listener. 0, or EADDRINUSE, EADDRNOTAVAIL, EACCES, EMFILE, EINVAL
+ * (handle not init)... */
+PROA_API int proa_listen(proa_handle *handle, const proa_addr *addr,
+                         const proa_listen_options *options);
 
-/* One connection: op->socket, yours to adopt or close. Aborted connections are swallowed and counted; exhaustion
- * (EMFILE and its kin) pauses the listener, goes to the loop's notice and resumes by itself. Cancellable always. */
+/* One connection: op->socket, yours to adopt or close. Aborted connections are swallowed and
+ * counted; exhaustion (EMFILE and its kin) pauses the listener, goes to the loop's notice and
+ * resumes by itself. Cancellable always. */
 PROA_API void proa_accept(proa_handle *listener, proa_op *op, proa_done *done);
 PROA_API void proa_accept_many(proa_handle *listener, proa_op *op, proa_done *done); /* multishot */
 
-/* Opens an init handle by connecting it. 0 on success; on failure the handle is init again, not open. Ops submitted on the
- * handle meanwhile wait for it and end with its error if it fails. `addr` is copied. TCP_NODELAY is set. Errors:
- * ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, ETIMEDOUT, ECANCELED, EMFILE... Cancellable always. */
-PROA_API void proa_connect(proa_handle *handle, proa_op *op, const proa_addr *addr, proa_done *done);
+/* Opens an init handle by connecting it. 0 on success; on failure the handle is init again, not
+ * open. Ops submitted on the handle meanwhile wait for it and end with its error if it fails.
+ * `addr` is copied. TCP_NODELAY is set. Errors: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH,
+ * EADDRNOTAVAIL, ETIMEDOUT, ECANCELED, EMFILE... Cancellable always. */
+PROA_API void proa_connect(proa_handle *handle, proa_op *op, const proa_addr *addr,
+                           proa_done *done);
 
-PROA_API int proa_set_nodelay(proa_handle *handle, bool on);                 /* TCP_NODELAY; 0 or an error */
-PROA_API int proa_set_keepalive(proa_handle *handle, int idle_s, int interval_s, int probes); /* idle_s 0: off */
-PROA_API int proa_set_buffers(proa_handle *handle, int recv_bytes, int send_bytes); /* SO_RCVBUF, SO_SNDBUF; 0: leave */
+PROA_API int proa_set_nodelay(proa_handle *handle, bool on); /* TCP_NODELAY; 0 or an error */
+PROA_API int proa_set_keepalive(proa_handle *handle, int idle_s, int interval_s,
+                                int probes); /* idle_s 0: off */
+PROA_API int proa_set_buffers(proa_handle *handle, int recv_bytes,
+                              int send_bytes); /* SO_RCVBUF, SO_SNDBUF; 0: leave */
 
 /* ---- receiving and sending on a stream ---- */
-/* Each direction is a FIFO of its own: ops complete in submission order. None of these allocates. */
+/* Each direction is a FIFO of its own: ops complete in submission order. None of these allocates.
+ */
 
-/* Up to len bytes into buf, lent until the final completion. result: bytes; 0 with PROA_END at the end of the stream (len
- * must be > 0: else -PROA_EINVAL). Errors: ECONNRESET, ETIMEDOUT... Cancellable always. */
+/* Up to len bytes into buf, lent until the final completion. result: bytes; 0 with PROA_END at the
+ * end of the stream (len must be > 0: else -PROA_EINVAL). Errors: ECONNRESET, ETIMEDOUT...
+ * Cancellable always. */
 PROA_API void proa_recv(proa_handle *handle, proa_op *op, void *buf, size_t len, proa_done *done);
 
-/* The same into a buffer of the pool (NULL: the loop's), taken when bytes are there: op->buf, yours until
- * proa_buffer_return or proa_send_pooled. No buffer comes with result <= 0. An empty pool parks the recv. */
-PROA_API void proa_recv_pooled(proa_handle *handle, proa_op *op, proa_buffers *pool, proa_done *done);
+/* The same into a buffer of the pool (NULL: the loop's), taken when bytes are there: op->buf, yours
+ * until proa_buffer_return or proa_send_pooled. No buffer comes with result <= 0. An empty pool
+ * parks the recv. */
+PROA_API void proa_recv_pooled(proa_handle *handle, proa_op *op, proa_buffers *pool,
+                               proa_done *done);
 
-/* Multishot: at most max_held buffers (0: any number) are out with the caller at a time, then it waits for returns. Ends
- * with result 0 and PROA_END, or an error. Starting it may allocate (ENOMEM). */
-PROA_API void proa_recv_pooled_many(proa_handle *handle, proa_op *op, proa_buffers *pool, unsigned max_held,
-                                    proa_done *done);
+/* Multishot: at most max_held buffers (0: any number) are out with the caller at a time, then it
+ * waits for returns. Ends with result 0 and PROA_END, or an error. Starting it may allocate
+ * (ENOMEM). */
+PROA_API void proa_recv_pooled_many(proa_handle *handle, proa_op *op, proa_buffers *pool,
+                                    unsigned max_held, proa_done *done);
 
-/* All len bytes: result is len, or an error with op->count told; never short without one. A cancel, deadline or error with
- * 0 < count < len breaks the direction: queued and later sends end with -PROA_EBROKEN. Dead peer: ECONNRESET. Behind
- * proa_shutdown: EPIPE. `buf` is lent until the final. Cancellable always. */
-PROA_API void proa_send(proa_handle *handle, proa_op *op, const void *buf, size_t len, proa_done *done);
+/* All len bytes: result is len, or an error with op->count told; never short without one. A cancel,
+ * deadline or error with 0 < count < len breaks the direction: queued and later sends end with
+ * -PROA_EBROKEN. Dead peer: ECONNRESET. Behind proa_shutdown: EPIPE. `buf` is lent until the final.
+ * Cancellable always. */
+PROA_API void proa_send(proa_handle *handle, proa_op *op, const void *buf, size_t len,
+                        proa_done *done);
 
-/* proa_send of a pooled buffer (or a part of one, `buf` pointing anywhere into it), which goes back to its pool at
- * the final, on every path. */
-PROA_API void proa_send_pooled(proa_handle *handle, proa_op *op, void *buf, size_t len, proa_done *done);
+/* proa_send of a pooled buffer (or a part of one, `buf` pointing anywhere into it), which goes back
+ * to its pool at the final, on every path. */
+PROA_API void proa_send_pooled(proa_handle *handle, proa_op *op, void *buf, size_t len,
+                               proa_done *done);
 
 typedef struct proa_vec {
 	const void *base;
-	size_t      len;
+	size_t len;
 } proa_vec;
 /* proa_send of n pieces (at most 1024: else EINVAL); vec and pieces are lent until the final. */
-PROA_API void proa_sendv(proa_handle *handle, proa_op *op, const proa_vec *vec, unsigned n, proa_done *done);
+PROA_API void proa_sendv(proa_handle *handle, proa_op *op, const proa_vec *vec, unsigned n,
+                         proa_done *done);
 
-/* count bytes of an open file from offset. result: bytes; fewer than count only with PROA_END, when the file ended
- * first. The file must stay open (its close waits for the send). Cancellable always; a torn one breaks the direction. */
-PROA_API void proa_send_file(proa_handle *handle, proa_op *op, proa_handle *file, int64_t offset, int64_t count,
-                             proa_done *done);
+/* count bytes of an open file from offset. result: bytes; fewer than count only with PROA_END, when
+ * the file ended first. The file must stay open (its close waits for the send). Cancellable always;
+ * a torn one breaks the direction. */
+PROA_API void proa_send_file(proa_handle *handle, proa_op *op, proa_handle *file, int64_t offset,
+                             int64_t count, proa_done *done);
 
 /* Shuts the send side down, behind queued sends. Result 0, or ENOTCONN, ECONNRESET... */
 PROA_API void proa_shutdown(proa_handle *handle, proa_op *op, proa_done *done);
 
 /* ---- stream: a buffered reader and writer on a handle ---- */
-/* Zero-initialised by proa_stream_init, on an init or open handle; lives until the handle's close completes and is freed with
- * it. While a stream reads, nobody else receives on its handle. */
+/* Zero-initialised by proa_stream_init, on an init or open handle; lives until the handle's close
+ * completes and is freed with it. While a stream reads, nobody else receives on its handle. */
 
 typedef struct proa_stream {
 	uint64_t px_[56];
 } proa_stream;
 
 typedef struct proa_stream_options {
-	size_t        size;
-	size_t        in_limit_bytes;  /* unread input kept at most, and the longest read (0: 64 KiB) */
-	size_t        out_limit_bytes; /* unsent output kept at most (0: 256 KiB) */
-	size_t        out_low_bytes;   /* the low water mark: what proa_stream_drained(…, 0) waits for (0: a quarter) */
-	proa_buffers *pool;            /* NULL: the loop's */
+	size_t size;
+	size_t in_limit_bytes;  /* unread input kept at most, and the longest read (0: 64 KiB) */
+	size_t out_limit_bytes; /* unsent output kept at most (0: 256 KiB) */
+	size_t out_low_bytes; /* the low water mark: what proa_stream_drained(…, 0) waits for (0: a
+	                         quarter) */
+	proa_buffers *pool;   /* NULL: the loop's */
 } proa_stream_options;
 
-PROA_API void proa_stream_init(proa_stream *stream, proa_handle *handle, const proa_stream_options *options);
+PROA_API void proa_stream_init(proa_stream *stream, proa_handle *handle,
+                               const proa_stream_options *options);
 
-/* Reads, one at a time: op->buf and result are the bytes, valid until the next read or the close, and writable. result 0 with
- * PROA_END: the stream ended before the first byte. Ended inside an exact or until: EEND (count: bytes there). Over
- * the limit: ETOOLONG, nothing consumed. A second read while one is in flight: EALREADY. Cancellable always; what came is
- * kept for the next read. */
-PROA_API void proa_stream_read_some(proa_stream *stream, proa_op *op, size_t max, proa_done *done); /* 1..max bytes */
+/* Reads, one at a time: op->buf and result are the bytes, valid until the next read or the close,
+ * and writable. result 0 with PROA_END: the stream ended before the first byte. Ended inside an
+ * exact or until: EEND (count: bytes there). Over the limit: ETOOLONG, nothing consumed. A second
+ * read while one is in flight: EALREADY. Cancellable always; what came is kept for the next read.
+ */
+PROA_API void proa_stream_read_some(proa_stream *stream, proa_op *op, size_t max,
+                                    proa_done *done); /* 1..max bytes */
 PROA_API void proa_stream_read_exact(proa_stream *stream, proa_op *op, size_t n, proa_done *done);
-PROA_API void proa_stream_read_until(proa_stream *stream, proa_op *op, const char *delim, size_t limit,
-                                     proa_done *done); /* the bytes up to and with delim; delim: 1 to 8 bytes, copied */
+PROA_API void proa_stream_read_until(
+	proa_stream *stream, proa_op *op, const char *delim, size_t limit,
+	proa_done *done); /* the bytes up to and with delim; delim: 1 to 8 bytes, copied */
 
-/* Copies into the output, which goes out by itself. 0; -PROA_EFULL: over the limit, nothing taken; -PROA_ENOMEM; or the
- * error that ended the output earlier. */
+/* Copies into the output, which goes out by itself. 0; -PROA_EFULL: over the limit, nothing taken;
+ * -PROA_ENOMEM; or the error that ended the output earlier. */
 PROA_API int proa_stream_put(proa_stream *stream, const void *bytes, size_t len);
 
-/* Completes with 0 when at most below_bytes (0: the low water mark) are unsent; or the output's error. One at a time. */
-PROA_API void proa_stream_drained(proa_stream *stream, proa_op *op, size_t below_bytes, proa_done *done);
+/* Completes with 0 when at most below_bytes (0: the low water mark) are unsent; or the output's
+ * error. One at a time. */
+PROA_API void proa_stream_drained(proa_stream *stream, proa_op *op, size_t below_bytes,
+                                  proa_done *done);
 PROA_API size_t proa_stream_queued(const proa_stream *stream); /* bytes put and not yet sent */
 
 /* ---- serving: listen, accept, a slab of connections, limits, drain ---- */
@@ -134,28 +161,29 @@ typedef struct proa_server {
 } proa_server;
 
 typedef struct proa_serve_options {
-	size_t   size;
-	size_t   conn_bytes; /* the connection's struct; it begins with its proa_handle */
-	unsigned conn_max;   /* then accepting pauses (0: no limit) */
-	int64_t  idle_ns;    /* proa_set_idle of each (0: off) */
-	/* A new connection: its struct is zero but for the open handle. Its memory goes back after its close (after
-	 * that close's own callback). On the loop's thread. */
+	size_t size;
+	size_t conn_bytes; /* the connection's struct; it begins with its proa_handle */
+	unsigned conn_max; /* then accepting pauses (0: no limit) */
+	int64_t idle_ns;   /* proa_set_idle of each (0: off) */
+	/* A new connection: its struct is zero but for the open handle. Its memory goes back after
+	 * its close (after that close's own callback). On the loop's thread. */
 	void (*start)(proa_handle *conn, void *user);
-	/* Called once for each open connection when a drain begins, and at once for one that arrives after: finish
-	 * early if idle. May be NULL. */
+	/* Called once for each open connection when a drain begins, and at once for one that
+	 * arrives after: finish early if idle. May be NULL. */
 	void (*drain)(proa_handle *conn, void *user);
-	void  *user;
+	void *user;
 	const proa_listen_options *listen;
 } proa_serve_options;
 
-/* Serves `addr` (text as for proa_addr_parse) on the owner's loop; options are copied. The server struct lives until its end.
- * 0 or an error of proa_listen. It also ends when its owner closes. */
-PROA_API int proa_serve(proa_handle *owner, proa_server *server, const char *addr, const proa_serve_options *options);
+/* Serves `addr` (text as for proa_addr_parse) on the owner's loop; options are copied. The server
+ * struct lives until its end. 0 or an error of proa_listen. It also ends when its owner closes. */
+PROA_API int proa_serve(proa_handle *owner, proa_server *server, const char *addr,
+                        const proa_serve_options *options);
 PROA_API int proa_serve_addr(const proa_server *server, proa_addr *out); /* the bound address */
 PROA_API unsigned proa_serve_count(const proa_server *server);           /* open connections */
 PROA_API bool proa_serve_draining(const proa_server *server);
-/* Stops accepting, calls `drain` for each connection, waits until all are closed or the deadline (0: none), closes the
- * rest, then calls `closed` with the server's handle. PROA_POLL: at once. */
+/* Stops accepting, calls `drain` for each connection, waits until all are closed or the deadline
+ * (0: none), closes the rest, then calls `closed` with the server's handle. PROA_POLL: at once. */
 PROA_API void proa_serve_end(proa_server *server, int64_t drain_deadline_ns, proa_closed *closed);
 /* The server of a connection made by it (its handle's owner). */
 PROA_API proa_server *proa_serve_of(const proa_handle *conn);

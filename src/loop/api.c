@@ -242,7 +242,7 @@ void proa_set_idle(proa_handle *handle, int64_t idle_ns)
 	if (h->idle_ms)
 		px_wheel_add(&core->idles, &h->idle,
 		             ((uint64_t)core->now_ns + ((uint64_t)h->idle_ms + 1) * 1000000u) >>
-		                 PX_TICK_SHIFT);
+		                     PX_TICK_SHIFT);
 }
 
 /* ---- buffers ---- */

@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-	PULLS_MAX = 64,  /* completions of one multishot op an iteration */
-	UNSEEN_MAX = 8,  /* iterations in a row that only deliver, before a look at the kernel */
+	PULLS_MAX = 64, /* completions of one multishot op an iteration */
+	UNSEEN_MAX = 8, /* iterations in a row that only deliver, before a look at the kernel */
 };
 
 /* ---- open ---- */
@@ -153,7 +153,8 @@ static int64_t time_next_ns(const px_core *core)
 	uint64_t a = px_wheel_next(&core->deadlines), b = px_wheel_next(&core->idles);
 	uint64_t tick = PX_MIN(a, b);
 
-	return tick > (uint64_t)INT64_MAX >> PX_TICK_SHIFT ? INT64_MAX : (int64_t)(tick << PX_TICK_SHIFT);
+	return tick > (uint64_t)INT64_MAX >> PX_TICK_SHIFT ? INT64_MAX
+	                                                   : (int64_t)(tick << PX_TICK_SHIFT);
 }
 
 /* ---- deliver ---- */
@@ -168,7 +169,7 @@ static void event_add(proa_loop *loop, const px_op *op)
 	bool bell = op->kind == PX_DOORBELL || op->kind == PX_SIGNAL; /* tell neither, see post.c */
 	proa_event *e = &loop->events[loop->events_n++];
 
-	*e = (proa_event){ .op = px_op_pub(op), .result = op->result, .got = op->got };
+	*e = (proa_event){.op = px_op_pub(op), .result = op->result, .got = op->got};
 	e->handle = op->kind == PX_POST ? NULL : px_handle_pub(op->handle);
 	e->count = bell ? 0 : op->count;
 	e->sys_error = op->sys_error;
@@ -268,7 +269,7 @@ static void handle_tell(proa_loop *loop, px_handle *h)
 		closed(px_handle_pub(h));
 		loop->core.calling = false;
 	} else if (loop->events && !watched) {
-		loop->events[loop->events_n++] = (proa_event){ .handle = px_handle_pub(h) };
+		loop->events[loop->events_n++] = (proa_event){.handle = px_handle_pub(h)};
 	}
 	if (watched)
 		((const px_watch *)owner->user)->told(owner, h);
@@ -276,7 +277,8 @@ static void handle_tell(proa_loop *loop, px_handle *h)
 		px_handle_check(owner);
 }
 
-/* Those that were there when it began. One on which something was submitted since waits for that. */
+/* Those that were there when it began. One on which something was submitted since waits for that.
+ */
 static void deliver_closed(proa_loop *loop)
 {
 	px_core *core = &loop->core;
@@ -323,7 +325,8 @@ void px_loop_deliver(proa_loop *loop)
 
 int64_t px_loop_busy_since_ns(const proa_loop *loop)
 {
-	return atomic_load_explicit(&((proa_loop *)(uintptr_t)loop)->busy_since_ns, memory_order_relaxed);
+	return atomic_load_explicit(&((proa_loop *)(uintptr_t)loop)->busy_since_ns,
+	                            memory_order_relaxed);
 }
 
 /* ---- an iteration ---- */
@@ -332,8 +335,8 @@ static bool loop_has_work(const proa_loop *loop)
 {
 	const px_core *core = &loop->core;
 
-	return !px_list_empty(&loop->batch) || !px_list_empty(&core->done) || !px_list_empty(&core->more) ||
-	       !px_list_empty(&core->closed) || core->noticed;
+	return !px_list_empty(&loop->batch) || !px_list_empty(&core->done) ||
+	       !px_list_empty(&core->more) || !px_list_empty(&core->closed) || core->noticed;
 }
 
 static void loop_sleep(proa_loop *loop, int64_t deadline_ns)
@@ -356,7 +359,8 @@ static void loop_wait(proa_loop *loop, int64_t deadline_ns)
 	int64_t spin_until;
 
 	if (loop_has_work(loop)) {
-		/* What the callbacks finished at once is delivered first: looking costs a system call. */
+		/* What the callbacks finished at once is delivered first: looking costs a system
+		 * call. */
 		if (++loop->unseen < UNSEEN_MAX)
 			return;
 		deadline_ns = PROA_POLL;
@@ -386,8 +390,10 @@ void px_loop_iterate(proa_loop *loop, int64_t deadline_ns)
 	px_core_receive(core);
 	time_pass(core);
 	px_loop_deliver(loop);
-	atomic_store_explicit(&core->stat.memory_bytes, core->alloc.live_bytes, memory_order_relaxed);
-	atomic_store_explicit(&core->stat.memory_blocks, core->alloc.live_blocks, memory_order_relaxed);
+	atomic_store_explicit(&core->stat.memory_bytes, core->alloc.live_bytes,
+	                      memory_order_relaxed);
+	atomic_store_explicit(&core->stat.memory_blocks, core->alloc.live_blocks,
+	                      memory_order_relaxed);
 	atomic_store_explicit(&core->stat.allocations, core->alloc.calls, memory_order_relaxed);
 }
 
@@ -407,7 +413,7 @@ static void loop_release(proa_loop *loop, bool forked)
 		px_list_init(&pool->parked);
 		px_pool_close(pool);
 	}
-	if (core->own_workers && !forked)
+	if (!forked)
 		px_workers_free(core);
 	core->ops->close(core, forked);
 	loop_free(loop);

@@ -44,8 +44,8 @@ void proa_post(proa_loop *loop, proa_op *pub, proa_done *done)
 	op->got = 0;
 	op->handle = &core->root;
 	op->done = done;
-	op->link = (px_node){ 0 };
-	op->timer = (px_node){ 0 };
+	op->link = (px_node){0};
+	op->timer = (px_node){0};
 	atomic_fetch_add_explicit(&core->posted, 1, memory_order_relaxed);
 	px_core_send(core, op);
 }
@@ -66,10 +66,11 @@ static void post_received(px_core *core, px_op *op)
 
 /* ---- doorbells ----
  *
- * args.engine.a holds an atomic count of rings since the last pull, and the top bit once no more may come in. The
- * ring that makes it 1 from 0 sends the op to the loop; so the op is in the inbox, or listed, exactly while
- * the count is not 0, and its end waits for its arrival. While the bell may be rung, count and buf of the op
- * belong to the inbox link, which is why a doorbell tells neither. */
+ * args.engine.a holds an atomic count of rings since the last pull, and the top bit once no more
+ * may come in. The ring that makes it 1 from 0 sends the op to the loop; so the op is in the inbox,
+ * or listed, exactly while the count is not 0, and its end waits for its arrival. While the bell
+ * may be rung, count and buf of the op belong to the inbox link, which is why a doorbell tells
+ * neither. */
 #define BELL_SHUT (UINT64_C(1) << 63)
 
 static _Atomic uint64_t *bell_count(px_op *op)
@@ -134,7 +135,7 @@ static void bell_cancel(px_core *core, px_op *op)
 
 void proa_doorbell(proa_handle *owner, proa_op *pub, proa_done *done)
 {
-	static const px_engine engine = { .cancel = bell_cancel };
+	static const px_engine engine = {.cancel = bell_cancel};
 	px_op *op = px_op_begin(owner, pub, PX_DOORBELL, done);
 
 	if (!px_op_refused(op))

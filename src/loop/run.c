@@ -44,7 +44,8 @@ static bool run_stopped(proa_loop *loop)
 
 static bool run_idle(const proa_loop *loop)
 {
-	return !loop->core.active && atomic_load_explicit(&loop->core.posted, memory_order_acquire) == 0;
+	return !loop->core.active &&
+	       atomic_load_explicit(&loop->core.posted, memory_order_acquire) == 0;
 }
 
 int proa_run(proa_loop *loop)

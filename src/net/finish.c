@@ -3,14 +3,15 @@
 #include "op/core.h"
 #include "proa/net.h"
 
-/* Both ops are the handle's own, so a close in between ends them; whichever ends last frees this. */
+/* Both ops are the handle's own, so a close in between ends them; whichever ends last frees this.
+ */
 typedef struct finish {
-	proa_op      shut, drain;
-	px_core     *core;
+	proa_op shut, drain;
+	px_core *core;
 	proa_closed *closed;
-	unsigned     open; /* of the two ops, how many are in flight */
-	bool         failed;
-	char         scratch[4096];
+	unsigned open; /* of the two ops, how many are in flight */
+	bool failed;
+	char scratch[4096];
 } finish;
 
 static void finish_drained(proa_op *op);

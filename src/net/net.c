@@ -161,13 +161,14 @@ int proa_set_nodelay(proa_handle *handle, bool on)
 
 int proa_set_keepalive(proa_handle *handle, int idle_s, int interval_s, int probes)
 {
-	return option_rc(handle,
-	                 px_sock_set_keepalive(px_handle_of(handle)->fd, idle_s, interval_s, probes));
+	return option_rc(handle, px_sock_set_keepalive(px_handle_of(handle)->fd, idle_s, interval_s,
+	                                               probes));
 }
 
 int proa_set_buffers(proa_handle *handle, int recv_bytes, int send_bytes)
 {
-	return option_rc(handle, px_sock_set_buffers(px_handle_of(handle)->fd, recv_bytes, send_bytes));
+	return option_rc(handle,
+	                 px_sock_set_buffers(px_handle_of(handle)->fd, recv_bytes, send_bytes));
 }
 
 /* ---- accept ---- */
@@ -292,7 +293,8 @@ void proa_send_file(proa_handle *handle, proa_op *pub, proa_handle *file, int64_
 	px_op *op = px_op_begin(handle, pub, PX_SEND_FILE, done);
 	px_handle *f = px_handle_of(file);
 
-	if (f->state != PX_H_OPEN || (f->kind & ~PX_HANDLE_TAG) != PROA_FILE || offset < 0 || count < 0) {
+	if (f->state != PX_H_OPEN || (f->kind & ~PX_HANDLE_TAG) != PROA_FILE || offset < 0 ||
+	    count < 0) {
 		px_op_finish(op, f->state == PX_H_OPEN ? -PROA_EINVAL : -PROA_EBADF, 0, 0);
 		return;
 	}

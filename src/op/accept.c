@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/backend.h"
 
-/* aux of an accept op: the last back-off in milliseconds, 0 outside an episode. args.own.c: when to try again, 0 while
- * the backend has the op. */
+/* aux of an accept op: the last back-off in milliseconds, 0 outside an episode. args.own.c: when to
+ * try again, 0 while the backend has the op. */
 enum { BACKOFF_FIRST_MS = 10, BACKOFF_MAX_MS = 1000 };
 
 void px_accept_pause(px_core *core, px_op *op, int64_t error)

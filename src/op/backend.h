@@ -9,44 +9,53 @@ typedef enum px_pulled { PX_PULL_NONE, PX_PULL_MORE, PX_PULL_FINAL } px_pulled;
 
 struct proa_doctor_report;
 
-/* All on the loop's thread but wake. A backend never runs user code; it ends ops with px_op_finish (or announces multishot
- * completions with px_op_more), which puts them on lists that the loop delivers later. */
-enum { PX_BACKEND_BLOCKING = 1 << 0 }; /* wants blocking sockets: a ring gives EAGAIN on others instead of waiting */
+/* All on the loop's thread but wake. A backend never runs user code; it ends ops with px_op_finish
+ * (or announces multishot completions with px_op_more), which puts them on lists that the loop
+ * delivers later. */
+enum {
+	PX_BACKEND_BLOCKING = 1 << 0
+}; /* wants blocking sockets: a ring gives EAGAIN on others instead of waiting */
 
 struct px_backend_ops {
 	const char *name;
 	uint32_t flags;
 	uint32_t native; /* PX_KIND_BITs it takes; file kinds it does not take go to the workers */
 
-	/* Makes core->backend. 0 or -PROA_E...; `why` (160 bytes) says what is missing when it cannot work here. */
+	/* Makes core->backend. 0 or -PROA_E...; `why` (160 bytes) says what is missing when it
+	 * cannot work here. */
 	int (*open)(px_core *core, char *why);
-	/* Everything has ended. Also after a failed open, and in a forked child (then `forked`: only release). */
+	/* Everything has ended. Also after a failed open, and in a forked child (then `forked`:
+	 * only release). */
 	void (*close)(px_core *core, bool forked);
 
-	/* An op in state INFLIGHT whose kind is native. For FIFO kinds it is the head of its direction, and the next one comes only
-	 * after it has ended. May finish it at once. */
+	/* An op in state INFLIGHT whose kind is native. For FIFO kinds it is the head of its
+	 * direction, and the next one comes only after it has ended. May finish it at once. */
 	void (*submit)(px_core *core, px_op *op);
-	/* Asks that it end; INFLIGHT; asked once only. The op then ends through px_op_finish, at once or later, as
-	 * -PROA_ECANCELED or as what it achieved. Parked ops are ended by the caller. */
+	/* Asks that it end; INFLIGHT; asked once only. The op then ends through px_op_finish, at
+	 * once or later, as -PROA_ECANCELED or as what it achieved. Parked ops are ended by the
+	 * caller. */
 	void (*cancel)(px_core *core, px_op *op);
-	/* Multishot: the next completion into op->result, count, buf or socket, got (MORE), sys_error; or FINAL, after
-	 * px_op_finish_pulled. On a closing handle or a cancelled accept what is undelivered is given back instead. */
+	/* Multishot: the next completion into op->result, count, buf or socket, got (MORE),
+	 * sys_error; or FINAL, after px_op_finish_pulled. On a closing handle or a cancelled accept
+	 * what is undelivered is given back instead. */
 	px_pulled (*pull)(px_core *core, px_op *op);
-	/* Multishot paused (it may go on collecting a little, which is kept) or resumed. May be NULL. */
+	/* Multishot paused (it may go on collecting a little, which is kept) or resumed. May be
+	 * NULL. */
 	void (*pause)(px_core *core, px_op *op, bool paused);
 
-	/* A handle got its descriptor; one is about to lose it, nothing of it being in flight. May be NULL. */
+	/* A handle got its descriptor; one is about to lose it, nothing of it being in flight. May
+	 * be NULL. */
 	void (*attach)(px_core *core, px_handle *h);
 	void (*detach)(px_core *core, px_handle *h);
 
-	/* Submits what is pending, waits until something ended, deadline_ns (INT64_MAX: none; <= now: only look) or wake; then ends
-	 * what the system reported. Interrupted is no error. */
+	/* Submits what is pending, waits until something ended, deadline_ns (INT64_MAX: none; <=
+	 * now: only look) or wake; then ends what the system reported. Interrupted is no error. */
 	void (*wait)(px_core *core, int64_t deadline_ns);
 	/* Any thread: the current or the next wait returns. */
 	void (*wake)(px_core *core);
 
-	/* Pools, may be NULL: the backend keeps the free buffers itself (a ring in the kernel). pool_give: buffer `index`
-	 * is free (new or returned). */
+	/* Pools, may be NULL: the backend keeps the free buffers itself (a ring in the kernel).
+	 * pool_give: buffer `index` is free (new or returned). */
 	int (*pool_open)(px_core *core, px_pool *pool);
 	void (*pool_close)(px_core *core, px_pool *pool);
 	void (*pool_give)(px_core *core, px_pool *pool, uint32_t index);
@@ -60,9 +69,10 @@ static inline bool px_core_nonblock(const px_core *core)
 	return !(core->ops->flags & PX_BACKEND_BLOCKING);
 }
 
-/* For backends, on descriptors or memory exhausted in an accept: the op stays INFLIGHT and comes to ops->submit again after a
- * while (10 ms doubling to 1 s); the loop's notice is told once an episode. accept.c. Accept ops keep args.own.a and b for the
- * backend; args.own.c and aux are this back-off's. */
+/* For backends, on descriptors or memory exhausted in an accept: the op stays INFLIGHT and comes to
+ * ops->submit again after a while (10 ms doubling to 1 s); the loop's notice is told once an
+ * episode. accept.c. Accept ops keep args.own.a and b for the backend; args.own.c and aux are this
+ * back-off's. */
 void px_accept_pause(px_core *core, px_op *op, int64_t error);
 /* A connection was accepted: the episode is over. */
 void px_accept_resumed(px_core *core, px_op *op);

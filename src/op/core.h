@@ -19,13 +19,15 @@ typedef struct px_backend_ops px_backend_ops;
 typedef struct px_counters {
 	_Atomic uint64_t submitted[PX_KIND_COUNT];
 	_Atomic uint64_t completed, canceled, timed_out, iterations, waits, wakeups, system_calls;
-	_Atomic uint64_t bytes_in, bytes_out, pool_parks, accept_pauses, accept_aborted, handles, in_flight;
+	_Atomic uint64_t bytes_in, bytes_out, pool_parks, accept_pauses, accept_aborted, handles,
+		in_flight;
 	_Atomic uint64_t memory_bytes, memory_blocks, allocations;
 } px_counters;
 
 static inline void px_count_add(_Atomic uint64_t *c, uint64_t n)
 {
-	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+	                      memory_order_relaxed);
 }
 
 static inline void px_count(_Atomic uint64_t *c)
@@ -34,37 +36,39 @@ static inline void px_count(_Atomic uint64_t *c)
 }
 
 struct px_core {
-	uint32_t     magic;
-	px_handle    root;
+	uint32_t magic;
+	px_handle root;
 	px_allocator alloc;
 	const px_backend_ops *ops;
-	void        *backend;    /* the backend's state */
-	int64_t      now_ns;     /* read once an iteration */
-	px_list      done;       /* DONE, in the order they ended */
-	px_list      more;       /* multishot ops that may have something to pull, by op->more */
-	px_list      closed;     /* handles CLOSED, to be told */
-	px_list      pools;      /* px_pool.all */
-	px_wheel     deadlines;  /* ops, by op->timer */
-	px_wheel     idles;      /* handles, by handle->idle */
-	uint64_t     active;     /* what keeps proa_run going: ops not in the background, handles closing */
-	const volatile unsigned char *fork_mark; /* reads 0 in a child after fork; NULL: the system has none */
-	const void  *thread;     /* the owner's px_sys_thread; NULL until first use */
-	px_counters  stat;
-	px_pool     *pool;       /* the loop's own, made at first use */
-	size_t       pool_count, pool_bytes; /* its options */
-	struct proa_workers *workers; /* what blocks; made at first use if the options gave none */
-	bool         own_workers;
-	bool         calling;    /* a callback is running */
-	bool         forked;     /* being released in the child of a fork: the system's side is the parent's */
-	bool         closing;    /* proa_loop_close has begun */
-	bool         sigpipe_blocked; /* by px_core_block_sigpipe, until the run function returns */
-	int64_t      noticed;    /* an error the loop is to tell the program's notice, 0 none */
-	const char  *noticed_what;
+	void *backend;      /* the backend's state */
+	int64_t now_ns;     /* read once an iteration */
+	px_list done;       /* DONE, in the order they ended */
+	px_list more;       /* multishot ops that may have something to pull, by op->more */
+	px_list closed;     /* handles CLOSED, to be told */
+	px_list pools;      /* px_pool.all */
+	px_wheel deadlines; /* ops, by op->timer */
+	px_wheel idles;     /* handles, by handle->idle */
+	uint64_t active; /* what keeps proa_run going: ops not in the background, handles closing */
+	const volatile unsigned char
+		*fork_mark; /* reads 0 in a child after fork; NULL: the system has none */
+	const void *thread; /* the owner's px_sys_thread; NULL until first use */
+	px_counters stat;
+	px_pool *pool;                 /* the loop's own, made at first use */
+	size_t pool_count, pool_bytes; /* its options */
+	struct proa_workers *workers;  /* what blocks; made at first use if the options gave none */
+	bool own_workers;
+	bool calling; /* a callback is running */
+	bool forked;  /* being released in the child of a fork: the system's side is the parent's */
+	bool closing; /* proa_loop_close has begun */
+	bool sigpipe_blocked; /* by px_core_block_sigpipe, until the run function returns */
+	int64_t noticed;      /* an error the loop is to tell the program's notice, 0 none */
+	const char *noticed_what;
 	/* Shared with other threads from here on. */
 	_Alignas(64) px_mpsc inbox; /* posts, doorbells, workers' returns */
-	_Atomic uint32_t asleep;    /* 1 while the loop may sleep in ops->wait: who sets it 0 calls ops->wake */
+	_Atomic uint32_t
+		asleep; /* 1 while the loop may sleep in ops->wait: who sets it 0 calls ops->wake */
 	_Atomic uint32_t stop;
-	_Atomic uint64_t posted;    /* posts not yet run */
+	_Atomic uint64_t posted; /* posts not yet run */
 };
 
 static inline px_core *px_core_of(const proa_loop *loop)

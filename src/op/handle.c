@@ -16,7 +16,7 @@ void px_handle_bind(px_handle *owner, px_handle *h)
 	if (h->state != PX_H_FREE)
 		PX_PANIC("proa_handle_init of a handle that is in use (or was not all zero)");
 	if (owner->state == PX_H_FREE)
-		PX_PANIC("proa_handle_init with an owner that is not initialised, or whose close has completed");
+		PX_PANIC("proa_handle_init with an owner that is not initialised, or is closed");
 	px_core_enter(px_handle_core(owner));
 	h->kind = PX_HANDLE_TAG | PROA_NONE;
 	h->state = PX_H_INIT;
@@ -73,12 +73,14 @@ void px_handle_moved(px_core *core, px_handle *h)
 		h->moved_ms = px_ms(core);
 }
 
-/* Something waits for the peer: not for a buffer, and not for a connection that nobody has made yet. */
+/* Something waits for the peer: not for a buffer, and not for a connection that nobody has made
+ * yet. */
 static bool waits_for_peer(px_handle *h, int dir)
 {
 	px_op *op = px_queue_head(h, dir);
 
-	return op && op->state == PX_INFLIGHT && !(op->flags & (PX_F_PARKED | PX_F_PAUSED | PX_F_QUOTA));
+	return op && op->state == PX_INFLIGHT &&
+	       !(op->flags & (PX_F_PARKED | PX_F_PAUSED | PX_F_QUOTA));
 }
 
 static void queue_time_out(px_handle *h, int dir)
@@ -126,8 +128,8 @@ static void item_ask(px_node *node)
 		px_op_cancel(px_op_linked(node), PX_F_CANCEL);
 }
 
-/* Asks each member once to end. Asking one may remove it, and others with it: so the ring is turned, and only its head, which is
- * always true, is looked at. Asking twice is harmless. */
+/* Asks each member once to end. Asking one may remove it, and others with it: so the ring is
+ * turned, and only its head, which is always true, is looked at. Asking twice is harmless. */
 static void ring_ask(px_node **ring)
 {
 	size_t n = 0;
@@ -147,7 +149,7 @@ void px_handle_close(px_handle *h, proa_closed *closed)
 	px_core *core;
 
 	if (h->state == PX_H_FREE)
-		PX_PANIC("a handle was closed that is not initialised, or whose close has completed");
+		PX_PANIC("a handle was closed that is not initialised, or is closed already");
 	core = px_handle_core(h);
 	px_core_enter(core);
 	if (px_handle_closing(h)) {
@@ -193,5 +195,5 @@ void px_handle_told(px_handle *h)
 	core->active--;
 	if (h->owner)
 		h->owner->in_flight--;
-	*h = (px_handle){ .user = user };
+	*h = (px_handle){.user = user};
 }

@@ -9,19 +9,20 @@
 #include "proa/net.h"
 
 #define KIND_DIR(name, text, dir) [PX_##name] = (dir),
-const uint8_t px_kind_dir[PX_KIND_COUNT] = { PX_KINDS(KIND_DIR) };
+const uint8_t px_kind_dir[PX_KIND_COUNT] = {PX_KINDS(KIND_DIR)};
 #define KIND_NAME(name, text, dir) [PX_##name] = (text),
-const char *const px_kind_name[PX_KIND_COUNT] = { PX_KINDS(KIND_NAME) };
+const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 
-#define KINDS_ENGINE                                                                               \
-	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_RESOLVE) |             \
-	 PX_KIND_BIT(PX_CONNECT_NAME) | PX_KIND_BIT(PX_STREAM_READ) | PX_KIND_BIT(PX_STREAM_DRAINED))
-#define KINDS_MULTI                                                                                \
-	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) |         \
+#define KINDS_ENGINE                                                                   \
+	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_RESOLVE) | \
+	 PX_KIND_BIT(PX_CONNECT_NAME) | PX_KIND_BIT(PX_STREAM_READ) |                  \
+	 PX_KIND_BIT(PX_STREAM_DRAINED))
+#define KINDS_MULTI                                                                        \
+	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
 	 PX_KIND_BIT(PX_RECV_MANY))
 #define KINDS_ACCEPT (PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY))
-#define KINDS_SEND                                                                                 \
-	(PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) |              \
+#define KINDS_SEND                                                                    \
+	(PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) | \
 	 PX_KIND_BIT(PX_SEND_FILE))
 
 static bool op_is(const px_op *op, uint32_t kinds)
@@ -36,7 +37,8 @@ static uint64_t tick_up(int64_t ns)
 	return ns <= 0 ? 0 : ((uint64_t)ns + (UINT64_C(1) << PX_TICK_SHIFT) - 1) >> PX_TICK_SHIFT;
 }
 
-/* When the op's wheel node has work: its deadline, a timer's time, a paused accept's next try. INT64_MAX: never. */
+/* When the op's wheel node has work: its deadline, a timer's time, a paused accept's next try.
+ * INT64_MAX: never. */
 static int64_t op_expiry(const px_op *op)
 {
 	int64_t at = op->deadline_ns ? op->deadline_ns : INT64_MAX;
@@ -115,8 +117,8 @@ px_op *px_op_begin(proa_handle *handle, proa_op *pub, px_kind kind, proa_done *d
 	op->aux = 0;
 	op->handle = h;
 	op->done = done;
-	op->timer = (px_node){ 0 };
-	op->args = (px_args){ 0 };
+	op->timer = (px_node){0};
+	op->args = (px_args){0};
 	px_ring_push(px_queue(h, px_kind_dir[kind]), &op->link);
 	h->in_flight++;
 	core->active += !(op->flags & PX_F_BACKGROUND);
@@ -266,8 +268,7 @@ static void op_release(px_core *core, px_op *op)
 	case PX_CONNECT:
 		px_free(&core->alloc, (void *)(uintptr_t)op->args.io.ptr, sizeof(proa_addr));
 		break;
-	default:
-		break; /* the others hold nothing */
+	default: break; /* the others hold nothing */
 	}
 }
 
@@ -311,7 +312,8 @@ static void op_end(px_core *core, px_op *op, int64_t result, int64_t count, int3
 	if (result == -PROA_ECANCELED)
 		result = op_canceled_as(op);
 	op_release(core, op);
-	if (op->flags & PX_F_CALLING) { /* its callback is reading the outputs: retire puts these there */
+	if (op->flags &
+	    PX_F_CALLING) { /* its callback is reading the outputs: retire puts these there */
 		op->args.own.a = (uint64_t)result;
 		op->args.own.b = (uint64_t)count;
 		op->args.own.c = (uint64_t)(int64_t)sys_error;
@@ -387,7 +389,7 @@ void px_op_more(px_op *op)
 	    (op->flags & (PX_F_PAUSED | PX_F_LISTED | PX_F_PARKED | PX_F_CALLING)))
 		return; /* while its callback runs, the loop pulls again by itself */
 	op->flags |= PX_F_LISTED;
-	op->more = (px_node){ 0 };
+	op->more = (px_node){0};
 	px_list_push_back(&px_handle_core(op->handle)->more, &op->more);
 }
 

@@ -17,65 +17,65 @@
  *
  *   state      who holds it                            cancel                     where its link is
  *   IDLE       the caller                              nothing                    nowhere
- *   WAITING    its handle's FIFO, behind another       ends it at once            FIFO or owned ring
- *              op or behind a connect
- *   INFLIGHT   the backend, a worker, an engine        asks that one              FIFO or owned ring
- *   DONE       the loop; the result stands             nothing: it came first     core->done
+ *   WAITING    its handle's FIFO, behind another       ends it at once            FIFO or owned
+ * ring op or behind a connect INFLIGHT   the backend, a worker, an engine        asks that one FIFO
+ * or owned ring DONE       the loop; the result stands             nothing: it came first
+ * core->done
  *
  * Every edge is a function of op.c and asserts the state it leaves. Only px_op_retire's caller, the
  * loop, runs user code.
  *
- * A multishot op completes many times while it stays INFLIGHT: its engine calls px_op_more when it may
- * have something, the loop later pulls completions one by one (ops->pull) and runs the callback for each.
- * So nothing is stored per completion here, and pausing is not pulling. */
+ * A multishot op completes many times while it stays INFLIGHT: its engine calls px_op_more when it
+ * may have something, the loop later pulls completions one by one (ops->pull) and runs the callback
+ * for each. So nothing is stored per completion here, and pausing is not pulling. */
 typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 
-/* Kinds: name, text, direction (0 unordered, in the owned ring; 1 the receive FIFO; 2 the send FIFO). The order is
- * that of proa_stats.submitted. */
-#define PX_KINDS(X)                       \
-	X(POST, "post", 0)                    \
-	X(TIMER, "timer", 0)                  \
-	X(DOORBELL, "doorbell", 0)            \
-	X(SIGNAL, "signal", 0)                \
-	X(WORK, "work", 0)                    \
-	X(RESOLVE, "resolve", 0)              \
-	X(CONNECT_NAME, "connect_name", 0)    \
-	X(CONNECT, "connect", 0)              \
-	X(ACCEPT, "accept", 1)                \
-	X(ACCEPT_MANY, "accept_many", 1)      \
-	X(RECV, "recv", 1)                    \
-	X(RECV_POOLED, "recv_pooled", 1)      \
-	X(RECV_MANY, "recv_pooled_many", 1)   \
-	X(SEND, "send", 2)                    \
-	X(SENDV, "sendv", 2)                  \
-	X(SEND_POOLED, "send_pooled", 2)      \
-	X(SEND_FILE, "send_file", 2)          \
-	X(SHUTDOWN, "shutdown", 2)            \
-	X(STREAM_READ, "stream_read", 0)      \
+/* Kinds: name, text, direction (0 unordered, in the owned ring; 1 the receive FIFO; 2 the send
+ * FIFO). The order is that of proa_stats.submitted. */
+#define PX_KINDS(X)                            \
+	X(POST, "post", 0)                     \
+	X(TIMER, "timer", 0)                   \
+	X(DOORBELL, "doorbell", 0)             \
+	X(SIGNAL, "signal", 0)                 \
+	X(WORK, "work", 0)                     \
+	X(RESOLVE, "resolve", 0)               \
+	X(CONNECT_NAME, "connect_name", 0)     \
+	X(CONNECT, "connect", 0)               \
+	X(ACCEPT, "accept", 1)                 \
+	X(ACCEPT_MANY, "accept_many", 1)       \
+	X(RECV, "recv", 1)                     \
+	X(RECV_POOLED, "recv_pooled", 1)       \
+	X(RECV_MANY, "recv_pooled_many", 1)    \
+	X(SEND, "send", 2)                     \
+	X(SENDV, "sendv", 2)                   \
+	X(SEND_POOLED, "send_pooled", 2)       \
+	X(SEND_FILE, "send_file", 2)           \
+	X(SHUTDOWN, "shutdown", 2)             \
+	X(STREAM_READ, "stream_read", 0)       \
 	X(STREAM_DRAINED, "stream_drained", 0) \
-	X(FILE_OPEN, "file_open", 0)          \
-	X(FSTAT, "fstat", 0)                  \
-	X(READ, "read", 0)                    \
-	X(WRITE, "write", 0)                  \
-	X(FSYNC, "fsync", 0)                  \
+	X(FILE_OPEN, "file_open", 0)           \
+	X(FSTAT, "fstat", 0)                   \
+	X(READ, "read", 0)                     \
+	X(WRITE, "write", 0)                   \
+	X(FSYNC, "fsync", 0)                   \
 	X(DIR_READ, "dir_read", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
 	PX_KINDS(PX_KIND_ENUM)
 #undef PX_KIND_ENUM
-	PX_KIND_COUNT
+		PX_KIND_COUNT
 } px_kind;
 _Static_assert(PX_KIND_COUNT <= 32, "proa_stats.submitted and the backends' kind masks");
 
 #define PX_KIND_BIT(kind) (UINT32_C(1) << (kind))
-#define PX_KINDS_FILE                                                                              \
-	(PX_KIND_BIT(PX_FILE_OPEN) | PX_KIND_BIT(PX_FSTAT) | PX_KIND_BIT(PX_READ) |                  \
+#define PX_KINDS_FILE                                                               \
+	(PX_KIND_BIT(PX_FILE_OPEN) | PX_KIND_BIT(PX_FSTAT) | PX_KIND_BIT(PX_READ) | \
 	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ))
-#define PX_KINDS_SOCKET                                                                            \
-	(PX_KIND_BIT(PX_CONNECT) | PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY) |            \
-	 PX_KIND_BIT(PX_RECV) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) |            \
-	 PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) |                \
+#define PX_KINDS_SOCKET                                                                   \
+	(PX_KIND_BIT(PX_CONNECT) | PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
+	 PX_KIND_BIT(PX_RECV) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) | \
+	 PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) |     \
 	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_SHUTDOWN))
 
 enum { PX_DIR_NONE, PX_DIR_IN, PX_DIR_OUT };
@@ -90,12 +90,12 @@ enum {
 	PX_F_PARKED = 1 << 5,     /* on its pool's list: waits for a buffer */
 	PX_F_BACKGROUND = 1 << 6, /* as `want` said at submit */
 	PX_F_QUOTA = 1 << 7,      /* holds back: the caller has as many buffers as it may */
-	PX_F_KERNEL = 1 << 8,     /* io_uring: the main entry is in the ring, its last CQE not seen */
-	PX_F_KCANCEL = 1 << 9,    /* io_uring: a cancel entry is in the ring, its CQE not seen */
-	PX_F_PHASE2 = 1 << 10,    /* a backend's own: second step of a two-step op */
-	PX_F_CALLING = 1 << 11,   /* a MORE callback of it is running */
-	PX_F_STARTED = 1 << 13,   /* a connect that has made its handle CONNECTING */
-	PX_F_SAVED = 1 << 12      /* finished during that: the outputs wait in args.own */
+	PX_F_KERNEL = 1 << 8,   /* io_uring: the main entry is in the ring, its last CQE not seen */
+	PX_F_KCANCEL = 1 << 9,  /* io_uring: a cancel entry is in the ring, its CQE not seen */
+	PX_F_PHASE2 = 1 << 10,  /* a backend's own: second step of a two-step op */
+	PX_F_CALLING = 1 << 11, /* a MORE callback of it is running */
+	PX_F_STARTED = 1 << 13, /* a connect that has made its handle CONNECTING */
+	PX_F_SAVED = 1 << 12    /* finished during that: the outputs wait in args.own */
 };
 
 typedef struct px_handle px_handle;
@@ -104,88 +104,110 @@ typedef struct px_core px_core;
 typedef struct px_pool px_pool;
 typedef struct px_quota px_quota;
 
-/* What a kind that no backend knows is cancelled through: timers apart, everything with PX_ENGINE args. */
+/* What a kind that no backend knows is cancelled through: timers apart, everything with PX_ENGINE
+ * args. */
 typedef struct px_engine {
-	void (*cancel)(px_core *, px_op *); /* asks; the engine ends it with px_op_finish, perhaps at once */
+	void (*cancel)(px_core *,
+	               px_op *); /* asks; the engine ends it with px_op_finish, perhaps at once */
 } px_engine;
 
 typedef union px_args {
-	struct { const void *ptr; size_t len; int64_t off; } io; /* recv, send, sendv (vec, n), read, write, connect */
-	struct { px_handle *file; int64_t off, len; } file;      /* send_file */
-	struct { px_pool *pool; px_quota *quota; uint64_t own; } pooled; /* own: the backend's */
-	struct { const px_engine *engine; void *a, *b; } engine; /* a bell: own.b is its count */
-	struct { int64_t at_ns; } timer;
-	struct { uint64_t a, b, c; } own;                        /* accept: the backend's */
+	struct {
+		const void *ptr;
+		size_t len;
+		int64_t off;
+	} io; /* recv, send, sendv (vec, n), read, write, connect */
+	struct {
+		px_handle *file;
+		int64_t off, len;
+	} file; /* send_file */
+	struct {
+		px_pool *pool;
+		px_quota *quota;
+		uint64_t own;
+	} pooled; /* own: the backend's */
+	struct {
+		const px_engine *engine;
+		void *a, *b;
+	} engine; /* a bell: own.b is its count */
+	struct {
+		int64_t at_ns;
+	} timer;
+	struct {
+		uint64_t a, b, c;
+	} own; /* accept: the backend's */
 } px_args;
 
-/* proa_op with its hidden part named. may_alias, because the caller's code knows the same bytes as a proa_op. */
+/* proa_op with its hidden part named. may_alias, because the caller's code knows the same bytes as
+ * a proa_op. */
 struct __attribute__((may_alias)) px_op {
-	void   *user;
+	void *user;
 	int64_t deadline_ns;
 	int64_t result;
 	union {
 		struct {
 			int64_t count;
 			union {
-				void       *buf;
+				void *buf;
 				proa_socket socket;
 			};
 		};
-		px_node      more;  /* while LISTED or PARKED: both outputs are scratch then */
-		px_mpsc_node inbox; /* on its way between threads: posts, doorbells, workers' returns */
+		px_node more; /* while LISTED or PARKED: both outputs are scratch then */
+		px_mpsc_node
+			inbox; /* on its way between threads: posts, doorbells, workers' returns */
 	};
-	int32_t  sys_error;
+	int32_t sys_error;
 	uint16_t want;
 	uint16_t got;
 	/* px_ begins here; the first three words are shared in shape with px_handle, see px_item */
-	px_node    link;
-	uint8_t    kind;  /* px_kind */
-	uint8_t    state; /* px_state */
-	uint16_t   flags; /* PX_F_... */
-	uint32_t   aux;   /* the engine's: a buffer's index, a record... */
+	px_node link;
+	uint8_t kind;      /* px_kind */
+	uint8_t state;     /* px_state */
+	uint16_t flags;    /* PX_F_... */
+	uint32_t aux;      /* the engine's: a buffer's index, a record... */
 	px_handle *handle; /* whose op it is: also for owned ones */
 	proa_done *done;
-	px_node    timer; /* in core->deadlines */
-	px_args    args;
+	px_node timer; /* in core->deadlines */
+	px_args args;
 };
 _Static_assert(sizeof(px_op) == sizeof(proa_op), "px_op is proa_op");
 _Static_assert(sizeof(void *) != 8 || offsetof(px_op, link) == offsetof(proa_op, px_), "px_ fits");
 
 /* ---- states of a handle ----
  *
- *   FREE --init--> INIT --listen/adopt/connected--> OPEN --close--> CLOSING --all ended--> CLOSED --told--> FREE
- *                   | \--connect--> CONNECTING --/  (failed: back to INIT)     ^
+ *   FREE --init--> INIT --listen/adopt/connected--> OPEN --close--> CLOSING --all ended--> CLOSED
+ * --told--> FREE | \--connect--> CONNECTING --/  (failed: back to INIT)     ^
  *                   +----------------- close ---------------------------------+
  *
- * CLOSING waits until in_flight is 0 and `owned` empty. CLOSED is on core->closed, out of its owner's ring, and still
- * counts in the owner's in_flight: so an owner's close is told last. */
-enum {
-	PX_H_FREE, PX_H_INIT, PX_H_CONNECTING, PX_H_OPEN, PX_H_CLOSING, PX_H_CLOSED
-};
+ * CLOSING waits until in_flight is 0 and `owned` empty. CLOSED is on core->closed, out of its
+ * owner's ring, and still counts in the owner's in_flight: so an owner's close is told last. */
+enum { PX_H_FREE, PX_H_INIT, PX_H_CONNECTING, PX_H_OPEN, PX_H_CLOSING, PX_H_CLOSED };
 
-/* Flags of a handle. The readiness engine's: READABLE and WRITABLE say "try before waiting"; HANGUP that the peer has ended
- * or failed, so a short read does not mean drained. */
+/* Flags of a handle. The readiness engine's: READABLE and WRITABLE say "try before waiting"; HANGUP
+ * that the peer has ended or failed, so a short read does not mean drained. */
 enum {
-	PX_HF_BUSY_IN = 1 << 0,    /* px_queue_advance is at work on that side */
+	PX_HF_BUSY_IN = 1 << 0, /* px_queue_advance is at work on that side */
 	PX_HF_BUSY_OUT = 1 << 1,
-	PX_HF_BROKEN = 1 << 2,     /* a torn send: the send side is finished */
-	PX_HF_SHUT = 1 << 3,       /* proa_shutdown has been submitted */
-	PX_HF_ABORT = 1 << 4,      /* close resets */
+	PX_HF_BROKEN = 1 << 2, /* a torn send: the send side is finished */
+	PX_HF_SHUT = 1 << 3,   /* proa_shutdown has been submitted */
+	PX_HF_ABORT = 1 << 4,  /* close resets */
 	PX_HF_LISTENER = 1 << 5,
 	PX_HF_FINISHING = 1 << 6,  /* proa_finish is at work */
 	PX_HF_REGISTERED = 1 << 7, /* with the selector */
 	PX_HF_READABLE = 1 << 8,
 	PX_HF_WRITABLE = 1 << 9,
 	PX_HF_HANGUP = 1 << 10,
-	PX_HF_AGAIN_IN = 1 << 11,  /* a backend's own */
+	PX_HF_AGAIN_IN = 1 << 11, /* a backend's own */
 	PX_HF_AGAIN_OUT = 1 << 12,
-	PX_HF_DEAD = 1 << 13,      /* a send found the peer gone */
-	PX_HF_WATCHED = 1 << 14,   /* its owner's `user` is a px_watch, told after the handle's own closed callback */
-	PX_HF_PRESET = 1 << 15     /* internal: `closed` was set at init (no idle time then) and no close replaces it */
+	PX_HF_DEAD = 1 << 13,    /* a send found the peer gone */
+	PX_HF_WATCHED = 1 << 14, /* its owner's `user` is a px_watch, told after the handle's own
+	                            closed callback */
+	PX_HF_PRESET = 1 << 15   /* internal: `closed` was set at init (no idle time then) and no
+	                            close replaces it */
 };
 
-/* What an internal owner of handles that others close is told by, with `h` FREE already. The first member of something, or not;
- * such a handle is never handed out as an event. */
+/* What an internal owner of handles that others close is told by, with `h` FREE already. The first
+ * member of something, or not; such a handle is never handed out as an event. */
 typedef struct px_watch {
 	void (*told)(struct px_handle *owner, struct px_handle *h);
 } px_watch;
@@ -194,16 +216,16 @@ typedef struct px_watch {
 enum { PX_HANDLE_TAG = 0x80 };
 
 struct __attribute__((may_alias)) px_handle {
-	void      *user;
-	px_node    link;      /* in owner->owned; on core->closed */
-	uint8_t    kind;      /* PX_HANDLE_TAG | proa_kind */
-	uint8_t    state;     /* PX_H_... */
-	uint16_t   flags;     /* PX_HF_... */
-	uint32_t   in_flight; /* its ops not yet retired + owned handles CLOSED and not yet told */
-	px_handle *owner;     /* NULL: the root */
-	px_node   *owned;     /* ring: unordered ops and handles */
-	px_node   *in, *out;  /* rings: the FIFO of each direction */
-	px_node    idle;      /* in core->idles while an idle time is set */
+	void *user;
+	px_node link;       /* in owner->owned; on core->closed */
+	uint8_t kind;       /* PX_HANDLE_TAG | proa_kind */
+	uint8_t state;      /* PX_H_... */
+	uint16_t flags;     /* PX_HF_... */
+	uint32_t in_flight; /* its ops not yet retired + owned handles CLOSED and not yet told */
+	px_handle *owner;   /* NULL: the root */
+	px_node *owned;     /* ring: unordered ops and handles */
+	px_node *in, *out;  /* rings: the FIFO of each direction */
+	px_node idle;       /* in core->idles while an idle time is set */
 	union {
 		proa_closed *closed; /* CLOSING on */
 		struct {
@@ -211,8 +233,8 @@ struct __attribute__((may_alias)) px_handle {
 			uint32_t moved_ms; /* when a byte last moved, on px_ms; wraps */
 		};
 	};
-	int32_t    fd;        /* -1 not open */
-	uint32_t   slot;      /* the backend's */
+	int32_t fd;    /* -1 not open */
+	uint32_t slot; /* the backend's */
 };
 _Static_assert(sizeof(px_handle) == sizeof(proa_handle), "px_handle is proa_handle");
 
@@ -270,30 +292,33 @@ static inline bool px_handle_closing(const px_handle *h)
 
 /* ---- the edges, op.c; all on the loop's thread ---- */
 
-/* IDLE -> WAITING: checks misuse, links the op into its handle, counts it, arms its deadline. The caller then fills op->args
- * and calls px_op_go. */
+/* IDLE -> WAITING: checks misuse, links the op into its handle, counts it, arms its deadline. The
+ * caller then fills op->args and calls px_op_go. */
 px_op *px_op_begin(proa_handle *handle, proa_op *op, px_kind kind, proa_done *done);
-/* Starts it if nothing stands before it; ends it at once if it cannot be (closing, past deadline, broken, not open). */
+/* Starts it if nothing stands before it; ends it at once if it cannot be (closing, past deadline,
+ * broken, not open). */
 void px_op_go(px_op *op);
-/* WAITING -> INFLIGHT for kinds with an engine of their own (never passed to a backend). Call between begin and the
- * engine's work, after px_op_refused said no. */
+/* WAITING -> INFLIGHT for kinds with an engine of their own (never passed to a backend). Call
+ * between begin and the engine's work, after px_op_refused said no. */
 void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b);
 /* Ends an op that may not even be tried (closing handle, past deadline): true if it did. */
 bool px_op_refused(px_op *op);
 
-/* WAITING or INFLIGHT -> DONE. `result` -PROA_ECANCELED becomes ETIMEDOUT or EABORTED by who asked. `count`: bytes that moved.
- * Starts what stood behind it. Never calls back. */
+/* WAITING or INFLIGHT -> DONE. `result` -PROA_ECANCELED becomes ETIMEDOUT or EABORTED by who asked.
+ * `count`: bytes that moved. Starts what stood behind it. Never calls back. */
 void px_op_finish(px_op *op, int64_t result, int64_t count, int32_t sys_error);
 /* INFLIGHT multishot: there may be something to pull. Does nothing if paused, listed or ended. */
 void px_op_more(px_op *op);
-/* Final completion pulled from a multishot: INFLIGHT -> DONE without the done list; the loop retires it at once. */
+/* Final completion pulled from a multishot: INFLIGHT -> DONE without the done list; the loop
+ * retires it at once. */
 void px_op_finish_pulled(px_op *op, int64_t result, int64_t count, int32_t sys_error);
 /* DONE -> IDLE; the loop calls `done` next. */
 void px_op_retire(px_op *op);
 void px_op_cancel(px_op *op, unsigned why); /* PX_F_CANCEL or PX_F_TIMEOUT */
 /* After the caller changed op->deadline_ns of an op in flight. */
 void px_op_rearm(px_op *op);
-/* When the op's wheel node came due at core->now_ns: fires, or arms again if the time is later now. */
+/* When the op's wheel node came due at core->now_ns: fires, or arms again if the time is later now.
+ */
 void px_op_due(px_op *op);
 /* Starts what stands at the head of a direction, as far as it ends at once. */
 void px_queue_advance(px_handle *h, int dir);
@@ -303,12 +328,13 @@ void px_queue_fail(px_handle *h, int dir, int64_t result, int32_t sys_error);
 /* ---- handles, handle.c ---- */
 
 void px_handle_bind(px_handle *owner, px_handle *h); /* FREE -> INIT */
-void px_handle_open(px_handle *h, int fd, proa_kind kind); /* INIT or CONNECTING -> OPEN; takes fd */
-void px_handle_unopen(px_handle *h);                 /* CONNECTING -> INIT: a connect failed; closes fd */
+void px_handle_open(px_handle *h, int fd,
+                    proa_kind kind); /* INIT or CONNECTING -> OPEN; takes fd */
+void px_handle_unopen(px_handle *h); /* CONNECTING -> INIT: a connect failed; closes fd */
 void px_handle_close(px_handle *h, proa_closed *closed);
-void px_handle_check(px_handle *h);                  /* CLOSING -> CLOSED if all has ended */
-void px_handle_told(px_handle *h);                   /* CLOSED -> FREE; the loop calls `closed` next */
-void px_handle_idle_due(px_handle *h);               /* its idle node came due */
+void px_handle_check(px_handle *h);    /* CLOSING -> CLOSED if all has ended */
+void px_handle_told(px_handle *h);     /* CLOSED -> FREE; the loop calls `closed` next */
+void px_handle_idle_due(px_handle *h); /* its idle node came due */
 px_core *px_handle_core(const px_handle *h);
 
 /* A byte moved on this handle: two stores. */

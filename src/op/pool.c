@@ -26,7 +26,8 @@ int px_pool_open(px_core *core, px_pool **out, const proa_buffers_options *optio
 	int rc;
 
 	*out = NULL;
-	if ((o->size && o->size != sizeof *o) || o->count > PX_POOL_MAX || o->size_bytes > INT32_MAX)
+	if ((o->size && o->size != sizeof *o) || o->count > PX_POOL_MAX ||
+	    o->size_bytes > INT32_MAX)
 		return -PROA_EINVAL;
 	if (!(pool = px_zalloc(&core->alloc, sizeof *pool)))
 		return -PROA_ENOMEM;
@@ -77,7 +78,7 @@ void px_pool_close(px_pool *pool)
 
 px_pool *px_core_pool(px_core *core)
 {
-	proa_buffers_options o = { .count = core->pool_count, .size_bytes = core->pool_bytes };
+	proa_buffers_options o = {.count = core->pool_count, .size_bytes = core->pool_bytes};
 
 	if (!core->pool)
 		px_pool_open(core, &core->pool, &o);
@@ -128,7 +129,8 @@ uint32_t px_pool_index(const px_pool *pool, const void *buf)
 	px_chunk *c = chunk_of_address(pool, buf);
 
 	px_assert(c);
-	return c->first + (uint32_t)((size_t)((const unsigned char *)buf - c->base) / pool->size_bytes);
+	return c->first +
+	       (uint32_t)((size_t)((const unsigned char *)buf - c->base) / pool->size_bytes);
 }
 
 px_pool *px_pool_find(px_core *core, const void *buf, void **begin)
@@ -170,7 +172,7 @@ bool px_pool_grow(px_pool *pool)
 	if (!c->base || !c->bufs) {
 		px_free(&core->alloc, c->base, (size_t)n * pool->size_bytes);
 		px_free(&core->alloc, c->bufs, n * sizeof *c->bufs);
-		*c = (px_chunk){ 0 };
+		*c = (px_chunk){0};
 		return false;
 	}
 	c->first = pool->total;
@@ -255,7 +257,7 @@ void px_pool_park(px_pool *pool, px_op *op)
 {
 	px_assert(op->state == PX_INFLIGHT && !(op->flags & (PX_F_PARKED | PX_F_LISTED)));
 	op->flags |= PX_F_PARKED;
-	op->more = (px_node){ 0 };
+	op->more = (px_node){0};
 	px_list_push_back(&pool->parked, &op->more);
 	px_count(&pool->core->stat.pool_parks);
 }
@@ -277,7 +279,8 @@ void px_pool_wake(px_pool *pool, uint32_t n)
 	bool here = !pool->core->ops->pool_give;
 	px_node *node;
 
-	/* Here, a woken recv may find nothing to read and take no buffer: the next one gets the chance. */
+	/* Here, a woken recv may find nothing to read and take no buffer: the next one gets the
+	 * chance. */
 	for (; n && (node = px_list_first(&pool->parked)); n -= !here) {
 		px_op *op = PX_OF(node, px_op, more);
 

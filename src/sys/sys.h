@@ -1,4 +1,4 @@
-/* What proa asks of the system: one contract, one implementation per platform (posix/, linux/, bsd/, win/). */
+/* What proa asks of the system: one contract, one implementation per platform. */
 /* SPDX-License-Identifier: MIT */
 #ifndef PX_SYS_SYS_H
 #define PX_SYS_SYS_H
@@ -7,17 +7,18 @@
 #include "proa/fs.h"
 #include "proa/net.h"
 
-/* Results: >= 0, or -PROA_E... with the system's own code in *sys_error (where there is such an argument; never NULL). Sockets
- * and files are an int. "Would block" is PX_AGAIN, which is no PROA error and never leaves the backends. EINTR is retried inside. */
+/* Results: >= 0, or -PROA_E... with the system's own code in *sys_error (where there is such an
+ * argument; never NULL). Sockets and files are an int. "Would block" is PX_AGAIN, which is no PROA
+ * error and never leaves the backends. EINTR is retried inside. */
 #define PX_AGAIN INT64_C(-1000000)
 
 /* ---- errors, err.c ---- */
 int64_t px_sys_error(int sys_error); /* -PROA_E... for the system's code; -PROA_ESYS if unnamed */
 
 /* ---- time and threads, thread.c ---- */
-int64_t     px_sys_now_ns(void);     /* monotonic */
-const void *px_sys_thread(void);     /* names the calling thread; cheap */
-unsigned    px_sys_cpus(void);       /* that this process may use, >= 1 */
+int64_t px_sys_now_ns(void);     /* monotonic */
+const void *px_sys_thread(void); /* names the calling thread; cheap */
+unsigned px_sys_cpus(void);      /* that this process may use, >= 1 */
 
 /* A mutex with a condition, sized for every platform; zero-filled memory is not enough: init. */
 typedef struct px_lock {
@@ -27,24 +28,27 @@ void px_lock_init(px_lock *);
 void px_lock_destroy(px_lock *);
 void px_lock_enter(px_lock *);
 void px_lock_leave(px_lock *);
-void px_lock_wait(px_lock *);                          /* entered; spurious wake-ups happen */
-bool px_lock_wait_until(px_lock *, int64_t deadline_ns); /* false: the time is over; INT64_MAX none */
+void px_lock_wait(px_lock *); /* entered; spurious wake-ups happen */
+bool px_lock_wait_until(px_lock *,
+                        int64_t deadline_ns); /* false: the time is over; INT64_MAX none */
 void px_lock_wake_one(px_lock *);
 void px_lock_wake_all(px_lock *);
 
 typedef struct px_thread {
 	uint64_t opaque[4];
 } px_thread;
-/* Starts fn(arg) with every signal blocked; `name` (15 bytes at most) for debuggers. 0 or -PROA_ENOMEM. */
-int  px_thread_start(px_thread *, void (*fn)(void *), void *arg, const char *name);
+/* Starts fn(arg) with every signal blocked; `name` (15 bytes at most) for debuggers. 0 or
+ * -PROA_ENOMEM. */
+int px_thread_start(px_thread *, void (*fn)(void *), void *arg, const char *name);
 void px_thread_join(px_thread *);
 
-/* SIGPIPE blocked for this thread; px_sys_sigpipe_restore swallows a pending one and unblocks if this blocked it. For system
- * calls that have no flag for it. */
+/* SIGPIPE blocked for this thread; px_sys_sigpipe_restore swallows a pending one and unblocks if
+ * this blocked it. For system calls that have no flag for it. */
 bool px_sys_sigpipe_block(void);
 void px_sys_sigpipe_restore(void);
 
-/* A byte of memory that reads 0 in a child after fork and 1 before; NULL if the system has no such memory. */
+/* A byte of memory that reads 0 in a child after fork and 1 before; NULL if the system has no such
+ * memory. */
 const volatile unsigned char *px_sys_fork_mark(void);
 void px_sys_fork_unmark(const volatile unsigned char *);
 int64_t px_sys_pid(void);
@@ -53,57 +57,66 @@ int64_t px_sys_pid(void);
 typedef struct px_wake {
 	int rd, wr;
 } px_wake;
-int  px_wake_open(px_wake *);       /* non-blocking unless `blocking`: 0 or an error */
+int px_wake_open(px_wake *); /* non-blocking unless `blocking`: 0 or an error */
 void px_wake_close(px_wake *);
-void px_wake_ring(px_wake *);       /* any thread, signal handlers too */
+void px_wake_ring(px_wake *); /* any thread, signal handlers too */
 void px_wake_drain(px_wake *);
 
 /* ---- sockets, sock.c ---- */
 /* Non-blocking or not is the backend's wish: nonblock is passed in. Always close-on-exec. */
 int64_t px_sock_open(const proa_addr *, bool nonblock, int32_t *sys_error);
-int     px_sock_listen(int fd, const proa_addr *, const proa_listen_options *, int32_t *sys_error); /* opts, bind, listen */
-int64_t px_sock_accept(int fd, bool nonblock, int32_t *sys_error); /* the fd, PX_AGAIN, or an error */
+int px_sock_listen(int fd, const proa_addr *, const proa_listen_options *,
+                   int32_t *sys_error); /* opts, bind, listen */
+int64_t px_sock_accept(int fd, bool nonblock,
+                       int32_t *sys_error); /* the fd, PX_AGAIN, or an error */
 /* 0 connected, PX_AGAIN in progress (wait for writable, then px_sock_error), or an error. */
 int64_t px_sock_connect(int fd, const proa_addr *, int32_t *sys_error);
-int64_t px_sock_error(int fd, int32_t *sys_error);     /* SO_ERROR as 0 or -PROA_E... */
-int64_t px_sock_recv(int fd, void *, size_t, int32_t *sys_error);         /* bytes, 0 end, PX_AGAIN, error */
-int64_t px_sock_send(int fd, const void *, size_t, int32_t *sys_error);   /* never raises SIGPIPE */
-int64_t px_sock_sendv(int fd, const proa_vec *, unsigned n, size_t skip, int32_t *sys_error); /* skip: bytes already sent */
-int64_t px_sock_send_file(int fd, int file, int64_t offset, int64_t count, int32_t *sys_error); /* may raise SIGPIPE; 0: file ended */
-int64_t px_sock_shutdown(int fd, int32_t *sys_error);  /* the send side */
-void    px_sock_close(int fd, bool reset);             /* reset: SO_LINGER 0 first */
-int     px_sock_set_nonblock(int fd, bool on);
-int     px_sock_set_nodelay(int fd, bool on);
-int     px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes);
-int     px_sock_set_buffers(int fd, int recv_bytes, int send_bytes);
-int     px_sock_local(int fd, proa_addr *);
-int     px_sock_peer(int fd, proa_addr *);
-proa_kind px_sock_kind(const proa_addr *);             /* PROA_TCP, PROA_LOCAL */
-/* proa_socket <-> descriptor: fd in bits 0 to 31, the kind in 32 to 39, bit 41 always set. That it is
- * non-blocking already, which spares the adopter a call, is bit 40. */
+int64_t px_sock_error(int fd, int32_t *sys_error); /* SO_ERROR as 0 or -PROA_E... */
+int64_t px_sock_recv(int fd, void *, size_t,
+                     int32_t *sys_error); /* bytes, 0 end, PX_AGAIN, error */
+int64_t px_sock_send(int fd, const void *, size_t, int32_t *sys_error); /* never raises SIGPIPE */
+int64_t px_sock_sendv(int fd, const proa_vec *, unsigned n, size_t skip,
+                      int32_t *sys_error); /* skip: bytes already sent */
+int64_t px_sock_send_file(int fd, int file, int64_t offset, int64_t count,
+                          int32_t *sys_error);        /* may raise SIGPIPE; 0: file ended */
+int64_t px_sock_shutdown(int fd, int32_t *sys_error); /* the send side */
+void px_sock_close(int fd, bool reset);               /* reset: SO_LINGER 0 first */
+int px_sock_set_nonblock(int fd, bool on);
+int px_sock_set_nodelay(int fd, bool on);
+int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes);
+int px_sock_set_buffers(int fd, int recv_bytes, int send_bytes);
+int px_sock_local(int fd, proa_addr *);
+int px_sock_peer(int fd, proa_addr *);
+proa_kind px_sock_kind(const proa_addr *); /* PROA_TCP, PROA_LOCAL */
+/* proa_socket <-> descriptor: fd in bits 0 to 31, the kind in 32 to 39, bit 41 always set. That it
+ * is non-blocking already, which spares the adopter a call, is bit 40. */
 proa_socket px_socket_pack(int fd, proa_kind, bool nonblock);
-int         px_socket_fd(proa_socket);
-proa_kind   px_socket_kind(proa_socket);
-bool        px_socket_nonblock(proa_socket);
+int px_socket_fd(proa_socket);
+proa_kind px_socket_kind(proa_socket);
+bool px_socket_nonblock(proa_socket);
 
 /* ---- look-ups, addr.c; px_sys_lookup blocks ---- */
-int     px_addr_parse(proa_addr *, const char *text, uint16_t default_port);
-int     px_addr_print(const proa_addr *, char *out, size_t size);
-int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out, unsigned max,
-                      int32_t *sys_error); /* how many, or an error */
+int px_addr_parse(proa_addr *, const char *text, uint16_t default_port);
+int px_addr_print(const proa_addr *, char *out, size_t size);
+int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
+                      unsigned max, int32_t *sys_error); /* how many, or an error */
 
 /* ---- files, file.c; all of them may block ---- */
-int64_t px_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode, int32_t *sys_error); /* dir_fd -1: current folder */
+int64_t px_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
+                     int32_t *sys_error); /* dir_fd -1: current folder */
 int64_t px_file_stat(int fd, proa_stat_info *, int32_t *sys_error);
 int64_t px_file_read(int fd, void *, size_t, int64_t offset, int32_t *sys_error);
-int64_t px_file_write(int fd, const void *, size_t, int64_t offset, int32_t *sys_error); /* one write, may be short */
+int64_t px_file_write(int fd, const void *, size_t, int64_t offset,
+                      int32_t *sys_error); /* one write, may be short */
 int64_t px_file_sync(int fd, int32_t *sys_error);
-int64_t px_dir_read(int fd, void *buf, size_t len, int32_t *sys_error); /* packs proa_dirents; 0 no more */
-void    px_file_close(int fd);
+int64_t px_dir_read(int fd, void *buf, size_t len,
+                    int32_t *sys_error); /* packs proa_dirents; 0 no more */
+void px_file_close(int fd);
 
 /* ---- signals, signal.c: the one process-wide table (a signal is a process-wide thing) ---- */
-/* While a slot is held, `ring` is called in the handler's context for each `signo`. The slot >= 0, or -PROA_EINVAL, -PROA_EBUSY. */
-int  px_signal_watch(int signo, void (*ring)(void *), void *arg);
+/* While a slot is held, `ring` is called in the handler's context for each `signo`. The slot >= 0,
+ * or -PROA_EINVAL, -PROA_EBUSY. */
+int px_signal_watch(int signo, void (*ring)(void *), void *arg);
 void px_signal_unwatch(int slot); /* afterwards no ring of this slot runs or will */
 
 /* ---- limits, for doctor ---- */
