@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/op/accept.c
+	src/op/file.c
 	src/op/handle.c
 	src/op/op.c
 	src/op/pool.c
+	src/op/worker.c
 )

@@ -131,6 +131,10 @@ typedef union px_args {
 		void *a, *b;
 	} engine; /* a bell: own.b is its count */
 	struct {
+		int64_t (*fn)(proa_op *);
+		struct px_strand *strand;
+	} work;
+	struct {
 		int64_t at_ns;
 	} timer;
 	struct {

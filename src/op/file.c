@@ -1,0 +1,163 @@
+/* File operations on workers: done in full, so that nobody sees a short write or a read that stops
+ * early. */
+/* SPDX-License-Identifier: MIT */
+#include "op/file.h"
+
+#include "op/worker.h"
+#include "sys/sys.h"
+
+void px_file_submit(px_core *core, px_op *op)
+{
+	px_work_submit(core, op, PROA_LANE_FILES);
+}
+
+/* ---- on a worker ---- */
+
+static void run_open(px_op *op)
+{
+	const px_file_request *r = op->args.io.ptr;
+	int dir = r->dir ? r->dir->fd : -1;
+
+	op->result = px_file_open(dir, r->path, r->flags, r->mode, &op->sys_error);
+}
+
+static void run_stat(px_op *op)
+{
+	op->result = px_file_stat(op->handle->fd, (proa_stat_info *)(uintptr_t)op->args.io.ptr,
+	                          &op->sys_error);
+}
+
+/* An error behind some bytes is left to the next read, which will meet it again. */
+static void run_read(px_op *op)
+{
+	char *to = (char *)(uintptr_t)op->args.io.ptr;
+	size_t len = op->args.io.len, have = 0;
+	int64_t n = 1;
+
+	while (have < len && n > 0) {
+		n = px_file_read(op->handle->fd, to + have, len - have,
+		                 op->args.io.off + (int64_t)have, &op->sys_error);
+		have += n > 0 ? (size_t)n : 0;
+	}
+	if (n == 0)
+		op->got |= PROA_END;
+	if (have)
+		op->sys_error = 0;
+	op->result = have ? (int64_t)have : n;
+	op->args.io.len = have;
+}
+
+static void run_write(px_op *op)
+{
+	const char *from = op->args.io.ptr;
+	size_t len = op->args.io.len, gone = 0;
+	int64_t n = 0;
+
+	while (gone < len) {
+		n = px_file_write(op->handle->fd, from + gone, len - gone,
+		                  op->args.io.off + (int64_t)gone, &op->sys_error);
+		if (n <= 0)
+			break;
+		gone += (size_t)n;
+	}
+	if (gone == len)
+		op->result = (int64_t)len;
+	else
+		op->result =
+			n < 0 ? n
+			      : -PROA_ENOSPC; /* nothing goes in any more, and no reason is given */
+	op->args.io.len = gone;
+}
+
+static void run_sync(px_op *op)
+{
+	op->result = px_file_sync(op->handle->fd, &op->sys_error);
+}
+
+static void run_dir(px_op *op)
+{
+	op->result = px_dir_read(op->handle->fd, (void *)(uintptr_t)op->args.io.ptr,
+	                         op->args.io.len, &op->sys_error);
+	if (op->result == 0)
+		op->got |= PROA_END;
+}
+
+void px_file_run(px_op *op)
+{
+	switch (op->kind) {
+	case PX_FILE_OPEN: run_open(op); return;
+	case PX_FSTAT: run_stat(op); return;
+	case PX_READ: run_read(op); return;
+	case PX_WRITE: run_write(op); return;
+	case PX_FSYNC: run_sync(op); return;
+	case PX_DIR_READ: run_dir(op); return;
+	default: PX_PANIC("a worker was given an op of a kind that it does not know");
+	}
+}
+
+/* ---- back on the loop's thread ---- */
+
+static void open_release(px_core *core, px_op *op)
+{
+	px_file_request *r = (px_file_request *)(uintptr_t)op->args.io.ptr;
+	px_handle *dir = r->dir;
+
+	px_free(&core->alloc, r, op->args.io.len);
+	if (!dir)
+		return;
+	dir->in_flight--;
+	px_handle_check(dir);
+}
+
+/* Back from "being opened" to what it was before. */
+static void open_failed(px_handle *h)
+{
+	if (h->state == PX_H_CONNECTING)
+		px_handle_unopen(h);
+}
+
+/* Closing meanwhile, the handle takes nothing any more. */
+static void open_returned(px_op *op)
+{
+	px_handle *h = op->handle;
+	int fd = (int)op->result;
+
+	if (fd < 0) {
+		open_failed(h);
+	} else if (h->state == PX_H_CONNECTING) {
+		op->result = 0;
+		h->state = PX_H_INIT;
+		px_handle_open(h, fd, PROA_FILE);
+	} else {
+		px_file_close(fd);
+		op->result = -PROA_ECANCELED;
+	}
+}
+
+void px_file_returned(px_core *core, px_op *op)
+{
+	int64_t count = 0;
+
+	if (op->kind == PX_FILE_OPEN) {
+		open_returned(op);
+		open_release(core, op);
+	} else if (op->kind == PX_READ) {
+		count = (int64_t)op->args.io.len;
+		px_count_add(&core->stat.bytes_in, op->args.io.len);
+	} else if (op->kind == PX_WRITE) {
+		count = (int64_t)op->args.io.len;
+		px_count_add(&core->stat.bytes_out, op->args.io.len);
+	} else if (op->kind == PX_DIR_READ && op->result > 0) {
+		count = op->result;
+	}
+	px_op_finish(op, op->result, count, op->sys_error);
+}
+
+void px_file_dropped(px_core *core, px_op *op, int64_t result)
+{
+	if (op->kind == PX_FILE_OPEN) {
+		open_failed(op->handle);
+		open_release(core, op);
+	}
+	px_op_finish(op, result, 0, 0);
+}
