@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/net/finish.c
+	src/net/group_serve.c
 	src/net/net.c
 	src/net/serve.c
 	src/net/stream.c
