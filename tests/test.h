@@ -27,36 +27,36 @@ typedef struct test_case {
 #define TEST(name) TEST_LIMIT(name, 0)
 
 /* A test with a time limit of its own. */
-#define TEST_LIMIT(name, limit_sec)                                                             \
-	static void test_run_##name(void);                                                      \
+#define TEST_LIMIT(name, limit_sec)                                                              \
+	static void test_run_##name(void);                                                       \
 	static test_case test_case_##name = {#name, __FILE__, test_run_##name, limit_sec, NULL}; \
-	__attribute__((constructor)) static void test_add_##name(void)                          \
-	{                                                                                       \
-		test_add(&test_case_##name);                                                    \
-	}                                                                                       \
+	__attribute__((constructor)) static void test_add_##name(void)                           \
+	{                                                                                        \
+		test_add(&test_case_##name);                                                     \
+	}                                                                                        \
 	static void test_run_##name(void)
 
 /* Checks go on after a failure and may be used on any thread and in any function; their value says
  * whether they held. */
-#define CHECK(...)      test_check(!!(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
+#define CHECK(...)             test_check(!!(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
 /* As long long; each side is evaluated once. */
-#define CHECK_EQ(a, b)  TEST_COMPARE(a, ==, b)
-#define CHECK_NE(a, b)  TEST_COMPARE(a, !=, b)
-#define CHECK_LT(a, b)  TEST_COMPARE(a, <, b)
-#define CHECK_LE(a, b)  TEST_COMPARE(a, <=, b)
-#define CHECK_GT(a, b)  TEST_COMPARE(a, >, b)
-#define CHECK_GE(a, b)  TEST_COMPARE(a, >=, b)
-#define CHECK_STR(a, b) test_check_str(a, b, #a, #b, __FILE__, __LINE__)
+#define CHECK_EQ(a, b)         TEST_COMPARE(a, ==, b)
+#define CHECK_NE(a, b)         TEST_COMPARE(a, !=, b)
+#define CHECK_LT(a, b)         TEST_COMPARE(a, <, b)
+#define CHECK_LE(a, b)         TEST_COMPARE(a, <=, b)
+#define CHECK_GT(a, b)         TEST_COMPARE(a, >, b)
+#define CHECK_GE(a, b)         TEST_COMPARE(a, >=, b)
+#define CHECK_STR(a, b)        test_check_str(a, b, #a, #b, __FILE__, __LINE__)
 #define CHECK_MEM(a, b, bytes) test_check_mem(a, b, bytes, #a, #b, __FILE__, __LINE__)
 
 /* fn runs in a child, which must abort with `text` somewhere in what it says on stderr. */
 #define CHECK_DIES(fn, text) test_check_dies(fn, text, #fn, __FILE__, __LINE__)
 
 /* Ends the function it stands in, and the test with it if that is the test's own. */
-#define REQUIRE(...)                          \
-	do {                                  \
-		if (!CHECK(__VA_ARGS__))      \
-			return;               \
+#define REQUIRE(...)                     \
+	do {                             \
+		if (!CHECK(__VA_ARGS__)) \
+			return;          \
 	} while (0)
 
 /* Ends the test as skipped, with the reason on its line. Only in the test's own function. */
