@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/loop/api.c
+	src/loop/doctor.c
 	src/loop/group.c
 	src/loop/loop.c
 	src/loop/post.c

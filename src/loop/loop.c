@@ -33,7 +33,7 @@ static int loop_choose(px_core *core, const char *name, char *why)
 	return rc;
 }
 
-static void core_init(px_core *core, const proa_loop_options *o)
+void px_core_init(px_core *core, const proa_loop_options *o)
 {
 	int64_t now = px_sys_now_ns();
 
@@ -64,7 +64,7 @@ static proa_loop *loop_alloc(const proa_loop_options *o)
 	px_allocator_init(&a, o->alloc, o->alloc_user);
 	if (!(loop = px_zalloc(&a, sizeof *loop)))
 		return NULL;
-	core_init(&loop->core, o);
+	px_core_init(&loop->core, o);
 	loop->core.alloc = a;
 	return loop;
 }

@@ -18,6 +18,11 @@ int proa_addr_print(const proa_addr *addr, char *out, size_t size)
 	return px_addr_print(addr, out, size);
 }
 
+uint16_t proa_addr_port(const proa_addr *addr)
+{
+	return px_addr_port(addr);
+}
+
 int proa_local_addr(const proa_handle *handle, proa_addr *out)
 {
 	const px_handle *h = px_handle_of(handle);

@@ -1,5 +1,4 @@
-/* File operations on workers: done in full, so that nobody sees a short write or a read that stops
- * early. */
+/* File operations on workers: done in full, with no short write and no read that stops early. */
 /* SPDX-License-Identifier: MIT */
 #include "op/file.h"
 

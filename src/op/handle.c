@@ -65,6 +65,24 @@ void px_handle_unopen(px_handle *h)
 	h->flags &= PX_HF_WATCHED | PX_HF_PRESET;
 }
 
+/* The descriptor changes hands, with nothing of it in flight. */
+void px_handle_move(px_handle *from, px_handle *to)
+{
+	px_core *core = px_handle_core(from);
+	int fd = from->fd;
+	proa_kind kind = (proa_kind)(from->kind & ~PX_HANDLE_TAG);
+
+	px_assert(from->state == PX_H_OPEN && !from->in && !from->out);
+	if (core->ops->detach)
+		core->ops->detach(core, from);
+	px_count_add(&core->stat.handles, UINT64_MAX); /* minus one */
+	from->fd = -1;
+	from->kind = PX_HANDLE_TAG | PROA_NONE;
+	from->state = PX_H_INIT;
+	from->flags &= PX_HF_WATCHED | PX_HF_PRESET;
+	px_handle_open(to, fd, kind);
+}
+
 /* ---- idle ---- */
 
 void px_handle_moved(px_core *core, px_handle *h)

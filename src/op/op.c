@@ -21,6 +21,7 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
 	 PX_KIND_BIT(PX_RECV_MANY))
 #define KINDS_ACCEPT (PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY))
+#define KINDS_BELL   (PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL))
 #define KINDS_SEND                                                                    \
 	(PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) | \
 	 PX_KIND_BIT(PX_SEND_FILE))
@@ -225,8 +226,11 @@ void px_queue_fail(px_handle *h, int dir, int64_t result, int32_t sys_error)
 		px_op *op = px_op_linked(node);
 
 		next = px_ring_next(*ring, node);
-		if (op->state == PX_WAITING)
-			px_op_finish(op, result, 0, sys_error);
+		if (op->state != PX_WAITING)
+			continue;
+		if (result == -PROA_ECANCELED) /* what it waited for was cancelled, and so is it */
+			op->flags |= PX_F_CANCEL;
+		px_op_finish(op, result, 0, sys_error);
 	}
 }
 
@@ -315,7 +319,8 @@ static void op_end(px_core *core, px_op *op, int64_t result, int64_t count, int3
 	if (op->flags &
 	    PX_F_CALLING) { /* its callback is reading the outputs: retire puts these there */
 		op->args.own.a = (uint64_t)result;
-		op->args.own.b = (uint64_t)count;
+		if (!op_is(op, KINDS_BELL)) /* its rings are counted there, until it is told */
+			op->args.own.b = (uint64_t)count;
 		op->args.own.c = (uint64_t)(int64_t)sys_error;
 		op->flags |= PX_F_SAVED;
 	} else {
@@ -334,7 +339,7 @@ static void op_ended(px_op *op, int64_t result, int64_t count)
 	px_handle *h = op->handle;
 
 	if (op->kind == PX_CONNECT) {
-		connect_ended(op, result);
+		connect_ended(op, op->result);
 		return;
 	}
 	if (px_kind_dir[op->kind] == PX_DIR_NONE || px_handle_closing(h))
@@ -369,7 +374,7 @@ void px_op_retire(px_op *op)
 	op->state = PX_IDLE;
 	if (op->flags & PX_F_SAVED) {
 		op->result = (int64_t)op->args.own.a;
-		op->count = (int64_t)op->args.own.b;
+		op->count = op_is(op, KINDS_BELL) ? 0 : (int64_t)op->args.own.b;
 		op->sys_error = (int32_t)op->args.own.c;
 		op->buf = NULL;
 		op->got &= (uint16_t)~PROA_MORE;
@@ -388,6 +393,8 @@ void px_op_more(px_op *op)
 	if (op->state != PX_INFLIGHT ||
 	    (op->flags & (PX_F_PAUSED | PX_F_LISTED | PX_F_PARKED | PX_F_CALLING)))
 		return; /* while its callback runs, the loop pulls again by itself */
+	if (op_is(op, KINDS_BELL) && !(op->flags & PX_F_QUOTA))
+		return; /* not here: the link belongs to whoever rings it */
 	op->flags |= PX_F_LISTED;
 	op->more = (px_node){0};
 	px_list_push_back(&px_handle_core(op->handle)->more, &op->more);

@@ -98,6 +98,8 @@ bool px_socket_nonblock(proa_socket);
 /* ---- look-ups, addr.c; px_sys_lookup blocks ---- */
 int px_addr_parse(proa_addr *, const char *text, uint16_t default_port);
 int px_addr_print(const proa_addr *, char *out, size_t size);
+uint16_t px_addr_port(const proa_addr *); /* 0 if it has none */
+void px_addr_set_port(proa_addr *, uint16_t port);
 int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                       unsigned max, int32_t *sys_error); /* how many, or an error */
 
@@ -120,6 +122,7 @@ int px_signal_watch(int signo, void (*ring)(void *), void *arg);
 void px_signal_unwatch(int slot); /* afterwards no ring of this slot runs or will */
 
 /* ---- limits, for doctor ---- */
+int px_sys_name(char *out, size_t size); /* "Linux 6.18 x86_64"; the length */
 int64_t px_sys_limit_files(void);
 int64_t px_sys_limit_memlock(void); /* bytes, -1 unlimited */
 

@@ -28,8 +28,8 @@ TEST(errors)
 
 typedef struct shared {
 	px_lock lock;
-	int     turn, sum;
-	bool    masked;
+	int turn, sum;
+	bool masked;
 } shared;
 
 static void take_turns(void *arg)

@@ -13,14 +13,14 @@ enum { RAW_BYTES = 4096 };
 /* The kernel's record: getdents(2). Names end with 0. */
 typedef struct raw_entry {
 	uint64_t ino;
-	int64_t  next; /* the position behind it */
+	int64_t next; /* the position behind it */
 	uint16_t bytes;
-	uint8_t  type;
-	char     name[];
+	uint8_t type;
+	char name[];
 } raw_entry;
 
 typedef struct packer {
-	int   fd;
+	int fd;
 	char *out;
 	size_t len, used;
 } packer;

@@ -3,7 +3,9 @@
 #include "sys/sys.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 enum { MARK_BYTES = 4096 };
 
@@ -39,4 +41,13 @@ void px_sys_fork_unmark(const volatile unsigned char *mark)
 {
 	if (mark)
 		munmap((void *)(uintptr_t)mark, MARK_BYTES);
+}
+
+int px_sys_name(char *out, size_t size)
+{
+	struct utsname u;
+
+	if (uname(&u))
+		return snprintf(out, size, "Linux");
+	return snprintf(out, size, "%s %s %s", u.sysname, u.release, u.machine);
 }

@@ -11,12 +11,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-_Static_assert(sizeof(struct sockaddr_un) <= sizeof ((proa_addr *)0)->data, "every address fits");
+_Static_assert(sizeof(struct sockaddr_un) <= sizeof((proa_addr *)0)->data, "every address fits");
 
 /* A piece of the text. */
 typedef struct span {
 	const char *p;
-	size_t      n;
+	size_t n;
 } span;
 
 static bool span_copy(span s, char *out, size_t size)
@@ -191,20 +191,36 @@ int px_addr_print(const proa_addr *addr, char *out, size_t size)
 	int n;
 
 	switch (addr->family) {
-	case AF_INET:
-		n = print_v4(addr, out, size);
-		break;
-	case AF_INET6:
-		n = print_v6(addr, out, size);
-		break;
-	case AF_UNIX:
-		n = print_local(addr, out, size);
-		break;
-	default:
-		n = snprintf(out, size, "none");
+	case AF_INET: n = print_v4(addr, out, size); break;
+	case AF_INET6: n = print_v6(addr, out, size); break;
+	case AF_UNIX: n = print_local(addr, out, size); break;
+	default: n = snprintf(out, size, "none");
 	}
 	return n < 0 || (size_t)n >= size ? -PROA_ETOOLONG : n;
 }
+
+/* ---- ports ---- */
+
+uint16_t px_addr_port(const proa_addr *addr)
+{
+	struct sockaddr_in in; /* sockaddr_in6 has its port in the same place */
+
+	if (addr->family != AF_INET && addr->family != AF_INET6)
+		return 0;
+	memcpy(&in, addr->data, sizeof in);
+	return ntohs(in.sin_port);
+}
+
+void px_addr_set_port(proa_addr *addr, uint16_t port)
+{
+	uint16_t wire = htons(port);
+
+	if (addr->family == AF_INET || addr->family == AF_INET6)
+		memcpy(addr->data + offsetof(struct sockaddr_in, sin_port), &wire, sizeof wire);
+}
+
+_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
+               "one place for the port");
 
 /* ---- look-ups ---- */
 
@@ -215,18 +231,13 @@ static int64_t lookup_error(int error, int32_t *sys_error)
 	*sys_error = error;
 	switch (error) {
 	case EAI_AGAIN:
-	case EAI_FAIL:
-		return -PROA_ENAMETEMP;
-	case EAI_MEMORY:
-		return -PROA_ENOMEM;
+	case EAI_FAIL: return -PROA_ENAMETEMP;
+	case EAI_MEMORY: return -PROA_ENOMEM;
 	case EAI_FAMILY:
-	case EAI_SOCKTYPE:
-		return -PROA_EAFNOSUPPORT;
+	case EAI_SOCKTYPE: return -PROA_EAFNOSUPPORT;
 	case EAI_BADFLAGS:
-	case EAI_SERVICE:
-		return -PROA_EINVAL;
-	default: /* the name, or its addresses, do not exist */
-		return -PROA_ENONAME;
+	case EAI_SERVICE: return -PROA_EINVAL;
+	default: /* the name, or its addresses, do not exist */ return -PROA_ENONAME;
 	}
 }
 

@@ -71,10 +71,8 @@ int64_t px_sys_error(int sys_error)
 {
 	switch (sys_error) {
 #define ERRNO_CASE(theirs, ours) \
-	case theirs:             \
-		return -PROA_##ours;
+	case theirs: return -PROA_##ours;
 		ERRNO_LIST(ERRNO_CASE)
-	default:
-		return -PROA_ESYS;
+	default: return -PROA_ESYS;
 	}
 }

@@ -47,14 +47,10 @@ int64_t px_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode
 uint32_t px_stat_type(mode_t mode)
 {
 	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return PROA_S_FILE;
-	case S_IFDIR:
-		return PROA_S_DIR;
-	case S_IFLNK:
-		return PROA_S_LINK;
-	default:
-		return PROA_S_OTHER;
+	case S_IFREG: return PROA_S_FILE;
+	case S_IFDIR: return PROA_S_DIR;
+	case S_IFLNK: return PROA_S_LINK;
+	default: return PROA_S_OTHER;
 	}
 }
 

@@ -19,16 +19,16 @@ enum { SLOTS = 64 };
 enum { FREE = 0, LEAVING = -1 };
 
 typedef struct slot {
-	_Atomic int       signo;
-	_Atomic unsigned  inside;
-	void            (*ring)(void *); /* written while FREE or LEAVING, read behind `signo` */
-	void             *arg;
+	_Atomic int signo;
+	_Atomic unsigned inside;
+	void (*ring)(void *); /* written while FREE or LEAVING, read behind `signo` */
+	void *arg;
 } slot;
 
 static slot slots[SLOTS];
 /* Guards what follows, and FREE -> number. */
 static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction before[NSIG];                     /* the disposition that comes back */
+static struct sigaction before[NSIG]; /* the disposition that comes back */
 static unsigned watchers[NSIG];
 
 /* Signal context. */

@@ -83,12 +83,9 @@ proa_kind px_sock_kind(const proa_addr *addr)
 {
 	switch (addr->family) {
 	case AF_INET:
-	case AF_INET6:
-		return PROA_TCP;
-	case AF_UNIX:
-		return PROA_LOCAL;
-	default:
-		return PROA_NONE;
+	case AF_INET6: return PROA_TCP;
+	case AF_UNIX: return PROA_LOCAL;
+	default: return PROA_NONE;
 	}
 }
 
@@ -98,8 +95,8 @@ enum { SOCKET_KIND = 32, SOCKET_NONBLOCK = 40, SOCKET_SOME = 41 };
 
 proa_socket px_socket_pack(int fd, proa_kind kind, bool nonblock)
 {
-	proa_socket s = { (uint64_t)(uint32_t)fd | (uint64_t)kind << SOCKET_KIND |
-		          (uint64_t)nonblock << SOCKET_NONBLOCK | UINT64_C(1) << SOCKET_SOME };
+	proa_socket s = {(uint64_t)(uint32_t)fd | (uint64_t)kind << SOCKET_KIND |
+	                 (uint64_t)nonblock << SOCKET_NONBLOCK | UINT64_C(1) << SOCKET_SOME};
 
 	return s;
 }

@@ -32,7 +32,7 @@ int64_t px_sys_pid(void)
 
 typedef struct __attribute__((may_alias)) lock {
 	pthread_mutex_t mutex;
-	pthread_cond_t  cond;
+	pthread_cond_t cond;
 } lock;
 _Static_assert(sizeof(lock) <= sizeof(px_lock), "px_lock is large enough");
 _Static_assert(_Alignof(lock) <= _Alignof(px_lock), "px_lock is aligned enough");
@@ -110,9 +110,9 @@ void px_lock_wake_all(px_lock *l)
 /* ---- threads ---- */
 
 typedef struct __attribute__((may_alias)) thread {
-	pthread_t   id;
-	void      (*fn)(void *);
-	void       *arg;
+	pthread_t id;
+	void (*fn)(void *);
+	void *arg;
 	const char *name;
 } thread;
 _Static_assert(sizeof(thread) <= sizeof(px_thread), "px_thread is large enough");

@@ -1,0 +1,5 @@
+# Floor 5: files.
+# SPDX-License-Identifier: MIT
+list(APPEND PROA_SOURCES
+	src/fs/fs.c
+)
