@@ -118,6 +118,8 @@ px_pulled px_doorbell_pull(px_op *op)
 {
 	uint64_t n;
 
+	if (!(op->flags & PX_F_QUOTA))
+		return PX_PULL_NONE; /* rung again meanwhile, perhaps: then it is on its way here */
 	op->flags &= (uint16_t)~PX_F_QUOTA;
 	n = atomic_exchange_explicit(bell_count(op), 0, memory_order_acq_rel);
 	if (!n)
