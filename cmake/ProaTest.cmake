@@ -63,3 +63,14 @@ function(proa_unit_tests)
 		proa_test(${name} ${file})
 	endforeach()
 endfunction()
+
+# proa_valgrind_test(NAME ARG...): the program of an earlier proa_test again, under valgrind; not in
+# builds that look at memory themselves, and not where valgrind is missing.
+find_program(PROA_VALGRIND valgrind)
+function(proa_valgrind_test name)
+	if(NOT PROA_VALGRIND OR PROA_TREE OR NOT TARGET test_${name})
+		return()
+	endif()
+	proa_add_test(valgrind.${name} ${PROA_VALGRIND} -q --error-exitcode=9 --leak-check=full
+		--show-leak-kinds=definite $<TARGET_FILE:test_${name}> ${ARGN})
+endfunction()
