@@ -118,7 +118,7 @@ static void deadlines_due(px_core *core, uint64_t tick)
 	px_list_init(&due);
 	px_wheel_advance(&core->deadlines, tick, &due);
 	while ((node = px_list_pop_front(&due)))
-		px_op_due(PX_OF(node, px_op, timer));
+		px_op_due(PX_OF(node, px_op, timer), (int64_t)(tick << PX_TICK_SHIFT));
 }
 
 static void idles_due(px_core *core, uint64_t tick)
@@ -421,6 +421,8 @@ static void loop_release(proa_loop *loop, bool forked)
 
 static bool loop_ended(const proa_loop *loop)
 {
+	if (atomic_load_explicit(&loop->core.posted, memory_order_acquire))
+		return false; /* a callback posted: that is told too */
 	return loop->core.root.state == PX_H_CLOSED && !loop->core.root.in_flight &&
 	       !loop->core.root.owned && !loop_has_work(loop);
 }

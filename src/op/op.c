@@ -67,10 +67,9 @@ void px_op_rearm(px_op *op)
 	op_arm(core, op);
 }
 
-void px_op_due(px_op *op)
+void px_op_due(px_op *op, int64_t now)
 {
 	px_core *core = px_handle_core(op->handle);
-	int64_t now = core->now_ns;
 
 	px_assert(op->state == PX_WAITING || op->state == PX_INFLIGHT);
 	if (op_expiry(op) > now) { /* moved later since it was armed, or a coarse slot */

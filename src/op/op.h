@@ -321,9 +321,9 @@ void px_op_retire(px_op *op);
 void px_op_cancel(px_op *op, unsigned why); /* PX_F_CANCEL or PX_F_TIMEOUT */
 /* After the caller changed op->deadline_ns of an op in flight. */
 void px_op_rearm(px_op *op);
-/* When the op's wheel node came due at core->now_ns: fires, or arms again if the time is later now.
- */
-void px_op_due(px_op *op);
+/* The op's wheel node came out at `now`, the time of its slot, which may lie behind core->now_ns: fires,
+ * or arms again if its own time is later, so that ops fire in the order of their ticks. */
+void px_op_due(px_op *op, int64_t now);
 /* Starts what stands at the head of a direction, as far as it ends at once. */
 void px_queue_advance(px_handle *h, int dir);
 /* Ends every op of the handle's FIFOs that waits (not the one with the backend). */
