@@ -8,4 +8,6 @@ list(APPEND PROA_SOURCES
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/backend/epoll.c)
+	list(APPEND PROA_UNIT_TESTS
+		src/backend/ready_test.c)
 endif()

@@ -67,7 +67,7 @@ struct px_ready {
 /* ---- for selectors ---- */
 
 /* Makes core->backend, of selector->size_bytes. */
-int  px_ready_open(px_core *core, const px_selector *selector, char *why);
+int px_ready_open(px_core *core, const px_selector *selector, char *why);
 void px_ready_close(px_core *core, bool forked);
 /* One call for each handle of a batch; tries what waits. Afterwards the handle may have lost its
  * descriptor (a connect that failed), but is still there. */
@@ -87,9 +87,9 @@ void px_ready_detach(px_core *core, px_handle *h);
 void px_ready_wait(px_core *core, int64_t deadline_ns);
 void px_ready_wake(px_core *core);
 
-#define PX_READY_OPS                                                                               \
-	.native = PX_KINDS_SOCKET, .close = px_ready_close, .submit = px_ready_submit,             \
-	.cancel = px_ready_cancel, .pull = px_ready_pull, .attach = px_ready_attach,               \
+#define PX_READY_OPS                                                                   \
+	.native = PX_KINDS_SOCKET, .close = px_ready_close, .submit = px_ready_submit, \
+	.cancel = px_ready_cancel, .pull = px_ready_pull, .attach = px_ready_attach,   \
 	.detach = px_ready_detach, .wait = px_ready_wait, .wake = px_ready_wake
 
 /* ---- ready_try.c: one attempt at the system call of each kind ---- */
