@@ -7,5 +7,8 @@ const px_backend_ops *const px_backends[] = {
 	&px_backend_epoll,
 #endif
 	&px_backend_poll,
+#ifdef __linux__
+	&px_backend_uring,
+#endif
 	NULL,
 };

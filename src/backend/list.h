@@ -5,6 +5,7 @@
 
 #include "op/backend.h"
 
+extern const px_backend_ops px_backend_uring;
 extern const px_backend_ops px_backend_epoll;
 extern const px_backend_ops px_backend_poll;
 

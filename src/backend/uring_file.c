@@ -1,0 +1,251 @@
+/* Files on a ring: read, write, fsync, and a file's bytes to a socket. */
+/* SPDX-License-Identifier: MIT */
+#include "backend/uring.h"
+
+#include <sys/socket.h>
+
+enum { FILE_MAX = 1 << 30 /* bytes in one entry, whose results are an int */ };
+
+/* ---- read and write: op->count is how far it has come ---- */
+
+static void file_push(px_uring *u, px_op *op, unsigned opcode)
+{
+	const unsigned char *at = op->args.io.ptr;
+	size_t rest = op->args.io.len - (size_t)op->count;
+	px_uring_sqe *sqe = px_ur_main(u, op, opcode, op->handle->fd);
+
+	sqe->addr = px_ur_addr(at + op->count);
+	sqe->len = (uint32_t)PX_MIN(rest, (size_t)FILE_MAX);
+	sqe->off = (uint64_t)(op->args.io.off + op->count);
+}
+
+static bool file_whole(const px_op *op)
+{
+	return (size_t)op->count == op->args.io.len;
+}
+
+void px_ur_read(px_uring *u, px_op *op)
+{
+	if (file_whole(op))
+		px_op_finish(op, 0, 0, 0); /* of nothing */
+	else
+		file_push(u, op, PX_IORING_OP_READ);
+}
+
+void px_ur_read_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
+{
+	int res = cqe->res;
+
+	if (res > 0) {
+		op->count += res;
+		px_count_add(&u->core->stat.bytes_in, (uint64_t)res);
+	}
+	if (res == 0)
+		op->got |= PROA_END;
+	else if (res < 0 && px_ur_again(u, op, res))
+		return;
+	if (res >= 0 && !file_whole(op) && !(op->got & PROA_END) && !px_ur_asked(op))
+		file_push(u, op, PX_IORING_OP_READ);
+	else if (res >= 0 || op->count) /* an error behind bytes is the next read's to tell */
+		px_ur_end(op, op->count, op->count, 0);
+	else
+		px_ur_end_error(op, res, 0);
+}
+
+void px_ur_write(px_uring *u, px_op *op)
+{
+	if (file_whole(op))
+		px_op_finish(op, 0, 0, 0); /* of nothing */
+	else
+		file_push(u, op, PX_IORING_OP_WRITE);
+}
+
+void px_ur_write_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
+{
+	int res = cqe->res;
+
+	if (res > 0) {
+		op->count += res;
+		px_count_add(&u->core->stat.bytes_out, (uint64_t)res);
+	}
+	if (res < 0 && px_ur_again(u, op, res))
+		return;
+	if (file_whole(op))
+		px_ur_end(op, op->count, op->count, 0);
+	else if (res <= 0)
+		px_ur_end_error(op, res ? res : -EIO, op->count);
+	else if (px_ur_asked(op))
+		px_ur_end(op, -PROA_ECANCELED, op->count, 0);
+	else
+		file_push(u, op, PX_IORING_OP_WRITE);
+}
+
+/* ---- fsync ---- */
+
+void px_ur_fsync(px_uring *u, px_op *op)
+{
+	px_ur_main(u, op, PX_IORING_OP_FSYNC, op->handle->fd);
+}
+
+void px_ur_fsync_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
+{
+	if (cqe->res >= 0)
+		px_ur_end(op, 0, 0, 0);
+	else if ((cqe->res != -ECANCELED && cqe->res != -EINTR) || !px_ur_again(u, op, cqe->res))
+		px_ur_end_error(op, cqe->res, 0); /* a real failure is never tried again: it would say all is well */
+}
+
+/* ---- send_file: a piece is read into scratch memory (op->buf), then sent (PHASE2), and so on ---- */
+
+enum { SCRATCH_KEEP = 16 };
+
+struct px_ur_scratch {
+	px_ur_scratch *next;
+	uint32_t filled, sent;
+	unsigned char bytes[PX_UR_SCRATCH_BYTES];
+};
+
+static px_ur_scratch *scratch_take(px_uring *u, px_op *op)
+{
+	px_ur_scratch *s = op->buf;
+
+	if (s)
+		return s;
+	s = u->scratch;
+	if (s) {
+		u->scratch = s->next;
+		u->scratch_free--;
+	} else {
+		s = px_alloc(&u->core->alloc, sizeof *s);
+	}
+	op->buf = s;
+	return s;
+}
+
+static void scratch_give(px_uring *u, px_op *op)
+{
+	px_ur_scratch *s = op->buf;
+
+	op->buf = NULL;
+	if (!s)
+		return;
+	if (u->scratch_free == SCRATCH_KEEP) {
+		px_free(&u->core->alloc, s, sizeof *s);
+		return;
+	}
+	s->next = u->scratch;
+	u->scratch = s;
+	u->scratch_free++;
+}
+
+void px_ur_scratch_close(px_uring *u)
+{
+	px_ur_scratch *s, *next;
+
+	for (s = u->scratch; s; s = next) {
+		next = s->next;
+		px_free(&u->core->alloc, s, sizeof *s);
+	}
+	u->scratch = NULL;
+	u->scratch_free = 0;
+}
+
+static void send_file_end(px_uring *u, px_op *op, int64_t result, int32_t sys_error)
+{
+	scratch_give(u, op);
+	px_ur_end(op, result, op->count, sys_error);
+}
+
+static void send_file_read(px_uring *u, px_op *op)
+{
+	int64_t rest = op->args.file.len - op->count;
+	px_ur_scratch *s = scratch_take(u, op);
+	px_uring_sqe *sqe;
+
+	op->flags &= (uint16_t)~PX_F_PHASE2;
+	if (!s) {
+		send_file_end(u, op, -PROA_ENOMEM, 0);
+		return;
+	}
+	sqe = px_ur_main(u, op, PX_IORING_OP_READ, op->args.file.file->fd);
+	sqe->addr = px_ur_addr(s->bytes);
+	sqe->len = (uint32_t)PX_MIN(rest, (int64_t)sizeof s->bytes);
+	sqe->off = (uint64_t)(op->args.file.off + op->count);
+}
+
+static void send_file_send(px_uring *u, px_op *op)
+{
+	px_ur_scratch *s = op->buf;
+	px_uring_sqe *sqe = px_ur_main(u, op, PX_IORING_OP_SEND, op->handle->fd);
+
+	op->flags |= PX_F_PHASE2;
+	sqe->addr = px_ur_addr(s->bytes + s->sent);
+	sqe->len = s->filled - s->sent;
+	sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
+}
+
+void px_ur_send_file(px_uring *u, px_op *op)
+{
+	if (op->flags & PX_F_PHASE2)
+		send_file_send(u, op);
+	else if (op->count == op->args.file.len)
+		send_file_end(u, op, op->count, 0);
+	else
+		send_file_read(u, op);
+}
+
+static void send_file_failed(px_uring *u, px_op *op, int res)
+{
+	bool sending = (op->flags & PX_F_PHASE2) != 0;
+
+	if (sending && (res == -EPIPE || res == -ECONNRESET || res == -ECONNABORTED)) {
+		op->handle->flags |= PX_HF_DEAD;
+		send_file_end(u, op, -PROA_ECONNRESET, -res);
+	} else if (!px_ur_again(u, op, res)) {
+		scratch_give(u, op);
+		px_ur_end_error(op, res, op->count);
+	}
+}
+
+/* What was read goes out, unless somebody asked for the end; nothing read: the file is shorter than was asked for. */
+static void send_file_filled(px_uring *u, px_op *op, int n)
+{
+	px_ur_scratch *s = op->buf;
+
+	s->filled = (uint32_t)n;
+	s->sent = 0;
+	if (n == 0) {
+		op->got |= PROA_END;
+		send_file_end(u, op, op->count, 0);
+	} else if (px_ur_asked(op)) {
+		send_file_end(u, op, -PROA_ECANCELED, 0);
+	} else {
+		send_file_send(u, op);
+	}
+}
+
+static void send_file_sent(px_uring *u, px_op *op, int n)
+{
+	px_ur_scratch *s = op->buf;
+
+	s->sent += (uint32_t)n;
+	px_ur_sent(u, op, n);
+	if (op->count == op->args.file.len)
+		send_file_end(u, op, op->count, 0);
+	else if (px_ur_asked(op))
+		send_file_end(u, op, -PROA_ECANCELED, 0);
+	else if (s->sent < s->filled)
+		send_file_send(u, op);
+	else
+		send_file_read(u, op);
+}
+
+void px_ur_send_file_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
+{
+	if (cqe->res < 0)
+		send_file_failed(u, op, cqe->res);
+	else if (op->flags & PX_F_PHASE2)
+		send_file_sent(u, op, cqe->res);
+	else
+		send_file_filled(u, op, cqe->res);
+}
