@@ -1,0 +1,165 @@
+/* Opening a loop: options, backends by name, the size handshake, the allocator, what a loop says of
+ * itself. */
+/* SPDX-License-Identifier: MIT */
+#include "c_conform/kit.h"
+
+#include <stdlib.h>
+
+static const char *backend_name(void)
+{
+	return test_backend ? test_backend : "poll";
+}
+
+TEST(open_says_its_backend)
+{
+	LOOP(loop);
+	CHECK_STR(proa_loop_backend(loop), backend_name());
+	kit_close(&loop);
+	CHECK(loop == NULL);
+}
+
+TEST(open_refuses_other_sizes)
+{
+	proa_loop_options o = {.size = sizeof o - 8};
+	proa_loop *loop = (proa_loop *)&o;
+
+	CHECK_EQ(proa_loop_open(&loop, &o), -PROA_ESIZES);
+	CHECK(loop == NULL);
+	o.size = sizeof o;
+	CHECK_EQ(proa_loop_open(&loop, &o), 0);
+	CHECK_EQ(proa_loop_close(&loop, 0), 0);
+}
+
+TEST(open_unknown_backend)
+{
+	proa_loop_options o = {.backend = "carrier-pigeon"};
+	proa_loop *loop;
+
+	CHECK_EQ(proa_loop_open(&loop, &o), -PROA_EINVAL);
+	CHECK(loop == NULL);
+}
+
+TEST(open_backend_from_environment)
+{
+	const char *before = getenv("PROA_BACKEND");
+	char *saved = before ? strdup(before) : NULL;
+	proa_loop_options poll = {.backend = "poll"};
+	proa_loop *loop;
+
+	setenv("PROA_BACKEND", "carrier-pigeon", 1);
+	CHECK_EQ(proa_loop_open(&loop, NULL), -PROA_EINVAL);
+	CHECK_EQ(proa_loop_open(&loop, &poll), 0); /* the option is stronger */
+	CHECK_STR(proa_loop_backend(loop), "poll");
+	CHECK_EQ(proa_loop_close(&loop, 0), 0);
+	setenv("PROA_BACKEND", "poll", 1);
+	CHECK_EQ(proa_loop_open(&loop, NULL), 0);
+	CHECK_STR(proa_loop_backend(loop), "poll");
+	CHECK_EQ(proa_loop_close(&loop, 0), 0);
+	setenv("PROA_BACKEND", "", 1); /* empty is none */
+	CHECK_EQ(proa_loop_open(&loop, NULL), 0);
+	CHECK_EQ(proa_loop_close(&loop, 0), 0);
+	if (saved)
+		setenv("PROA_BACKEND", saved, 1);
+	else
+		unsetenv("PROA_BACKEND");
+	free(saved);
+}
+
+TEST(open_survives_failing_allocations)
+{
+	proa_loop_options o = {
+		.backend = backend_name(), .alloc = kit_alloc, .alloc_user = &kit_mem};
+	proa_loop *loop;
+	int rc = -PROA_ENOMEM;
+	long k;
+
+	for (k = 1; k < 100 && rc; k++) {
+		kit_mem = (kit_memory){.fail_at = k};
+		rc = proa_loop_open(&loop, &o);
+		if (rc == -PROA_ENOTSUP && !kit_mem.failed)
+			SKIP("%s cannot work here", backend_name());
+		if (!rc)
+			break;
+		CHECK(rc == -PROA_ENOMEM || rc == -PROA_ENOTSUP);
+		CHECK(loop == NULL);
+		CHECK_EQ(kit_mem.blocks, 0);
+		CHECK_EQ(kit_mem.bytes, 0);
+	}
+	CHECK_GT(k, 1);
+	CHECK_EQ(rc, 0);
+	CHECK_EQ(kit_mem.failed, 0);
+	CHECK_EQ(proa_loop_close(&loop, 0), 0);
+	CHECK_EQ(kit_mem.blocks, 0);
+}
+
+TEST(open_uses_the_allocator_only)
+{
+	proa_stats stats;
+	LOOP(loop);
+
+	CHECK_GT(kit_mem.blocks, 0);
+	kit_once(loop, 0);
+	proa_loop_stats(loop, &stats);
+	CHECK_EQ(stats.memory_bytes, kit_mem.bytes);
+	CHECK_EQ(stats.memory_blocks, kit_mem.blocks);
+	CHECK_EQ(stats.allocations, kit_mem.calls);
+	kit_close(&loop);
+}
+
+TEST(open_user_and_clock)
+{
+	int user;
+	proa_loop_options o = {.user = &user};
+	proa_loop *loop = kit_open(&o);
+
+	if (!loop)
+		return;
+	CHECK(proa_loop_user(loop) == &user);
+	proa_loop_set_user(loop, NULL);
+	CHECK(proa_loop_user(loop) == NULL);
+	CHECK_LE(proa_now(loop), proa_clock(loop));
+	CHECK_EQ(proa_in(loop, 5), proa_now(loop) + 5);
+	CHECK_EQ(proa_in(loop, 0), proa_now(loop));
+	CHECK_EQ(proa_in(loop, -1), 0);
+	CHECK_EQ(proa_in(loop, INT64_MAX), INT64_MAX);
+	CHECK(proa_handle_loop(proa_root(loop)) == loop);
+	CHECK(!proa_is_closing(proa_root(loop)));
+	kit_close(&loop);
+}
+
+TEST(open_close_many_loops)
+{
+	for (int i = 0; i < 50; i++) {
+		LOOP(loop);
+		kit_once(loop, 0);
+		kit_close(&loop);
+	}
+}
+
+TEST(open_close_of_null_and_unused)
+{
+	proa_loop *none = NULL;
+	LOOP(loop);
+
+	CHECK_EQ(proa_loop_close(&none, 0), 0);
+	kit_close(&loop);
+}
+
+TEST(sizes)
+{
+	CHECK_LE(sizeof(proa_op), 128);
+	CHECK_LE(sizeof(proa_handle), 96);
+}
+
+TEST(stats_kinds_have_names)
+{
+	unsigned n = 0;
+
+	while (proa_stats_kind(n)) {
+		CHECK_GT(strlen(proa_stats_kind(n)), 0);
+		n++;
+	}
+	CHECK_GE(n, 15);
+	CHECK_LE(n, 32);
+	CHECK(proa_stats_kind(1000) == NULL);
+}

@@ -1,0 +1,8 @@
+# The contract through the public API, on each backend.
+# SPDX-License-Identifier: MIT
+proa_test(conform
+	tests/c_conform/kit.c
+	tests/c_conform/cancel.c
+	tests/c_conform/close.c
+	tests/c_conform/owners.c
+	BACKENDS)

@@ -1,0 +1,336 @@
+/* The conformance kit: loops with an account, recorded ops, pairs of connections. */
+/* SPDX-License-Identifier: MIT */
+#include "c_conform/kit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+kit_memory kit_mem;
+bool kit_running;
+int kit_n_closed;
+
+static long n_submitted, n_final; /* through kit_op and kit_done, of the open loop */
+static long order;
+
+/* ---- loops ---- */
+
+void *kit_alloc(void *user, void *old, size_t old_bytes, size_t new_bytes)
+{
+	kit_memory *m = user;
+	void *new;
+
+	if (!new_bytes) {
+		m->blocks -= old != NULL;
+		m->bytes -= old ? (long)old_bytes : 0;
+		free(old);
+		return NULL;
+	}
+	m->calls++;
+	if (m->fail_at && (m->calls == m->fail_at || (m->fail_on && m->calls > m->fail_at))) {
+		m->failed++;
+		return NULL;
+	}
+	if (!(new = realloc(old, new_bytes)))
+		return NULL;
+	m->blocks += old == NULL;
+	m->bytes += (long)new_bytes - (old ? (long)old_bytes : 0);
+	return new;
+}
+
+proa_loop *kit_open(const proa_loop_options *options)
+{
+	proa_loop_options o = {0};
+	proa_loop *loop;
+	int rc;
+
+	if (options)
+		o = *options;
+	kit_mem = (kit_memory){0};
+	n_submitted = n_final = 0;
+	o.backend = test_backend;
+	o.alloc = kit_alloc;
+	o.alloc_user = &kit_mem;
+	rc = proa_loop_open(&loop, &o);
+	if (rc == -PROA_ENOTSUP)
+		test_skip("%s cannot work here", test_backend);
+	else
+		CHECK_EQ(rc, 0);
+	return loop;
+}
+
+void kit_close(proa_loop **loop)
+{
+	proa_stats stats;
+
+	kit_running = true;
+	CHECK_EQ(proa_loop_close(loop, proa_clock(*loop) + 10 * PROA_SEC), 0);
+	kit_running = false;
+	if (*loop) {
+		proa_loop_stats(*loop, &stats);
+		CHECK_EQ(stats.in_flight, 0);
+	}
+	CHECK_EQ(n_final, n_submitted);
+	CHECK_EQ(kit_mem.blocks, 0);
+	CHECK_EQ(kit_mem.bytes, 0);
+}
+
+/* ---- running ---- */
+
+int kit_once(proa_loop *loop, int ms)
+{
+	int rc;
+
+	kit_running = true;
+	rc = proa_run_once(loop, ms ? proa_clock(loop) + ms * PROA_MSEC : PROA_POLL);
+	kit_running = false;
+	return rc;
+}
+
+void kit_settle(proa_loop *loop)
+{
+	for (int i = 0; i < 4; i++)
+		kit_once(loop, 3);
+}
+
+/* ---- recorded ops ---- */
+
+proa_op *kit_op(rec *r)
+{
+	CHECK_EQ(r->submits, r->finals);
+	r->submits++;
+	n_submitted++;
+	return &r->op;
+}
+
+void kit_done(proa_op *op)
+{
+	rec *r = (rec *)op;
+
+	CHECK(kit_running);
+	CHECK_EQ(r->submits, r->finals + 1);
+	r->result = op->result;
+	r->count = op->count;
+	r->sys_error = op->sys_error;
+	r->got = op->got;
+	r->buf = op->buf;
+	r->socket = op->socket;
+	r->bytes += op->result > 0 ? op->result : 0;
+	if (op->got & PROA_MORE) {
+		CHECK(proa_in_flight(op));
+		r->mores++;
+	} else {
+		CHECK(!proa_in_flight(op));
+		r->finals++;
+		r->order = ++order;
+		r->at_ns = proa_clock(proa_op_loop(op));
+		n_final++;
+	}
+	if (r->then)
+		r->then(r);
+}
+
+int64_t kit_await(proa_loop *loop, rec *r)
+{
+	UNTIL(loop, r->finals == r->submits);
+	return r->result;
+}
+
+/* ---- handles ---- */
+
+void kit_closed(proa_handle *handle)
+{
+	(void)handle;
+	CHECK(kit_running);
+	kit_n_closed++;
+}
+
+void kit_end(proa_loop *loop, proa_handle *handle)
+{
+	int before = kit_n_closed;
+
+	proa_close(handle, kit_closed);
+	UNTIL(loop, kit_n_closed == before + 1);
+}
+
+static void addr_any(struct sockaddr_storage *ss, socklen_t *len, bool v6)
+{
+	memset(ss, 0, sizeof *ss);
+	if (v6) {
+		struct sockaddr_in6 *a = (struct sockaddr_in6 *)ss;
+
+		a->sin6_family = AF_INET6;
+		a->sin6_addr = in6addr_loopback;
+		*len = sizeof *a;
+	} else {
+		struct sockaddr_in *a = (struct sockaddr_in *)ss;
+
+		a->sin_family = AF_INET;
+		a->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		*len = sizeof *a;
+	}
+}
+
+static void fd_nodelay(int fd)
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+bool kit_tcp(int fd[2], bool v6)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int listener = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool good;
+
+	fd[0] = fd[1] = -1;
+	if (listener < 0)
+		return false;
+	addr_any(&ss, &len, v6);
+	good = bind(listener, (struct sockaddr *)&ss, len) == 0 && listen(listener, 1) == 0 &&
+	       getsockname(listener, (struct sockaddr *)&ss, &len) == 0;
+	if (good) {
+		fd[0] = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		good = connect(fd[0], (struct sockaddr *)&ss, len) == 0;
+		fd[1] = good ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+		fd_nodelay(fd[0]);
+		fd_nodelay(fd[1]);
+	}
+	close(listener);
+	return good && fd[1] >= 0;
+}
+
+static void adopt(proa_loop *loop, proa_handle *h, int fd)
+{
+	memset(h, 0, sizeof *h);
+	proa_handle_init(proa_root(loop), h);
+	proa_adopt_os(h, fd, PROA_TCP);
+}
+
+void kit_pair(proa_loop *loop, proa_handle *a, proa_handle *b)
+{
+	int fd[2];
+
+	CHECK(kit_tcp(fd, false));
+	adopt(loop, a, fd[0]);
+	adopt(loop, b, fd[1]);
+}
+
+int kit_half(proa_loop *loop, proa_handle *h)
+{
+	int fd[2];
+
+	CHECK(kit_tcp(fd, false));
+	adopt(loop, h, fd[0]);
+	return fd[1];
+}
+
+void kit_listen(proa_loop *loop, proa_handle *listener, proa_addr *addr)
+{
+	proa_addr any;
+
+	memset(listener, 0, sizeof *listener);
+	proa_handle_init(proa_root(loop), listener);
+	CHECK_EQ(proa_addr_parse(&any, "127.0.0.1:0", 0), 0);
+	CHECK_EQ(proa_listen(listener, &any, NULL), 0);
+	CHECK_EQ(proa_local_addr(listener, addr), 0);
+}
+
+int kit_connect(const proa_addr *addr)
+{
+	int fd = socket((int)addr->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK_GE(fd, 0);
+	CHECK_EQ(connect(fd, (const struct sockaddr *)(const void *)addr->data, addr->len), 0);
+	fd_nodelay(fd);
+	return fd;
+}
+
+/* ---- plain sockets ---- */
+
+void kit_fd_close(int fd)
+{
+	close(fd);
+}
+
+void kit_fd_reset(int fd)
+{
+	struct linger l = {.l_onoff = 1};
+
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l), 0);
+	close(fd);
+}
+
+void kit_fd_fin(int fd)
+{
+	CHECK_EQ(shutdown(fd, SHUT_WR), 0);
+}
+
+void kit_fd_write(int fd, const void *bytes, size_t len)
+{
+	CHECK_EQ(send(fd, bytes, len, MSG_NOSIGNAL), len);
+}
+
+long kit_fd_read(int fd, void *bytes, size_t len)
+{
+	ssize_t n = recv(fd, bytes, len, MSG_DONTWAIT);
+
+	if (n >= 0)
+		return (long)n;
+	return errno == EAGAIN ? -1 : -2;
+}
+
+void kit_fd_small(int fd, int bytes)
+{
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+/* ---- bytes ---- */
+
+static unsigned char byte_at(uint64_t at)
+{
+	return (unsigned char)(at ^ (at >> 7) * 3 ^ (at >> 15) * 5);
+}
+
+void kit_fill(void *buf, size_t len, uint64_t at)
+{
+	unsigned char *p = buf;
+
+	for (size_t i = 0; i < len; i++)
+		p[i] = byte_at(at + i);
+}
+
+bool kit_filled(const void *buf, size_t len, uint64_t at)
+{
+	const unsigned char *p = buf;
+
+	for (size_t i = 0; i < len; i++)
+		if (p[i] != byte_at(at + i))
+			return false;
+	return true;
+}
+
+int kit_file(size_t len)
+{
+	char name[] = "/tmp/proa-test-XXXXXX";
+	int fd = mkstemp(name);
+	char buf[4096];
+
+	CHECK_GE(fd, 0);
+	unlink(name);
+	for (size_t at = 0; at < len; at += sizeof buf) {
+		size_t n = len - at < sizeof buf ? len - at : sizeof buf;
+
+		kit_fill(buf, n, at);
+		CHECK_EQ(write(fd, buf, n), n);
+	}
+	return fd;
+}
