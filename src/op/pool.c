@@ -279,6 +279,9 @@ void px_pool_wake(px_pool *pool, uint32_t n)
 	bool here = !pool->core->ops->pool_give;
 	px_node *node;
 
+	if (here && pool->waking)
+		return; /* a woken recv gave its buffer back: the loop below us sees it */
+	pool->waking = true;
 	/* Here, a woken recv may find nothing to read and take no buffer: the next one gets the
 	 * chance. */
 	for (; n && (node = px_list_first(&pool->parked)); n -= !here) {
@@ -289,6 +292,7 @@ void px_pool_wake(px_pool *pool, uint32_t n)
 		px_pool_unpark(op);
 		pool->core->ops->submit(pool->core, op);
 	}
+	pool->waking = false;
 }
 
 /* ---- quotas ---- */

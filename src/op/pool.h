@@ -44,6 +44,7 @@ struct px_pool {
 	uint32_t free_head; /* index, PX_POOL_NONE: none (or the backend keeps them) */
 	uint32_t n_chunks;
 	bool closing;   /* proa_buffers_close: goes when the last buffer is back */
+	bool waking;    /* px_pool_wake is at work, below on the stack */
 	px_list parked; /* ops waiting for a buffer, in order, by op->more */
 	px_chunk chunk[PX_POOL_CHUNKS];
 	void *backend;       /* the backend's: its ring */
