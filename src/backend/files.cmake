@@ -7,7 +7,15 @@ list(APPEND PROA_SOURCES
 	src/backend/ready_try.c)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
-		src/backend/epoll.c)
+		src/backend/epoll.c
+		src/backend/uring.c
+		src/backend/uring_file.c
+		src/backend/uring_multi.c
+		src/backend/uring_pool.c
+		src/backend/uring_prep.c
+		src/backend/uring_probe.c
+		src/backend/uring_ring.c
+		src/backend/uring_send.c)
 	list(APPEND PROA_UNIT_TESTS
 		src/backend/ready_many_test.c
 		src/backend/ready_test.c)
