@@ -1,0 +1,243 @@
+/* Connecting to a name: one completion for all of it, the first connection wins, nothing is left
+ * over. */
+/* SPDX-License-Identifier: MIT */
+#include "dns/race.h"
+#include "e_fs/gate.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static char port_text[16];
+
+static const char *port_of(const proa_addr *a)
+{
+	snprintf(port_text, sizeof port_text, "%u", (unsigned)proa_addr_port(a));
+	return port_text;
+}
+
+/* An address where nothing listens. */
+static void addr_refusing(proa_addr *out)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof out->data;
+
+	CHECK_EQ(proa_addr_parse(out, "127.0.0.1:0", 0), 0);
+	CHECK_EQ(bind(fd, (struct sockaddr *)(void *)out->data, out->len), 0);
+	CHECK_EQ(getsockname(fd, (struct sockaddr *)(void *)out->data, &len), 0);
+	close(fd);
+}
+
+/* One that does not answer: a listener whose queue is full, so that the system drops what knocks.
+ */
+typedef struct silent {
+	proa_addr addr;
+	int fd[4];
+} silent;
+
+static void silent_make(silent *s)
+{
+	socklen_t len = sizeof s->addr.data;
+
+	CHECK_EQ(proa_addr_parse(&s->addr, "127.0.0.1:0", 0), 0);
+	s->fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK_EQ(bind(s->fd[0], (struct sockaddr *)(void *)s->addr.data, s->addr.len), 0);
+	CHECK_EQ(listen(s->fd[0], 0), 0);
+	CHECK_EQ(getsockname(s->fd[0], (struct sockaddr *)(void *)s->addr.data, &len), 0);
+	for (int i = 1; i < 4; i++) {
+		s->fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)!connect(s->fd[i], (struct sockaddr *)(void *)s->addr.data, s->addr.len);
+	}
+}
+
+static void silent_drop(silent *s)
+{
+	for (int i = 0; i < 4; i++)
+		close(s->fd[i]);
+}
+
+static void handle_new(proa_loop *loop, proa_handle *h)
+{
+	memset(h, 0, sizeof *h);
+	proa_handle_init(proa_root(loop), h);
+}
+
+TEST(connect_name_works)
+{
+	proa_handle listener, h, served = {0};
+	proa_addr addr;
+	rec c = {0}, a = {0}, s = {0}, r = {0};
+	char buf[8];
+
+	LOOP(loop);
+	kit_listen(loop, &listener, &addr);
+	handle_new(loop, &h);
+	SUBMIT0(proa_accept, &listener, &a);
+	SUBMIT(proa_connect_name, &h, &c, "localhost", port_of(&addr));
+	SUBMIT(proa_send, &h, &s, "hello", 5); /* waits for the connection */
+	CHECK_EQ(kit_await(loop, &c), 0);
+	CHECK(proa_is_open(&h));
+	CHECK_EQ(kit_await(loop, &s), 5);
+	kit_await(loop, &a);
+	proa_handle_init(proa_root(loop), &served);
+	proa_adopt(&served, a.socket);
+	SUBMIT(proa_recv, &served, &r, buf, sizeof buf);
+	CHECK_EQ(kit_await(loop, &r), 5);
+	kit_end(loop, &h);
+	kit_end(loop, &served);
+	kit_end(loop, &listener);
+	kit_close(&loop);
+}
+
+TEST(connect_name_fails)
+{
+	proa_addr refusing;
+	proa_handle h;
+	rec c = {0}, s = {0}, twice = {0};
+
+	LOOP(loop);
+	addr_refusing(&refusing);
+	handle_new(loop, &h);
+	SUBMIT(proa_connect_name, &h, &c, "127.0.0.1", port_of(&refusing));
+	SUBMIT(proa_connect_name, &h, &twice, "127.0.0.1", port_of(&refusing));
+	SUBMIT(proa_send, &h, &s, "x", 1);
+	CHECK_EQ(kit_await(loop, &twice), -PROA_EALREADY);
+	CHECK_EQ(kit_await(loop, &c), -PROA_ECONNREFUSED);
+	CHECK_EQ(kit_await(loop, &s), -PROA_ECONNREFUSED);
+	CHECK(!proa_is_open(&h));
+	SUBMIT(proa_connect_name, &h, &c, "not a name", "80"); /* init again */
+	CHECK_EQ(kit_await(loop, &c), -PROA_EINVAL);
+	kit_end(loop, &h);
+	kit_close(&loop);
+}
+
+TEST(race_refused_goes_on_at_once)
+{
+	proa_handle listener, h;
+	proa_addr addr[3];
+	rec c = {0};
+	long long begin;
+
+	LOOP(loop);
+	addr_refusing(&addr[0]);
+	addr_refusing(&addr[1]);
+	kit_listen(loop, &listener, &addr[2]);
+	handle_new(loop, &h);
+	begin = test_now_ns();
+	px_connect_addrs(&h, kit_op(&c), addr, 3, kit_done);
+	CHECK_EQ(kit_await(loop, &c), 0);
+	CHECK_LT(test_now_ns() - begin, 200 * PROA_MSEC);
+	kit_end(loop, &h);
+	kit_end(loop, &listener);
+	kit_close(&loop);
+}
+
+TEST(race_silent_is_overtaken)
+{
+	proa_handle listener, h;
+	proa_addr addr[2];
+	silent s;
+	rec c = {0};
+	long long begin;
+
+	LOOP(loop);
+	silent_make(&s);
+	addr[0] = s.addr;
+	kit_listen(loop, &listener, &addr[1]);
+	handle_new(loop, &h);
+	begin = test_now_ns();
+	px_connect_addrs(&h, kit_op(&c), addr, 2, kit_done);
+	CHECK_EQ(kit_await(loop, &c), 0);
+	CHECK_GE(test_now_ns() - begin, 240 * PROA_MSEC);
+	CHECK_LT(test_now_ns() - begin, 900 * PROA_MSEC);
+	kit_end(loop, &h);
+	kit_end(loop, &listener);
+	silent_drop(&s);
+	kit_close(&loop);
+}
+
+/* The first fails while the second has not answered yet: its failure is not the end. */
+TEST(race_last_one_counts)
+{
+	proa_addr addr[2];
+	proa_handle h;
+	silent s;
+	rec c = {0};
+
+	LOOP(loop);
+	silent_make(&s);
+	addr_refusing(&addr[0]);
+	addr[1] = s.addr;
+	handle_new(loop, &h);
+	c.op.deadline_ns = proa_in(loop, 100 * PROA_MSEC);
+	px_connect_addrs(&h, kit_op(&c), addr, 2, kit_done);
+	CHECK_EQ(kit_await(loop, &c), -PROA_ETIMEDOUT);
+	kit_end(loop, &h);
+	silent_drop(&s);
+	kit_close(&loop);
+}
+
+TEST(race_cancel_and_close)
+{
+	proa_addr addr[2];
+	proa_handle h;
+	silent s;
+
+	LOOP(loop);
+	silent_make(&s);
+	addr[0] = addr[1] = s.addr;
+	for (int i = 0; i < 6; i++) {
+		rec c = {0}, w = {0};
+
+		handle_new(loop, &h);
+		px_connect_addrs(&h, kit_op(&c), addr, 2, kit_done);
+		SUBMIT(proa_send, &h, &w, "x", 1);
+		if (i % 2)
+			kit_once(loop, i * 60); /* one or two attempts under way */
+		if (i < 3) {
+			proa_cancel(&c.op);
+			CHECK_EQ(kit_await(loop, &c), -PROA_ECANCELED);
+			CHECK_EQ(kit_await(loop, &w), -PROA_ECANCELED);
+			CHECK(!proa_is_open(&h));
+		}
+		kit_end(loop, &h);
+		CHECK_EQ(c.result, -PROA_ECANCELED);
+		CHECK_EQ(w.result, -PROA_ECANCELED);
+	}
+	silent_drop(&s);
+	kit_close(&loop);
+}
+
+TEST(race_no_memory)
+{
+	proa_handle h;
+	rec c = {0};
+
+	LOOP(loop);
+	handle_new(loop, &h);
+	kit_mem.fail_at = kit_mem.calls + 1;
+	SUBMIT(proa_connect_name, &h, &c, "127.0.0.1", "1");
+	CHECK_EQ(kit_await(loop, &c), -PROA_ENOMEM);
+	kit_end(loop, &h);
+	kit_close(&loop);
+}
+
+TEST(connect_name_looking_up)
+{
+	proa_handle h;
+	rec c = {0};
+	gate *g;
+
+	LOOP(loop);
+	g = gate_shut(loop, PROA_LANE_DNS, 4);
+	handle_new(loop, &h);
+	c.op.deadline_ns = proa_in(loop, 20 * PROA_MSEC);
+	SUBMIT(proa_connect_name, &h, &c, "localhost", "1");
+	CHECK_EQ(kit_await(loop, &c), -PROA_ETIMEDOUT);
+	c.op.deadline_ns = 0;
+	SUBMIT(proa_connect_name, &h, &c, "localhost", "1");
+	kit_end(loop, &h);
+	CHECK_EQ(c.result, -PROA_ECANCELED);
+	gate_open(loop, g);
+	kit_close(&loop);
+}
