@@ -1,0 +1,505 @@
+/* Files as answers: opened below the folder, looked at, then sent whole, in parts, or not at all.
+ */
+/* SPDX-License-Identifier: MIT */
+#include "http/mime.h"
+#include "http/server.h"
+#include "http/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { HOLD_BYTES = 16 * 1024 }; /* answers that may wait for the next one to be read */
+
+/* ---- the loop's folder ---- */
+
+static void on_dir(proa_op *op)
+{
+	px_local *local = PROA_OF(op, px_local, dir_op);
+	px_node *node;
+
+	local->dir_error = op->result;
+	local->dir_state = op->result < 0 ? PX_DIR_FAILED : PX_DIR_OPEN;
+	while ((node = px_list_pop_front(&local->waiting)))
+		px_conn_kick(PX_OF(node, proa_http_request, wait)->conn);
+}
+
+/* Each loop opens it for itself, at its first connection: a handle belongs to one loop. */
+void px_dir_start(px_local *local)
+{
+	if (local->dir_state != PX_DIR_NONE_YET)
+		return;
+	local->dir_state = PX_DIR_OPENING;
+	proa_handle_init(proa_root(local->loop), &local->dir);
+	proa_file_open(&local->dir, &local->dir_op, local->http->folder, PROA_O_READ | PROA_O_DIR,
+	               0, on_dir);
+}
+
+/* ---- refusing ---- */
+
+static int status_of_error(int64_t error)
+{
+	switch (-error) {
+	case PROA_ENOENT:
+	case PROA_ENOTDIR:
+	case PROA_ENAMETOOLONG:
+	case PROA_ELOOP:
+	case PROA_EINVAL: return 404;
+	case PROA_EACCES:
+	case PROA_EPERM:
+	case PROA_EXDEV:
+	case PROA_ENODEV: return 403;
+	case PROA_EMFILE:
+	case PROA_ENFILE:
+	case PROA_ENOMEM:
+	case PROA_EFULL: return 503;
+	default: return 500;
+	}
+}
+
+static void on_file_free(proa_handle *h)
+{
+	px_conn *c = PROA_OF(h, px_conn, file);
+	proa_http_request *req = c->req;
+
+	if (px_conn_over(c) || !req || req->file.stage != PX_FILE_WAIT_FREE)
+		return;
+	c->turning = true;
+	px_file_start(req);
+	c->turning = false;
+	px_conn_turn(c);
+}
+
+static void file_refuse(proa_http_request *req, int status)
+{
+	proa_close(&req->conn->file, NULL);
+	req->file.stage = PX_FILE_NONE;
+	px_answer_status(req, status);
+}
+
+/* ---- sending ---- */
+
+static void file_end(proa_http_request *req)
+{
+	proa_close(&req->conn->file, NULL);
+	req->file.stage = PX_FILE_NONE;
+	px_answered(req);
+}
+
+static const char *file_type(const proa_http_request *req)
+{
+	return px_mime_of(req->file.path.data);
+}
+
+/* The tag is the file's own, so the text cannot be foreseen by who wrote its content. */
+static int part_head(const proa_http_request *req, const px_range *range, char *out, size_t size)
+{
+	return snprintf(out, size,
+	                "\r\n--proa%.40s\r\nContent-Type: %s\r\nContent-Range: bytes %" PRId64
+	                "-%" PRId64 "/%" PRId64 "\r\n\r\n",
+	                req->file.boundary, file_type(req), range->first,
+	                range->first + range->len - 1, req->file.stat.size_bytes);
+}
+
+static int parts_end(const proa_http_request *req, char *out, size_t size)
+{
+	return snprintf(out, size, "\r\n--proa%.40s--\r\n", req->file.boundary);
+}
+
+static int64_t parts_bytes(const proa_http_request *req)
+{
+	char text[300];
+	int64_t sum = parts_end(req, text, sizeof text);
+
+	for (int i = 0; i < req->file.ranges; i++)
+		sum += part_head(req, &req->file.range[i], text, sizeof text) +
+		       req->file.range[i].len;
+	return sum;
+}
+
+static void piece_begin(proa_http_request *req)
+{
+	char text[300];
+
+	if (req->file.ranges > 1)
+		px_buf_put(px_out(req), text,
+		           (size_t)part_head(req, &req->file.range[req->file.next], text,
+		                             sizeof text));
+	req->file.send = true;
+}
+
+static void on_piece(proa_op *op)
+{
+	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
+	px_conn *c = req->conn;
+	char text[80];
+
+	if (px_conn_over(c))
+		return;
+	req->written += op->count;
+	/* A file that shrank: the client must not take it for whole, so it gets no more and no
+	 * other answer. */
+	if (op->result < req->file.range[req->file.next].len) {
+		px_conn_die(c);
+		return;
+	}
+	c->turning = true;
+	if (++req->file.next < req->file.ranges) {
+		piece_begin(req);
+	} else {
+		if (req->file.ranges > 1)
+			px_buf_put(px_out(req), text, (size_t)parts_end(req, text, sizeof text));
+		file_end(req);
+	}
+	c->turning = false;
+	px_conn_turn(c);
+}
+
+/* Sends are a queue: behind the one with the head, this needs not wait for its end. */
+void px_file_pump(proa_http_request *req)
+{
+	const px_range *range = &req->file.range[req->file.next];
+
+	if (!req->file.send || px_out(req)->len || req->conn->dead)
+		return;
+	req->file.send = false;
+	proa_send_file(&req->conn->h, &req->aux_op, &req->conn->file, range->first, range->len,
+	               on_piece);
+}
+
+/* A small file goes behind its head in memory, so that both are one packet. */
+static void on_small(proa_op *op)
+{
+	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
+	px_conn *c = req->conn;
+
+	if (px_conn_over(c))
+		return;
+	if (op->result != req->file.range[0].len) {
+		px_conn_die(c);
+		return;
+	}
+	px_out(req)->len += (size_t)op->result;
+	req->written = op->result;
+	c->turning = true;
+	file_end(req);
+	c->turning = false;
+	px_conn_turn(c);
+}
+
+static void body_begin(proa_http_request *req)
+{
+	px_range *range = req->file.range;
+
+	if (req->head_only || !range[0].len) {
+		file_end(req);
+	} else if (req->file.ranges == 1 && range->len <= PX_SMALL_FILE &&
+	           px_buf_room(px_out(req), (size_t)range->len)) {
+		req->file.stage = PX_FILE_READING;
+		proa_read(&req->conn->file, &req->aux_op, px_out(req)->data + px_out(req)->len,
+		          (size_t)range->len, range->first, on_small);
+	} else {
+		req->file.stage = PX_FILE_SENDING;
+		piece_begin(req);
+	}
+}
+
+bool px_file_soon(const proa_http_request *req)
+{
+	px_file_stage stage = req->file.stage;
+
+	if (stage == PX_FILE_READING)
+		return true; /* the read is writing into the output */
+	return (stage == PX_FILE_OPENING || stage == PX_FILE_WAIT_FREE) &&
+	       req->out[req->fill].len < HOLD_BYTES;
+}
+
+/* ---- deciding what to send ---- */
+
+static void put_validators(proa_http_request *req)
+{
+	char date[PX_DATE_TEXT];
+
+	px_date_print(req->file.stat.mtime_ns / PROA_SEC, date);
+	proa_http_set(req, "ETag", req->file.etag);
+	proa_http_set(req, "Last-Modified", date);
+	proa_http_set(req, "Accept-Ranges", "bytes");
+}
+
+static void put_content_range(proa_http_request *req)
+{
+	const px_range *range = req->file.range;
+	char text[80];
+
+	snprintf(text, sizeof text, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, range->first,
+	         range->first + range->len - 1, req->file.stat.size_bytes);
+	proa_http_set(req, "Content-Range", text);
+}
+
+/* RFC 9110, 14.2: GET alone, and only if If-Range holds. */
+static int ranges_of(proa_http_request *req, const px_cond *cond, int64_t mtime_s, int64_t now_s)
+{
+	const char *value = px_request_field(req, "range");
+
+	if (!value || req->head_only || !px_cond_range(cond, req->file.etag, mtime_s, now_s))
+		return 0;
+	return px_range_parse(value, req->file.stat.size_bytes, req->file.range);
+}
+
+static void range_refuse(proa_http_request *req)
+{
+	char text[40];
+
+	snprintf(text, sizeof text, "bytes */%" PRId64, req->file.stat.size_bytes);
+	proa_http_set(req, "Content-Range", text);
+	file_refuse(req, 416);
+}
+
+static void file_whole(proa_http_request *req)
+{
+	req->file.ranges = 1;
+	req->file.range[0] = (px_range){0, req->file.stat.size_bytes};
+	px_put_head(req, 200, file_type(req), req->file.stat.size_bytes);
+	body_begin(req);
+}
+
+static void file_parts(proa_http_request *req, int n)
+{
+	char type[96];
+
+	req->file.ranges = n;
+	if (n == 1) {
+		put_content_range(req);
+		px_put_head(req, 206, file_type(req), req->file.range[0].len);
+	} else {
+		snprintf(req->file.boundary, sizeof req->file.boundary, "%016" PRIx64,
+		         px_mix((uint64_t)proa_clock(req->local->loop) ^ req->file.stat.ino));
+		snprintf(type, sizeof type, "multipart/byteranges; boundary=proa%s",
+		         req->file.boundary);
+		px_put_head(req, 206, type, parts_bytes(req));
+	}
+	body_begin(req);
+}
+
+static void file_answer(proa_http_request *req)
+{
+	const proa_stat_info *st = &req->file.stat;
+	int64_t mtime_s = st->mtime_ns / PROA_SEC, now_s = (int64_t)time(NULL);
+	px_cond cond = {
+		.if_match = px_request_field(req, "if-match"),
+		.if_none_match = px_request_field(req, "if-none-match"),
+		.if_modified = px_request_field(req, "if-modified-since"),
+		.if_unmodified = px_request_field(req, "if-unmodified-since"),
+		.if_range = px_request_field(req, "if-range"),
+	};
+	int status, n;
+
+	px_etag_print(st->mtime_ns, st->size_bytes, st->ino, req->file.etag);
+	put_validators(req);
+	status = px_cond_check(&cond, req->file.etag, mtime_s, now_s);
+	if (status == 412) {
+		file_refuse(req, 412);
+	} else if (status == 304) {
+		px_put_head(req, 304, NULL, -1);
+		file_end(req);
+	} else if ((n = ranges_of(req, &cond, mtime_s, now_s)) < 0) {
+		range_refuse(req);
+	} else if (n > 0) {
+		file_parts(req, n);
+	} else {
+		file_whole(req);
+	}
+}
+
+static void folder_redirect(proa_http_request *req)
+{
+	px_buf to = {0};
+
+	px_put_percent(&to, req->path.data);
+	px_buf_char(&to, '/');
+	if (*req->query) {
+		px_buf_char(&to, '?');
+		px_buf_text(&to, req->query);
+	}
+	px_buf_char(&to, 0);
+	if (!to.failed)
+		proa_http_set(req, "Location", to.data);
+	file_refuse(req, to.failed ? 503 : 301);
+	px_buf_free(&to);
+}
+
+/* ---- opening and looking ---- */
+
+static void index_missing(proa_http_request *req)
+{
+	if (req->local->http->o.listing_off) {
+		file_refuse(req, 404);
+		return;
+	}
+	req->file.path.len -= sizeof "/index.html" - 1;
+	req->file.path.data[req->file.path.len] = 0;
+	px_list_start(req);
+}
+
+static void file_seen(proa_http_request *req)
+{
+	const char *path = req->path.data;
+	size_t len = strlen(path);
+
+	switch (req->file.stat.type) {
+	case PROA_S_FILE: file_answer(req); break;
+	case PROA_S_DIR:
+		if (req->file.exact || req->file.index)
+			file_refuse(req, 404);
+		else
+			folder_redirect(req);
+		break;
+	default:
+		/* A FIFO, socket or device: reading it could wait for ever, or do something. */
+		file_refuse(req, len && path[len - 1] == '/' ? 404 : 403);
+	}
+}
+
+static void on_stat(proa_op *op)
+{
+	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
+	px_conn *c = req->conn;
+
+	if (px_conn_over(c))
+		return;
+	c->turning = true;
+	if (op->result < 0)
+		file_refuse(req, status_of_error(op->result));
+	else
+		file_seen(req);
+	c->turning = false;
+	px_conn_turn(c);
+}
+
+static void on_open(proa_op *op)
+{
+	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
+	px_conn *c = req->conn;
+	int status = op->result < 0 ? status_of_error(op->result) : 0;
+
+	if (px_conn_over(c))
+		return;
+	if (!status) {
+		proa_fstat(&c->file, op, &req->file.stat, on_stat);
+		return;
+	}
+	c->turning = true;
+	if (req->file.index && status == 404)
+		index_missing(req);
+	else if (op->result == -PROA_EISDIR && !req->file.index && !req->file.exact)
+		folder_redirect(req);
+	else
+		file_refuse(req, status);
+	c->turning = false;
+	px_conn_turn(c);
+}
+
+void px_file_start(proa_http_request *req)
+{
+	px_conn *c = req->conn;
+	px_local *local = req->local;
+
+	px_dir_start(local);
+	if (local->dir_state == PX_DIR_OPENING) {
+		req->file.stage = PX_FILE_WAIT_DIR;
+		if (!px_node_linked(&req->wait))
+			px_list_push_back(&local->waiting, &req->wait);
+	} else if (local->dir_state == PX_DIR_FAILED) {
+		req->file.stage = PX_FILE_NONE;
+		px_answer_status(req, 503);
+	} else if (proa_is_closing(&c->file)) {
+		req->file.stage = PX_FILE_WAIT_FREE;
+		proa_close(&c->file,
+		           on_file_free); /* under way already: this only asks to be told */
+	} else {
+		req->file.stage = PX_FILE_OPENING;
+		proa_handle_init(&c->h, &c->file);
+		proa_file_open_in(&c->file, &req->aux_op, &local->dir, req->file.path.data,
+		                  PROA_O_READ | PROA_O_BENEATH, 0, on_open);
+	}
+}
+
+/* ---- what programs call ---- */
+
+/* 0: go on; else it is answered. RFC 9110, 9.3.7 and 15.5.6. */
+static bool method_refused(proa_http_request *req)
+{
+	bool options = !strcmp(req->method, "OPTIONS");
+
+	if (!strcmp(req->method, "GET") || req->head_only)
+		return false;
+	proa_http_set(req, "Allow", "GET, HEAD, OPTIONS");
+	if (options)
+		proa_http_reply(req, 204, NULL, NULL, 0);
+	else
+		px_answer_status(req, 405);
+	return true;
+}
+
+static int file_begin(proa_http_request *req, const char *path, size_t len, bool index)
+{
+	px_buf *to = &req->file.path;
+
+	px_buf_put(to, len ? path : ".", len ? len : 1);
+	if (index)
+		px_buf_text(to, "/index.html");
+	px_buf_char(to, 0);
+	if (to->failed) {
+		px_answer_status(req, 503);
+		return 0;
+	}
+	to->len--;
+	req->file.index = index;
+	px_file_start(req);
+	px_conn_settle(req->conn);
+	return 0;
+}
+
+static int file_check(proa_http_request *req)
+{
+	PX_MAGIC_CHECK(req, PX_REQUEST_MAGIC);
+	if (!req->conn)
+		PX_PANIC("an HTTP request was used after it was answered");
+	if (req->begun || req->answered || req->file.stage != PX_FILE_NONE)
+		return -PROA_EALREADY;
+	return req->local->http->folder ? 0 : -PROA_EINVAL;
+}
+
+int proa_http_reply_file(proa_http_request *req, const char *path)
+{
+	int rc = file_check(req);
+
+	if (rc < 0)
+		return rc;
+	if (!*path || *path == '/')
+		return -PROA_EINVAL;
+	if (method_refused(req))
+		return 0;
+	req->file.exact = true;
+	return file_begin(req, path, strlen(path), false);
+}
+
+int proa_http_reply_folder(proa_http_request *req)
+{
+	int rc = file_check(req);
+	size_t len;
+	bool slash;
+
+	if (rc < 0)
+		return rc;
+	if (method_refused(req))
+		return 0;
+	if (px_path_hidden(req->path.data) || *req->path.data != '/') {
+		px_answer_status(req, 404);
+		return 0;
+	}
+	len = strlen(req->path.data);
+	slash = req->path.data[len - 1] == '/';
+	return file_begin(req, req->path.data + 1, len - 1 - (slash && len > 1), slash);
+}
