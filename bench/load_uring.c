@@ -7,8 +7,8 @@
 enum {
 	SQ_ENTRIES = 1024,
 	CQ_ENTRIES = 32 * 1024,
-	BUFFERS = 512,
-	BUFFER_BYTES = 32 * 1024,
+	BUFFERS = 64,
+	BUFFER_BYTES = 256 * 1024,
 };
 
 enum { TAG_RECV = 1, TAG_SEND = 2 };
@@ -58,11 +58,12 @@ static void conn_sent(px_load_conn *c, const px_uring_cqe *cqe)
 /* All buffers may be full when one batch is large: again once they are back, after the batch. */
 static void conn_received(px_load_conn *c, const px_uring_cqe *cqe)
 {
-	if (cqe->res > 0) {
-		uint16_t buffer = px_bench_cqe_buffer(cqe);
+	uint16_t buffer;
+	const char *data = px_bench_pool_take(&pool, cqe, &buffer);
 
-		px_load_received(c, px_bench_pool_at(&pool, buffer), (uint64_t)cqe->res);
-		px_bench_pool_give(&pool, buffer);
+	if (data) {
+		px_load_received(c, data, (uint64_t)cqe->res);
+		px_bench_pool_release(&pool, buffer);
 	} else if (cqe->res != -ENOBUFS && cqe->res != -EINTR && cqe->res != -EAGAIN) {
 		px_load_ended(c, -cqe->res);
 		return;

@@ -3,6 +3,7 @@
 #include "common.h"
 #include "ring.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,35 +11,37 @@
 enum {
 	SQ_ENTRIES = 1024,
 	CQ_ENTRIES = 16 * 1024,
-	BUFFERS = 1024, /* a power of two */
-	BUFFER_BYTES = 16 * 1024,
-	HELD_MAX = 16,  /* buffers a connection may hold until its recv is stopped */
-	NONE = 0xffff, /* no buffer */
+	BUFFERS = 64,
+	BUFFER_BYTES = 256 * 1024,
+	HELD_MAX = BUFFER_BYTES, /* unsent bytes of a connection at which its recv is stopped */
 };
 
 /* What a completion is about, beside the pointer in user_data. */
 enum { TAG_RECV = 1, TAG_SEND = 2, TAG_ACCEPT = 3, TAG_ACCEPT_LATER = 4 };
+
+/* Received and not yet sent; a user of its buffer. */
+typedef struct piece {
+	struct piece *next;
+	char *data;
+	uint32_t bytes;
+	uint16_t buffer;
+} piece;
 
 /* Freed when neither is in flight. dead: nothing more is received or sent, only awaited. ended: the
  * peer sends no more, what is queued still goes out. */
 typedef struct conn {
 	int fd;
 	bool receiving, sending, stopping, ended, dead, parked;
-	uint16_t first, last; /* buffers to send, in order; NONE */
-	uint32_t sent;        /* bytes of the first */
-	uint32_t held;
-	struct conn *next;    /* of those that wait for buffers */
+	uint32_t held; /* unsent bytes */
+	piece *first, *last;
+	struct conn *next; /* of those that wait for buffers */
 } conn;
 
 static px_bench_ring ring;
-static int listener;
-
 static px_bench_pool pool;
-static conn *pool_waiting;
-static struct {
-	uint16_t next;
-	uint32_t bytes;
-} filled[BUFFERS];
+static int listener;
+static conn *waiting;
+static piece *spare;
 
 /* ---- a connection ---- */
 
@@ -56,8 +59,8 @@ static void conn_send(conn *c)
 {
 	px_uring_sqe *sqe = px_bench_ring_sqe(&ring, PX_IORING_OP_SEND, c->fd, c, TAG_SEND);
 
-	sqe->addr = (uint64_t)(uintptr_t)(px_bench_pool_at(&pool, c->first) + c->sent);
-	sqe->len = filled[c->first].bytes - c->sent;
+	sqe->addr = (uint64_t)(uintptr_t)c->first->data;
+	sqe->len = c->first->bytes;
 	sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
 	c->sending = true;
 }
@@ -74,33 +77,69 @@ static void conn_stop(conn *c)
 	c->stopping = true;
 }
 
-static void conn_queue(conn *c, uint16_t buffer, uint32_t bytes)
+/* Pieces are never given back to the heap, only to the list. NULL: no memory. */
+static piece *piece_get(void)
 {
-	filled[buffer].bytes = bytes;
-	filled[buffer].next = NONE;
-	if (c->first == NONE)
-		c->first = buffer;
-	else
-		filled[c->last].next = buffer;
-	c->last = buffer;
-	c->held++;
+	piece *p = spare;
+
+	if (!p)
+		return malloc(sizeof *p);
+	spare = p->next;
+	return p;
 }
 
 static void conn_unqueue(conn *c)
 {
-	uint16_t buffer = c->first;
+	piece *p = c->first;
 
-	c->first = filled[buffer].next;
-	c->sent = 0;
-	c->held--;
-	px_bench_pool_give(&pool, buffer);
+	c->first = p->next;
+	c->held -= p->bytes;
+	px_bench_pool_release(&pool, p->buffer);
+	p->next = spare;
+	spare = p;
+}
+
+/* What lies right behind the last piece, and is not being sent yet, goes out with it. */
+static void conn_queue(conn *c, char *data, uint32_t bytes, uint16_t buffer)
+{
+	piece *last = c->first ? c->last : NULL;
+	piece *p;
+
+	c->held += bytes;
+	if (last && !(c->sending && last == c->first) && last->buffer == buffer &&
+	    last->data + last->bytes == data) {
+		last->bytes += bytes;
+		px_bench_pool_release(&pool, buffer);
+		return;
+	}
+	p = piece_get();
+	if (!p)
+		px_bench_die("piece", ENOMEM);
+	*p = (piece){.data = data, .bytes = bytes, .buffer = buffer};
+	if (last)
+		last->next = p;
+	else
+		c->first = p;
+	c->last = p;
+}
+
+/* So much of the first piece is out. */
+static void conn_advance(conn *c, uint32_t bytes)
+{
+	if (bytes == c->first->bytes) {
+		conn_unqueue(c);
+		return;
+	}
+	c->first->data += bytes;
+	c->first->bytes -= bytes;
+	c->held -= bytes;
 }
 
 static void conn_park(conn *c)
 {
 	c->parked = true;
-	c->next = pool_waiting;
-	pool_waiting = c;
+	c->next = waiting;
+	waiting = c;
 }
 
 /* The one place that decides what comes next, whatever just completed. */
@@ -110,10 +149,10 @@ static void conn_step(conn *c)
 
 	if (c->dead) {
 		conn_stop(c);
-		while (!c->sending && c->first != NONE)
+		while (!c->sending && c->first)
 			conn_unqueue(c);
 	}
-	if (!c->sending && c->first != NONE)
+	if (!c->sending && c->first)
 		conn_send(c);
 	if (!c->dead && !c->ended) {
 		if (c->held >= HELD_MAX)
@@ -122,7 +161,7 @@ static void conn_step(conn *c)
 			conn_recv(c);
 		return;
 	}
-	if (c->receiving || c->sending || c->parked || c->first != NONE)
+	if (c->receiving || c->sending || c->parked || c->first)
 		return;
 	sqe = px_bench_ring_sqe(&ring, PX_IORING_OP_CLOSE, c->fd, NULL, 0);
 	sqe->flags = PX_IOSQE_CQE_SKIP_SUCCESS;
@@ -131,12 +170,13 @@ static void conn_step(conn *c)
 
 static void conn_received(conn *c, const px_uring_cqe *cqe)
 {
+	uint16_t buffer;
+	char *data = px_bench_pool_take(&pool, cqe, &buffer);
+
 	if (!(cqe->flags & PX_IORING_CQE_F_MORE))
 		c->receiving = c->stopping = false;
-	if (cqe->res > 0)
-		conn_queue(c, px_bench_cqe_buffer(cqe), (uint32_t)cqe->res);
-	else if (cqe->flags & PX_IORING_CQE_F_BUFFER)
-		px_bench_pool_give(&pool, px_bench_cqe_buffer(cqe));
+	if (data)
+		conn_queue(c, data, (uint32_t)cqe->res, buffer);
 	if (cqe->res == 0)
 		c->ended = true;
 	else if (cqe->res == -ENOBUFS && !c->dead)
@@ -149,12 +189,10 @@ static void conn_received(conn *c, const px_uring_cqe *cqe)
 static void conn_sent(conn *c, const px_uring_cqe *cqe)
 {
 	c->sending = false;
-	if (cqe->res < 0 && cqe->res != -EINTR && cqe->res != -EAGAIN)
+	if (cqe->res > 0)
+		conn_advance(c, (uint32_t)cqe->res);
+	else if (cqe->res < 0 && cqe->res != -EINTR && cqe->res != -EAGAIN)
 		c->dead = true;
-	else if (cqe->res > 0)
-		c->sent += (uint32_t)cqe->res;
-	if (c->sent == filled[c->first].bytes)
-		conn_unqueue(c);
 	conn_step(c);
 }
 
@@ -167,7 +205,6 @@ static void conn_open(int fd)
 		return;
 	}
 	c->fd = fd;
-	c->first = NONE;
 	conn_recv(c);
 }
 
@@ -221,9 +258,9 @@ static void cqe_handle(const px_uring_cqe *cqe)
 /* Those without buffers go on when some came back. */
 static void waiting_wake(void)
 {
-	conn *c = pool_waiting;
+	conn *c = waiting;
 
-	pool_waiting = NULL;
+	waiting = NULL;
 	while (c) {
 		conn *next = c->next;
 

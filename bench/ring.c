@@ -64,6 +64,10 @@ void px_bench_ring_open(px_bench_ring *ring, unsigned sq_entries, unsigned cq_en
 	ring->cq_head = word_at(at, p.cq_off.head);
 	ring->cq_tail = word_at(at, p.cq_off.tail);
 	ring->cqes = (px_uring_cqe *)(void *)(at + p.cq_off.cqes);
+	/* Waiting for the network is no waiting for a disk, and is not to be counted so. */
+	ring->enter_flags = PX_IORING_ENTER_GETEVENTS;
+	if (p.features & PX_IORING_FEAT_NO_IOWAIT)
+		ring->enter_flags |= PX_IORING_ENTER_NO_IOWAIT;
 	ring->sq_entries = p.sq_entries;
 	ring->sq_mask = p.sq_entries - 1;
 	ring->cq_mask = p.cq_entries - 1;
@@ -81,10 +85,10 @@ void px_bench_ring_enter(px_bench_ring *ring, unsigned wait_for, int64_t timeout
 
 	px_uring_store(ring->sq_tail, ring->tail);
 	if (timeout_ns < 0)
-		n = px_uring_enter(ring->fd, submit, wait_for, PX_IORING_ENTER_GETEVENTS, NULL, 0);
+		n = px_uring_enter(ring->fd, submit, wait_for, ring->enter_flags, NULL, 0);
 	else
 		n = px_uring_enter(ring->fd, submit, wait_for,
-		                   PX_IORING_ENTER_GETEVENTS | PX_IORING_ENTER_EXT_ARG, &arg, sizeof arg);
+		                   ring->enter_flags | PX_IORING_ENTER_EXT_ARG, &arg, sizeof arg);
 	if (n < 0 && n != -EINTR && n != -EBUSY && n != -EAGAIN && n != -ETIME)
 		px_bench_die("io_uring_enter", -n);
 	ring->submitted = px_uring_load(ring->sq_head);
@@ -105,21 +109,58 @@ px_uring_sqe *px_bench_ring_sqe(px_bench_ring *ring, uint8_t opcode, int fd, con
 	return sqe;
 }
 
+static void pool_give(px_bench_pool *pool, uint16_t buffer)
+{
+	pool->buffers[buffer] = (px_bench_buffer){.users = 1};
+	px_uring_buf_set(pool->ring, pool->tail++ & (pool->count - 1),
+	                 pool->memory + (size_t)buffer * pool->bytes, pool->bytes, buffer);
+}
+
 void px_bench_pool_open(px_bench_pool *pool, px_bench_ring *ring, uint32_t count, uint32_t bytes)
 {
-	px_uring_buf_reg reg = {.ring_entries = count};
+	px_uring_buf_reg reg = {.ring_entries = count, .flags = PX_IOU_PBUF_RING_INC};
 	int n;
 
 	memset(pool, 0, sizeof *pool);
 	pool->count = count;
 	pool->bytes = bytes;
 	pool->ring = memory_map(count * sizeof(px_uring_buf), -1, 0);
+	pool->buffers = memory_map(count * sizeof(px_bench_buffer), -1, 0);
 	pool->memory = memory_map((size_t)count * bytes, -1, 0);
 	reg.ring_addr = (uint64_t)(uintptr_t)pool->ring;
 	n = px_uring_register(ring->fd, PX_IORING_REGISTER_PBUF_RING, &reg, 1);
+	if (n == -EINVAL) {
+		reg.flags = 0;
+		n = px_uring_register(ring->fd, PX_IORING_REGISTER_PBUF_RING, &reg, 1);
+	}
 	if (n < 0)
 		px_bench_die("provided buffer ring", -n);
 	for (uint32_t i = 0; i < count; i++)
-		px_bench_pool_give(pool, (uint16_t)i);
+		pool_give(pool, (uint16_t)i);
 	px_bench_pool_publish(pool);
+}
+
+void px_bench_pool_release(px_bench_pool *pool, uint16_t buffer)
+{
+	if (!--pool->buffers[buffer].users)
+		pool_give(pool, buffer);
+}
+
+char *px_bench_pool_take(px_bench_pool *pool, const px_uring_cqe *cqe, uint16_t *buffer)
+{
+	px_bench_buffer *b;
+	char *data;
+
+	if (!(cqe->flags & PX_IORING_CQE_F_BUFFER))
+		return NULL;
+	*buffer = (uint16_t)(cqe->flags >> PX_IORING_CQE_BUFFER_SHIFT);
+	b = &pool->buffers[*buffer];
+	data = pool->memory + (size_t)*buffer * pool->bytes + b->filled;
+	if (cqe->res > 0) {
+		b->filled += (uint32_t)cqe->res;
+		b->users++;
+	}
+	if (!(cqe->flags & PX_IORING_CQE_F_BUF_MORE))
+		px_bench_pool_release(pool, *buffer);
+	return cqe->res > 0 ? data : NULL;
 }

@@ -12,13 +12,21 @@ typedef struct px_bench_ring {
 	uint32_t *sq_head, *sq_tail, *cq_head, *cq_tail;
 	uint32_t sq_mask, sq_entries, cq_mask;
 	uint32_t tail, submitted; /* of the submission queue: filled in, told to the kernel */
+	uint32_t enter_flags;
 	px_uring_sqe *sqes;
 	px_uring_cqe *cqes;
 } px_bench_ring;
 
-/* Buffers that the kernel picks for recvs, all of one size, in group 0. */
+/* Buffers that the kernel picks for recvs, in group 0. Where it can (6.12), it goes on behind what it
+ * filled before, so small messages lie side by side and large ones have room. */
+typedef struct px_bench_buffer {
+	uint32_t filled; /* bytes, so far */
+	uint32_t users;  /* pieces of it in use, and 1 while the kernel may fill it */
+} px_bench_buffer;
+
 typedef struct px_bench_pool {
 	px_uring_buf_ring *ring;
+	px_bench_buffer *buffers;
 	char *memory;
 	uint32_t count, bytes;
 	uint16_t tail, published;
@@ -54,25 +62,14 @@ static inline void *px_bench_cqe_about(const px_uring_cqe *cqe)
 	return (void *)(uintptr_t)(cqe->user_data & ~(uint64_t)PX_BENCH_TAG_MASK);
 }
 
-static inline uint16_t px_bench_cqe_buffer(const px_uring_cqe *cqe)
-{
-	return (uint16_t)(cqe->flags >> PX_IORING_CQE_BUFFER_SHIFT);
-}
-
 /* `count` is a power of two. */
 void px_bench_pool_open(px_bench_pool *pool, px_bench_ring *ring, uint32_t count, uint32_t bytes);
 
-static inline char *px_bench_pool_at(px_bench_pool *pool, uint16_t buffer)
-{
-	return pool->memory + (size_t)buffer * pool->bytes;
-}
+/* One user of the buffer less; the last gives it back, at the next publish. */
+void px_bench_pool_release(px_bench_pool *pool, uint16_t buffer);
 
-/* Back to the pool; the kernel sees it at the next publish. */
-static inline void px_bench_pool_give(px_bench_pool *pool, uint16_t buffer)
-{
-	px_uring_buf_set(pool->ring, pool->tail++ & (pool->count - 1), px_bench_pool_at(pool, buffer),
-	                 pool->bytes, buffer);
-}
+/* What a recv's completion brought, a new use of `*buffer`; NULL: nothing. */
+char *px_bench_pool_take(px_bench_pool *pool, const px_uring_cqe *cqe, uint16_t *buffer);
 
 /* False: nothing new to publish. */
 static inline bool px_bench_pool_publish(px_bench_pool *pool)
