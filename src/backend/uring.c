@@ -223,6 +223,7 @@ static void internal_completed(px_uring *u, uint64_t what, const px_uring_cqe *c
 {
 	switch (what) {
 	case PX_UR_I_WAKE:
+		u->woken = true;
 		if (cqe->flags & PX_IORING_CQE_F_MORE)
 			return; /* armed still; the counter is never read, each ring of it is an event */
 		if (cqe->res < 0)
@@ -232,7 +233,7 @@ static void internal_completed(px_uring *u, uint64_t what, const px_uring_cqe *c
 		wake_arm(u); /* in this order: what is rung in between is seen by the new poll */
 		break;
 	case PX_UR_I_TIMEOUT:
-		break; /* the wait is over, that is all */
+		break; /* the wait looks at the clock itself */
 	default:
 		px_ur_probed(u, what, cqe->res);
 		break;
@@ -314,20 +315,40 @@ static void uring_detach(px_core *core, px_handle *h)
 	h->flags &= (uint16_t)~PX_HF_READABLE;
 }
 
-static void uring_wait(px_core *core, int64_t deadline_ns)
+static void wait_turn(px_uring *u, bool wait, int64_t deadline_ns)
 {
-	px_uring *u = px_ur_of(core);
-	bool ready;
-
-	if (PX_UNLIKELY(!u->started))
-		px_ur_start(u);
 	px_ur_pools_tend(u);
-	ready = px_uring_load(u->cq_ktail) != u->cq_head;
-	if (!ready && deadline_ns > core->now_ns)
+	if (wait && px_uring_load(u->cq_ktail) == u->cq_head)
 		px_ur_enter(u, true, deadline_ns);
 	else if (px_ur_pending(u))
 		px_ur_enter(u, false, 0);
 	ring_reap(u);
+}
+
+/* Half an outcome (a cancel's completion, the first part of a send, a poll) is no reason to return. Nor is a wake-up that
+ * comes late, for a sleep that was over before: who wakes this one has cleared `asleep` first. */
+static bool wait_goes_on(px_uring *u, int64_t deadline_ns)
+{
+	px_core *core = u->core;
+
+	if (u->woken && !atomic_load_explicit(&core->asleep, memory_order_relaxed))
+		return false;
+	return !u->armed && px_list_empty(&core->done) && px_list_empty(&core->more) &&
+	       px_list_empty(&core->closed) && !core->noticed &&
+	       (deadline_ns == INT64_MAX || px_sys_now_ns() < deadline_ns);
+}
+
+static void uring_wait(px_core *core, int64_t deadline_ns)
+{
+	px_uring *u = px_ur_of(core);
+	bool wait = deadline_ns > core->now_ns;
+
+	if (PX_UNLIKELY(!u->started))
+		px_ur_start(u);
+	u->woken = u->armed = false;
+	do
+		wait_turn(u, wait, deadline_ns);
+	while (wait && wait_goes_on(u, deadline_ns));
 }
 
 static void uring_wake(px_core *core)

@@ -96,10 +96,10 @@ _Static_assert(PX_UR_FEATURE_COUNT <= 32, "px_uring.has");
 #define PX_UR_BIT(id) (UINT32_C(1) << PX_UR_##id)
 #define PX_UR_SETUP_BITS (((PX_UR_BIT(CQSIZE) << 1) - 1)) /* those with a setup flag */
 
-/* Flags of an op above those of op.h. */
+/* Flags of an op: the two that op.h leaves to the backends. */
 enum {
-	PX_UR_F_POLLING = 1 << 13, /* the main entry is a poll, in front of the real one */
-	PX_UR_F_ENDED = 1 << 14    /* multishot: its end is known, and told behind what is undelivered */
+	PX_UR_F_POLLING = 1 << 14, /* the main entry is a poll, in front of the real one */
+	PX_UR_F_ENDED = 1 << 15    /* multishot: its end is known, and told behind what is undelivered */
 };
 
 #define PX_UR_MAGIC PX_MAGIC('u', 'r', 'n', 'g')
@@ -115,6 +115,8 @@ struct px_uring {
 	int      enter_fd;     /* the same, or its registered index */
 	uint32_t enter_flags;
 	bool     started;      /* enabled, on the loop's own thread */
+	bool     woken;        /* this wait: the wake-up rang */
+	bool     armed;        /* this wait: a timer was set, so its deadline may be too late */
 	px_core *core;
 	/* The submission queue. sq_tail is ours, published at enter; sq_head is as of the last enter. */
 	uint32_t *sq_khead, *sq_ktail, *sq_kflags;
@@ -262,6 +264,8 @@ extern const px_ur_kind px_ur_kinds[PX_KIND_COUNT];
 /* The connection is at fault, not the listener. */
 bool px_ur_accept_aborted(int res);
 bool px_ur_accept_exhausted(int res);
+/* The listener rests for a while. */
+void px_ur_accept_rest(px_uring *u, px_op *op, int error);
 /* Multishot: the next completion, and pausing. */
 px_pulled px_ur_accept_many_pull(px_uring *u, px_op *op);
 px_pulled px_ur_recv_many_pull(px_uring *u, px_op *op);

@@ -141,7 +141,7 @@ void px_ur_accept_many_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 		px_op_more(op);
 }
 
-static px_pulled accept_many_final(px_core *core, px_op *op)
+static px_pulled accept_many_final(px_uring *u, px_op *op)
 {
 	int error = (int)op->args.own.b;
 
@@ -152,7 +152,7 @@ static px_pulled accept_many_final(px_core *core, px_op *op)
 	}
 	op->flags &= (uint16_t)~PX_UR_F_ENDED;
 	if (px_ur_accept_exhausted(-error)) { /* only now, for a paused accept has nothing of ours */
-		px_accept_pause(core, op, px_sys_error(error));
+		px_ur_accept_rest(u, op, error);
 		return PX_PULL_NONE;
 	}
 	px_op_finish_pulled(op, px_sys_error(error), 0, error);
@@ -177,7 +177,7 @@ px_pulled px_ur_accept_many_pull(px_uring *u, px_op *op)
 	if (!px_ur_settled(op))
 		return PX_PULL_NONE; /* its last completion lists it again */
 	if (drop || (op->flags & PX_UR_F_ENDED))
-		return accept_many_final(u->core, op);
+		return accept_many_final(u, op);
 	accept_many_arm(u, op);
 	return PX_PULL_NONE;
 }

@@ -49,6 +49,12 @@ bool px_ur_accept_exhausted(int res)
 	return res == -EMFILE || res == -ENFILE || res == -ENOBUFS || res == -ENOMEM;
 }
 
+void px_ur_accept_rest(px_uring *u, px_op *op, int error)
+{
+	u->armed = true;
+	px_accept_pause(u->core, op, px_sys_error(error));
+}
+
 void px_ur_accept(px_uring *u, px_op *op)
 {
 	px_ur_main(u, op, PX_IORING_OP_ACCEPT, op->handle->fd)->accept_flags = SOCK_CLOEXEC;
@@ -79,7 +85,7 @@ void px_ur_accept_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 		res = -ECANCELED; /* nothing of ours has happened: once more */
 	}
 	if (px_ur_accept_exhausted(res) && !px_ur_asked(op))
-		px_accept_pause(u->core, op, px_sys_error(-res));
+		px_ur_accept_rest(u, op, -res);
 	else if (!px_ur_again(u, op, res))
 		px_ur_end_error(op, px_ur_accept_exhausted(res) ? -ECANCELED : res, 0);
 }

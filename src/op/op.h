@@ -96,6 +96,7 @@ enum {
 	PX_F_CALLING = 1 << 11, /* a MORE callback of it is running */
 	PX_F_STARTED = 1 << 13, /* a connect that has made its handle CONNECTING */
 	PX_F_SAVED = 1 << 12    /* finished during that: the outputs wait in args.own */
+	/* bits 14 and 15: a backend's own, uring.h */
 };
 
 typedef struct px_handle px_handle;
