@@ -168,8 +168,8 @@ static race *race_new(px_core *core, px_op *op)
 	return r;
 }
 
-void proa_connect_name(proa_handle *handle, proa_op *pub, const char *name, const char *service,
-                       proa_done *done)
+/* The op under way, with nothing asked yet; NULL: it has ended. */
+static race *race_begin(proa_handle *handle, proa_op *pub, proa_done *done)
 {
 	static const px_engine engine = {.cancel = race_cancel};
 	px_op *op = px_op_begin(handle, pub, PX_CONNECT_NAME, done);
@@ -177,18 +177,41 @@ void proa_connect_name(proa_handle *handle, proa_op *pub, const char *name, cons
 	race *r;
 
 	if (px_op_refused(op))
-		return;
+		return NULL;
 	if (h->state != PX_H_INIT) {
 		px_op_finish(op, h->state == PX_H_OPEN ? -PROA_EISCONN : -PROA_EALREADY, 0, 0);
-		return;
+		return NULL;
 	}
 	if (!(r = race_new(px_handle_core(h), op))) {
 		px_op_finish(op, -PROA_ENOMEM, 0, 0);
-		return;
+		return NULL;
 	}
 	px_op_engine(op, &engine, r, NULL);
 	h->state = PX_H_CONNECTING;
+	return r;
+}
+
+void proa_connect_name(proa_handle *handle, proa_op *op, const char *name, const char *service,
+                       proa_done *done)
+{
+	race *r = race_begin(handle, op, done);
+
+	if (!r)
+		return;
 	r->request.name = name;
 	r->request.service = service;
 	proa_resolve(px_handle_pub(&r->owner), &r->resolve, &r->request, resolve_done);
+}
+
+void px_connect_addrs(proa_handle *handle, proa_op *op, const proa_addr *addrs, unsigned n,
+                      proa_done *done)
+{
+	race *r = race_begin(handle, op, done);
+
+	px_assert(n >= 1 && n <= ADDRS);
+	if (!r)
+		return;
+	memcpy(r->request.addr, addrs, n * sizeof *addrs);
+	r->request.n = n;
+	attempt_start(r);
 }

@@ -42,7 +42,7 @@ static void run_read(px_op *op)
 		op->got |= PROA_END;
 	if (have)
 		op->sys_error = 0;
-	op->result = have ? (int64_t)have : n;
+	op->result = n < 0 && !have ? n : (int64_t)have;
 	op->args.io.len = have;
 }
 

@@ -1,5 +1,4 @@
-/* Connecting to a name: one completion for all of it, the first connection wins, nothing is left
- * over. */
+/* Connecting to a name: one completion for it all, the first connection wins, nothing is left. */
 /* SPDX-License-Identifier: MIT */
 #include "dns/race.h"
 #include "e_fs/gate.h"

@@ -1,0 +1,312 @@
+/* Files: open, read, write, the ends of both, errors, closing. */
+/* SPDX-License-Identifier: MIT */
+#include "e_fs/gate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char path[64];
+
+/* A name for a file, and the file gone at the end. */
+static const char *path_new(void)
+{
+	snprintf(path, sizeof path, "proa-file-%d-%s", (int)getpid(),
+	         test_backend ? test_backend : "");
+	unlink(path);
+	return path;
+}
+
+static int64_t file_open(proa_loop *loop, proa_handle *h, const char *name, unsigned flags)
+{
+	rec r = {0};
+
+	memset(h, 0, sizeof *h);
+	proa_handle_init(proa_root(loop), h);
+	SUBMIT(proa_file_open, h, &r, name, flags, 0644);
+	return kit_await(loop, &r);
+}
+
+enum { RW = PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE };
+
+TEST(file_round_trip)
+{
+	proa_handle h;
+	proa_stat_info st;
+	rec w = {0}, r = {0}, s = {0}, f = {0};
+	char buf[16];
+
+	LOOP(loop);
+	CHECK_EQ(file_open(loop, &h, path_new(), RW), 0);
+	CHECK(proa_is_open(&h));
+	SUBMIT(proa_write, &h, &w, "hello world", 11, 0);
+	CHECK_EQ(kit_await(loop, &w), 11);
+	CHECK_EQ(w.count, 11);
+	SUBMIT0(proa_fsync, &h, &f);
+	CHECK_EQ(kit_await(loop, &f), 0);
+	SUBMIT(proa_fstat, &h, &s, &st);
+	CHECK_EQ(kit_await(loop, &s), 0);
+	CHECK_EQ(st.size_bytes, 11);
+	CHECK_EQ(st.type, PROA_S_FILE);
+	SUBMIT(proa_read, &h, &r, buf, 5, 6);
+	CHECK_EQ(kit_await(loop, &r), 5); /* to the end exactly: not told yet */
+	CHECK_EQ(r.got, 0);
+	CHECK_MEM(buf, "world", 5);
+	SUBMIT(proa_read, &h, &r, buf, sizeof buf, 6);
+	CHECK_EQ(kit_await(loop, &r), 5);
+	CHECK_EQ(r.count, 5);
+	CHECK_EQ(r.got, PROA_END);
+	SUBMIT(proa_read, &h, &r, buf, sizeof buf, 11);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	CHECK_EQ(r.got, PROA_END);
+	SUBMIT(proa_read, &h, &r, buf, 0, 0);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	kit_end(loop, &h);
+	unlink(path);
+	kit_close(&loop);
+}
+
+TEST(file_large)
+{
+	size_t len = 9u << 20;
+	char *out = malloc(len), *in = malloc(len + 1);
+	proa_handle h;
+	rec w = {0}, r = {0};
+
+	kit_fill(out, len, 0);
+	LOOP(loop);
+	CHECK_EQ(file_open(loop, &h, path_new(), RW | PROA_O_TRUNC), 0);
+	SUBMIT(proa_write, &h, &w, out, len, 3);
+	CHECK_EQ(kit_await(loop, &w), len);
+	SUBMIT(proa_read, &h, &r, in, len + 1, 3);
+	CHECK_EQ(kit_await(loop, &r), len);
+	CHECK_EQ(r.got, PROA_END);
+	CHECK(kit_filled(in, len, 0));
+	kit_end(loop, &h);
+	unlink(path);
+	kit_close(&loop);
+	free(out);
+	free(in);
+}
+
+/* Positional and unordered: many at once, each to its own place. */
+TEST(file_many_at_once)
+{
+	enum { N = 64, BYTES = 512 };
+	static char buf[N][BYTES];
+	static rec r[N];
+	proa_handle h;
+
+	LOOP(loop);
+	memset(r, 0, sizeof r);
+	CHECK_EQ(file_open(loop, &h, path_new(), RW | PROA_O_TRUNC), 0);
+	for (int i = 0; i < N; i++) {
+		kit_fill(buf[i], BYTES, (uint64_t)i * BYTES);
+		SUBMIT(proa_write, &h, &r[i], buf[i], BYTES, i * BYTES);
+	}
+	for (int i = 0; i < N; i++)
+		CHECK_EQ(kit_await(loop, &r[i]), BYTES);
+	memset(buf, 0, sizeof buf);
+	for (int i = N - 1; i >= 0; i--)
+		SUBMIT(proa_read, &h, &r[i], buf[i], BYTES, i * BYTES);
+	for (int i = 0; i < N; i++)
+		CHECK_EQ(kit_await(loop, &r[i]), BYTES);
+	CHECK(kit_filled(buf, sizeof buf, 0));
+	kit_end(loop, &h);
+	unlink(path);
+	kit_close(&loop);
+}
+
+TEST(file_append)
+{
+	proa_handle h;
+	rec r = {0};
+	char buf[8];
+
+	LOOP(loop);
+	CHECK_EQ(file_open(loop, &h, path_new(), RW | PROA_O_APPEND), 0);
+	SUBMIT(proa_write, &h, &r, "abc", 3, 100);
+	CHECK_EQ(kit_await(loop, &r), 3);
+	SUBMIT(proa_write, &h, &r, "def", 3, 0);
+	CHECK_EQ(kit_await(loop, &r), 3);
+	SUBMIT(proa_read, &h, &r, buf, sizeof buf, 0);
+	CHECK_EQ(kit_await(loop, &r), 6);
+	CHECK_MEM(buf, "abcdef", 6);
+	kit_end(loop, &h);
+	unlink(path);
+	kit_close(&loop);
+}
+
+/* ---- errors ---- */
+
+TEST(file_open_errors)
+{
+	proa_handle h;
+	rec again = {0};
+
+	LOOP(loop);
+	CHECK_EQ(file_open(loop, &h, "no such file", PROA_O_READ), -PROA_ENOENT);
+	CHECK(!proa_is_open(&h));
+	SUBMIT(proa_file_open, &h, &again, "/dev/null", PROA_O_READ,
+	       0); /* init again: may be tried */
+	CHECK_EQ(kit_await(loop, &again), 0);
+	SUBMIT(proa_file_open, &h, &again, "/dev/null", PROA_O_READ, 0);
+	CHECK_EQ(kit_await(loop, &again), -PROA_EINVAL);
+	kit_end(loop, &h);
+	CHECK_EQ(file_open(loop, &h, "/", PROA_O_WRITE), -PROA_EISDIR);
+	kit_end(loop, &h);
+	CHECK_EQ(file_open(loop, &h, "/dev/null", PROA_O_READ | PROA_O_DIR), -PROA_ENOTDIR);
+	kit_end(loop, &h);
+	CHECK_EQ(file_open(loop, &h, "/dev/null", 0), -PROA_EINVAL);
+	kit_end(loop, &h);
+	CHECK_EQ(file_open(loop, &h, "", PROA_O_READ), -PROA_ENOENT);
+	kit_end(loop, &h);
+	CHECK_EQ(file_open(loop, &h, path_new(), RW | PROA_O_EXCL), 0);
+	kit_end(loop, &h);
+	CHECK_EQ(file_open(loop, &h, path, RW | PROA_O_EXCL), -PROA_EEXIST);
+	kit_end(loop, &h);
+	unlink(path);
+	kit_close(&loop);
+}
+
+TEST(file_full_disk)
+{
+	proa_handle h;
+	rec r = {0};
+
+	LOOP(loop);
+	CHECK_EQ(file_open(loop, &h, "/dev/full", PROA_O_WRITE), 0);
+	SUBMIT(proa_write, &h, &r, "x", 1, 0);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOSPC);
+	CHECK_EQ(r.count, 0);
+	CHECK_NE(r.sys_error, 0);
+	kit_end(loop, &h);
+	kit_close(&loop);
+}
+
+TEST(file_misdirected)
+{
+	proa_handle h = {0}, sock;
+	rec r = {0};
+	char buf[4];
+	int peer;
+
+	LOOP(loop);
+	proa_handle_init(proa_root(loop), &h);
+	SUBMIT(proa_read, &h, &r, buf, 4, 0);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
+	peer = kit_half(loop, &sock);
+	SUBMIT(proa_read, &sock, &r, buf, 4, 0);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
+	kit_fd_close(peer);
+	kit_end(loop, &sock);
+	SUBMIT(proa_file_open, &h, &r, "/dev/zero", PROA_O_READ, 0);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	SUBMIT(proa_read, &h, &r, buf, 4, -1);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EINVAL);
+	SUBMIT(proa_write, &h, &r, buf, 4, 0);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
+	kit_end(loop, &h);
+	kit_close(&loop);
+}
+
+TEST(file_path_is_copied)
+{
+	char name[] = "/dev/null";
+	proa_handle h = {0};
+	rec r = {0};
+
+	LOOP(loop);
+	proa_handle_init(proa_root(loop), &h);
+	SUBMIT(proa_file_open, &h, &r, name, PROA_O_READ, 0);
+	memset(name, 'x', sizeof name - 1);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	kit_end(loop, &h);
+	kit_close(&loop);
+}
+
+TEST(file_no_memory)
+{
+	proa_handle h = {0};
+	rec r = {0};
+
+	LOOP(loop);
+	proa_handle_init(proa_root(loop), &h);
+	kit_mem.fail_at = kit_mem.calls + 1;
+	kit_mem.fail_on = true;
+	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOMEM);
+	kit_mem.fail_at = kit_mem.calls + 2; /* the request, then the workers */
+	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOMEM);
+	kit_mem.fail_at = 0;
+	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	kit_end(loop, &h);
+	kit_close(&loop);
+}
+
+/* ---- cancelling and closing ---- */
+
+TEST(file_open_cancelled)
+{
+	proa_handle h = {0};
+	rec r = {0}, second = {0};
+	gate *g;
+
+	LOOP(loop);
+	proa_handle_init(proa_root(loop), &h);
+	g = gate_shut(loop, PROA_LANE_FILES, 4);
+	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &h, &second, "/dev/null", PROA_O_READ, 0);
+	CHECK_EQ(kit_await(loop, &second), -PROA_EALREADY);
+	proa_cancel(&r.op);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
+	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+	gate_open(loop, g);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	kit_end(loop, &h);
+	kit_close(&loop);
+}
+
+/* A descriptor that comes when nobody wants it any more is closed: the frame counts them. */
+TEST(file_closed_while_opening)
+{
+	LOOP(loop);
+	for (int i = 0; i < TEST_TIMES(200); i++) {
+		proa_handle h = {0};
+		rec r = {0};
+
+		proa_handle_init(proa_root(loop), &h);
+		SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+		if (i % 3 == 1)
+			usleep(20);
+		if (i % 3 == 2)
+			proa_cancel(&r.op);
+		kit_end(loop, &h);
+		CHECK_EQ(r.finals, 1);
+		CHECK(r.result == 0 || r.result == -PROA_ECANCELED);
+	}
+	kit_close(&loop);
+}
+
+TEST(file_close_waits)
+{
+	enum { N = 8 };
+	static char buf[N][65536];
+	static rec r[N];
+	proa_handle h;
+
+	LOOP(loop);
+	memset(r, 0, sizeof r);
+	CHECK_EQ(file_open(loop, &h, "/dev/zero", PROA_O_READ), 0);
+	for (int i = 0; i < N; i++)
+		SUBMIT(proa_read, &h, &r[i], buf[i], sizeof buf[i], 0);
+	kit_end(loop, &h);
+	for (int i = 0; i < N; i++) {
+		CHECK_EQ(r[i].finals, 1);
+		CHECK(r[i].result == sizeof buf[i] || r[i].result == -PROA_ECANCELED);
+	}
+	kit_close(&loop);
+}

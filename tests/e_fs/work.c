@@ -1,0 +1,340 @@
+/* Work on threads: results, lanes, bounds, cancelling, closing, sharing. */
+/* SPDX-License-Identifier: MIT */
+#include "e_fs/gate.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+static pthread_t ran_on;
+
+static int64_t work_seven(proa_op *op)
+{
+	(void)op;
+	ran_on = pthread_self();
+	return 7;
+}
+
+TEST(work_runs_elsewhere)
+{
+	LOOP(loop);
+	rec r = {0};
+
+	SUBMIT(proa_work, proa_root(loop), &r, NULL, work_seven);
+	CHECK_EQ(kit_await(loop, &r), 7);
+	CHECK(!pthread_equal(ran_on, pthread_self()));
+	CHECK_EQ(r.got, 0);
+	CHECK(r.buf == NULL);
+	kit_close(&loop);
+}
+
+static int64_t work_error(proa_op *op)
+{
+	(void)op;
+	return -PROA_EIO;
+}
+
+TEST(work_tells_errors)
+{
+	LOOP(loop);
+	rec r = {0};
+
+	SUBMIT(proa_work, proa_root(loop), &r, NULL, work_error);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EIO);
+	kit_close(&loop);
+}
+
+static int64_t work_count(proa_op *op)
+{
+	rec *r = (rec *)op;
+
+	atomic_fetch_add((atomic_long *)r->ctx, 1);
+	return (int64_t)(r->order = 0);
+}
+
+TEST(work_many)
+{
+	enum { N = 2000 };
+	static rec r[N];
+	atomic_long ran = 0;
+	int n = TEST_TIMES(N);
+
+	LOOP(loop);
+	memset(r, 0, sizeof r);
+	for (int i = 0; i < n; i++) {
+		r[i].ctx = &ran;
+		SUBMIT(proa_work, proa_root(loop), &r[i], NULL, work_count);
+	}
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(kit_await(loop, &r[i]), 0);
+	CHECK_EQ(ran, n);
+	kit_close(&loop);
+}
+
+/* ---- cancelling ---- */
+
+static proa_workers *one_thread_each(unsigned queue_max)
+{
+	proa_workers_options o = {.threads = {1, 1, 1},
+	                          .queue_max = {queue_max, queue_max, queue_max}};
+	proa_workers *w;
+
+	CHECK_EQ(proa_workers_open(&w, &o), 0);
+	return w;
+}
+
+static proa_loop *open_with(proa_workers *w)
+{
+	return kit_open(&(proa_loop_options){.workers = w});
+}
+
+TEST(work_cancelled_before_start)
+{
+	proa_workers *w = one_thread_each(0);
+	proa_loop *loop = open_with(w);
+	rec r[3] = {0};
+	atomic_long ran = 0;
+	gate *g;
+
+	if (loop) {
+		g = gate_shut(loop, PROA_LANE_CPU, 1);
+		for (int i = 0; i < 3; i++) {
+			r[i].ctx = &ran;
+			SUBMIT(proa_work, proa_root(loop), &r[i], NULL, work_count);
+		}
+		proa_cancel(&r[1].op);
+		CHECK_EQ(kit_await(loop, &r[1]), -PROA_ECANCELED);
+		CHECK_EQ(ran, 0);
+		gate_open(loop, g);
+		CHECK_EQ(kit_await(loop, &r[0]), 0);
+		CHECK_EQ(kit_await(loop, &r[2]), 0);
+		CHECK_EQ(ran, 2);
+		kit_close(&loop);
+	}
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
+	CHECK(!w);
+}
+
+static atomic_bool asked_runs;
+
+static int64_t work_until_asked(proa_op *op)
+{
+	atomic_store(&asked_runs, true);
+	while (!proa_work_cancelled(op))
+		sched_yield();
+	return 3;
+}
+
+TEST(work_asked_while_it_runs)
+{
+	LOOP(loop);
+	rec r = {0};
+
+	atomic_store(&asked_runs, false);
+	SUBMIT(proa_work, proa_root(loop), &r, NULL, work_until_asked);
+	UNTIL(loop, atomic_load(&asked_runs));
+	proa_cancel(&r.op);
+	proa_cancel(&r.op);
+	CHECK_EQ(kit_await(loop, &r), 3); /* what it achieved */
+	kit_close(&loop);
+}
+
+TEST(work_deadline)
+{
+	LOOP(loop);
+	rec r = {0}, queued = {0}, past = {0};
+	gate *g;
+
+	atomic_store(&asked_runs, false);
+	r.op.deadline_ns = proa_in(loop, 30 * PROA_MSEC);
+	SUBMIT(proa_work, proa_root(loop), &r, NULL, work_until_asked);
+	CHECK_EQ(kit_await(loop, &r), 3);
+	past.op.deadline_ns = PROA_POLL;
+	SUBMIT(proa_work, proa_root(loop), &past, NULL, work_seven);
+	CHECK_EQ(kit_await(loop, &past), -PROA_ETIMEDOUT);
+	kit_close(&loop);
+
+	proa_workers *w = one_thread_each(0);
+	if ((loop = open_with(w))) {
+		g = gate_shut(loop, PROA_LANE_CPU, 1);
+		queued.op.deadline_ns = proa_in(loop, 10 * PROA_MSEC);
+		SUBMIT(proa_work, proa_root(loop), &queued, NULL, work_seven);
+		CHECK_EQ(kit_await(loop, &queued), -PROA_ETIMEDOUT);
+		gate_open(loop, g);
+		kit_close(&loop);
+	}
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
+}
+
+/* Owner, running and waiting tasks: the close is told last. */
+TEST(work_owner_closes)
+{
+	proa_workers *w = one_thread_each(0);
+	proa_loop *loop = open_with(w);
+	proa_handle owner = {0};
+	rec run = {0}, wait[3] = {0};
+
+	if (loop) {
+		proa_handle_init(proa_root(loop), &owner);
+		atomic_store(&asked_runs, false);
+		SUBMIT(proa_work, &owner, &run, NULL, work_until_asked);
+		for (int i = 0; i < 3; i++)
+			SUBMIT(proa_work, &owner, &wait[i], NULL, work_seven);
+		UNTIL(loop, atomic_load(&asked_runs));
+		kit_end(loop, &owner);
+		CHECK_EQ(run.result, 3);
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(wait[i].result, -PROA_ECANCELED);
+		CHECK(run.finals == 1 && run.order > wait[2].order);
+		kit_close(&loop);
+	}
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
+}
+
+TEST(work_bounded)
+{
+	proa_workers *w = one_thread_each(2);
+	proa_loop *loop = open_with(w);
+	rec r[4] = {0};
+	atomic_long ran = 0;
+	gate *g;
+
+	if (loop) {
+		g = gate_shut(loop, PROA_LANE_CPU, 1);
+		for (int i = 0; i < 4; i++) {
+			r[i].ctx = &ran;
+			if (i == 3)
+				proa_cancel(&r[0].op); /* makes room */
+			SUBMIT(proa_work, proa_root(loop), &r[i], NULL, work_count);
+		}
+		CHECK_EQ(kit_await(loop, &r[2]), -PROA_EFULL);
+		gate_open(loop, g);
+		CHECK_EQ(kit_await(loop, &r[0]), -PROA_ECANCELED);
+		CHECK_EQ(kit_await(loop, &r[1]), 0);
+		CHECK_EQ(kit_await(loop, &r[3]), 0);
+		kit_close(&loop);
+	}
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
+}
+
+/* ---- lanes ---- */
+
+/* Every thread for look-ups hangs, and more wait: files and computing do not notice. */
+TEST(work_lanes_apart)
+{
+	proa_handle file = {0};
+	rec open = {0}, read = {0}, work = {0};
+	char buf[16];
+	gate *g;
+
+	LOOP(loop);
+	g = gate_shut(loop, PROA_LANE_DNS, 4);
+	proa_handle_init(proa_root(loop), &file);
+	SUBMIT(proa_file_open, &file, &open, "/dev/zero", PROA_O_READ, 0);
+	CHECK_EQ(kit_await(loop, &open), 0);
+	SUBMIT(proa_read, &file, &read, buf, sizeof buf, 0);
+	CHECK_EQ(kit_await(loop, &read), sizeof buf);
+	SUBMIT(proa_work, proa_root(loop), &work, NULL, work_seven);
+	CHECK_EQ(kit_await(loop, &work), 7);
+	gate_open(loop, g);
+	kit_close(&loop);
+}
+
+/* ---- pools ---- */
+
+TEST(workers_options)
+{
+	proa_workers *w = NULL;
+
+	CHECK_EQ(proa_workers_open(&w, NULL), 0);
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
+	CHECK_EQ(proa_workers_open(&w, &(proa_workers_options){.size = 1}), -PROA_ESIZES);
+	CHECK_EQ(proa_workers_open(&w, &(proa_workers_options){.threads = {100000}}), -PROA_EINVAL);
+	CHECK(!w);
+}
+
+TEST(work_no_memory)
+{
+	LOOP(loop);
+	rec r = {0}, again = {0};
+
+	kit_mem.fail_at = kit_mem.calls + 1;
+	SUBMIT(proa_work, proa_root(loop), &r, NULL, work_seven);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOMEM);
+	SUBMIT(proa_work, proa_root(loop), &again, NULL, work_seven);
+	CHECK_EQ(kit_await(loop, &again), 7);
+	kit_close(&loop);
+}
+
+/* A task that cannot be cancelled outlives a close with a deadline; the next close succeeds. */
+TEST(work_outlives_close)
+{
+	LOOP(loop);
+	gate *g = gate_shut(loop, PROA_LANE_FILES, 1);
+
+	CHECK_EQ(proa_loop_close(&loop, proa_clock(loop) + 20 * PROA_MSEC), -PROA_ETIMEDOUT);
+	REQUIRE(loop != NULL);
+	gate_open(loop, g);
+	kit_close(&loop);
+}
+
+typedef struct sharer {
+	proa_workers *workers;
+	int n, done;
+} sharer;
+
+static int64_t work_nothing(proa_op *op)
+{
+	(void)op;
+	return 1;
+}
+
+static void shared_done(proa_op *op)
+{
+	sharer *s = op->user;
+
+	s->done += (int)op->result;
+	if (s->done < s->n)
+		proa_work(proa_op_handle(op), op, NULL, work_nothing, shared_done);
+}
+
+/* Opens, uses and closes loops one after another: the last task's worker may still be waking one as
+ * it goes. */
+static void *share(void *arg)
+{
+	sharer *s = arg;
+
+	for (int i = 0; i < 20; i++) {
+		proa_op op = {.user = s};
+		proa_loop *loop;
+
+		s->done = 0;
+		if (proa_loop_open(&loop, &(proa_loop_options){.backend = test_backend,
+		                                               .workers = s->workers}) < 0)
+			return NULL;
+		proa_work(proa_root(loop), &op, NULL, work_nothing, shared_done);
+		CHECK_EQ(proa_run(loop), 0);
+		CHECK_EQ(s->done, s->n);
+		CHECK_EQ(proa_loop_close(&loop, 0), 0);
+	}
+	return NULL;
+}
+
+TEST(workers_shared)
+{
+	enum { LOOPS = 3 };
+	sharer s[LOOPS];
+	pthread_t t[LOOPS];
+	proa_workers *w;
+
+	REQUIRE(proa_workers_open(&w, NULL) == 0);
+	for (int i = 0; i < LOOPS; i++) {
+		s[i] = (sharer){.workers = w, .n = 50};
+		REQUIRE(pthread_create(&t[i], NULL, share, &s[i]) == 0);
+	}
+	for (int i = 0; i < LOOPS; i++)
+		pthread_join(t[i], NULL);
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
+}
