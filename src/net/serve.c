@@ -45,6 +45,8 @@ static void conn_told(px_handle *owner, px_handle *conn)
 {
 	px_server *s = PX_OF(owner, px_server, h);
 
+	if (conn == &s->listener)
+		return; /* watched only so that nobody else is told */
 	s->n--;
 	px_slab_free(&s->slab, conn);
 	px_gate_leave(s->gate);
@@ -65,18 +67,6 @@ static void on_server_closed(proa_handle *h)
 		s->closed(h);
 }
 
-static void on_listener_closed(proa_handle *h)
-{
-	(void)h; /* an internal handle: there is nobody to tell, and no event either */
-}
-
-static void internal_bind(px_handle *owner, px_handle *h, proa_closed *closed)
-{
-	px_handle_bind(owner, h);
-	h->flags |= PX_HF_PRESET;
-	h->closed = closed;
-}
-
 static void internal_unbind(px_handle *h)
 {
 	px_assert(h->state == PX_H_INIT && !h->in_flight && !h->owned);
@@ -95,10 +85,13 @@ int px_server_open(proa_handle *owner, px_server *s, const proa_serve_options *o
 	if (proa_is_closing(owner))
 		return -PROA_ECANCELED;
 	memset(s, 0, sizeof *s);
-	internal_bind(above, &s->h, on_server_closed);
-	internal_bind(&s->h, &s->listener, on_listener_closed);
+	px_handle_bind(above, &s->h);
+	s->h.flags |= PX_HF_PRESET;
+	s->h.closed = on_server_closed;
 	s->watch.told = conn_told;
 	s->h.user = &s->watch;
+	px_handle_bind(&s->h, &s->listener);
+	s->listener.flags |= PX_HF_WATCHED;
 	s->o = *o;
 	s->o.listen = NULL;
 	s->own_gate.max = o->conn_max;

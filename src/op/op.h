@@ -207,8 +207,8 @@ enum {
 	PX_HF_DEAD = 1 << 13,    /* a send found the peer gone */
 	PX_HF_WATCHED = 1 << 14, /* its owner's `user` is a px_watch, told after the handle's own
 	                            closed callback */
-	PX_HF_PRESET = 1 << 15   /* internal: `closed` was set at init (no idle time then) and no
-	                            close replaces it */
+	PX_HF_PRESET = 1 << 15   /* internal: `closed` was set at init and no close replaces it; so
+	                            no idle time, and none of a socket's ops */
 };
 
 /* What an internal owner of handles that others close is told by, with `h` FREE already. The first
