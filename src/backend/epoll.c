@@ -131,6 +131,7 @@ static void set_wait(px_ready *ready, int64_t deadline_ns)
 	epoll_set *set = set_of(ready);
 	int n = set_sleep(set, px_ready_left_ns(ready->core, deadline_ns));
 
+	px_ready_slept(ready);
 	for (int i = 0; i < n; i++) { /* n < 0: interrupted; the loop comes again */
 		px_handle *h = set->events[i].data.ptr;
 

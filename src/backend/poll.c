@@ -170,6 +170,7 @@ static void set_wait(px_ready *ready, int64_t deadline_ns)
 	poll_set *set = set_of(ready);
 	int hits = set_sleep(set, px_ready_left_ns(ready->core, deadline_ns));
 
+	px_ready_slept(ready);
 	/* From the back: an event may take its handle out (then the last one moves to its place,
 	 * and has been looked at) or add others behind. No hits: time over, or interrupted. */
 	for (uint32_t i = set->n; hits > 0 && i--;) {

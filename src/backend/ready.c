@@ -167,6 +167,11 @@ int64_t px_ready_left_ns(const px_core *core, int64_t deadline_ns)
 	return PX_MAX(left, 0);
 }
 
+void px_ready_slept(px_ready *ready)
+{
+	ready->core->now_ns = px_sys_now_ns();
+}
+
 void px_ready_wait(px_core *core, int64_t deadline_ns)
 {
 	px_ready *ready = px_ready_of(core);

@@ -76,6 +76,8 @@ void px_ready_event(px_ready *ready, px_handle *h, unsigned bits);
 void px_ready_woken(px_ready *ready);
 /* How long to wait: -1 for ever, 0 only look, else ns. */
 int64_t px_ready_left_ns(const px_core *core, int64_t deadline_ns);
+/* After the sleep, before the events: what moves now is not stamped with the time it began. */
+void px_ready_slept(px_ready *ready);
 void px_ready_why(char *why, const char *what, int sys_error);
 
 /* The rest of px_backend_ops, the same for each. */

@@ -132,8 +132,9 @@ static void idles_due(px_core *core, uint64_t tick)
 		px_handle_idle_due(PX_OF(node, px_handle, idle));
 }
 
-/* Slot by slot, so that timers fire in the order of their ticks also after a long pause. */
-static void time_pass(px_core *core)
+/* Slot by slot, so that timers fire in the order of their ticks also after a long pause. Idle times
+ * only after a look at the kernel, where bytes may have come while callbacks ran. */
+static void time_pass(px_core *core, bool looked)
 {
 	uint64_t tick, next;
 
@@ -141,10 +142,12 @@ static void time_pass(px_core *core)
 	tick = (uint64_t)core->now_ns >> PX_TICK_SHIFT;
 	while ((next = px_wheel_next(&core->deadlines)) <= tick)
 		deadlines_due(core, next);
+	/* Nothing is due: move the wheel's own time on, so that near timers land in fine slots. */
+	deadlines_due(core, tick);
+	if (!looked)
+		return;
 	while ((next = px_wheel_next(&core->idles)) <= tick)
 		idles_due(core, next);
-	/* Nothing is due: move the wheels' own time on, so that near timers land in fine slots. */
-	deadlines_due(core, tick);
 	idles_due(core, tick);
 }
 
@@ -385,10 +388,10 @@ void px_loop_iterate(proa_loop *loop, int64_t deadline_ns)
 
 	px_count(&core->stat.iterations);
 	px_core_receive(core);
-	time_pass(core);
+	time_pass(core, false);
 	loop_wait(loop, deadline_ns ? deadline_ns : INT64_MAX);
 	px_core_receive(core);
-	time_pass(core);
+	time_pass(core, loop->unseen == 0);
 	px_loop_deliver(loop);
 	atomic_store_explicit(&core->stat.memory_bytes, core->alloc.live_bytes,
 	                      memory_order_relaxed);

@@ -91,14 +91,13 @@ void px_handle_moved(px_core *core, px_handle *h)
 		h->moved_ms = px_ms(core);
 }
 
-/* Something waits for the peer: not for a buffer, and not for a connection that nobody has made
- * yet. */
+/* Something waits for the peer: not for a buffer, and not for a look at what has come already. */
 static bool waits_for_peer(px_handle *h, int dir)
 {
 	px_op *op = px_queue_head(h, dir);
 
 	return op && op->state == PX_INFLIGHT &&
-	       !(op->flags & (PX_F_PARKED | PX_F_PAUSED | PX_F_QUOTA));
+	       !(op->flags & (PX_F_PARKED | PX_F_PAUSED | PX_F_QUOTA | PX_F_LISTED));
 }
 
 static void queue_time_out(px_handle *h, int dir)

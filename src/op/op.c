@@ -218,9 +218,12 @@ void px_queue_advance(px_handle *h, int dir)
 
 void px_queue_fail(px_handle *h, int dir, int64_t result, int32_t sys_error)
 {
+	uint16_t busy = dir == PX_DIR_IN ? PX_HF_BUSY_IN : PX_HF_BUSY_OUT;
+	uint16_t was = h->flags & busy;
 	px_node **ring = px_queue(h, dir);
 	px_node *node = px_ring_first(*ring), *next;
 
+	h->flags |= busy; /* or the end of one would start the next */
 	for (; node; node = next) {
 		px_op *op = px_op_linked(node);
 
@@ -231,6 +234,7 @@ void px_queue_fail(px_handle *h, int dir, int64_t result, int32_t sys_error)
 			op->flags |= PX_F_CANCEL;
 		px_op_finish(op, result, 0, sys_error);
 	}
+	h->flags = (uint16_t)((h->flags & ~busy) | was);
 }
 
 /* ---- finish ---- */
@@ -327,6 +331,8 @@ static void op_end(px_core *core, px_op *op, int64_t result, int64_t count, int3
 		op->count = count;
 		op->sys_error = sys_error;
 		op->got &= (uint16_t)~PROA_MORE;
+		if (op->flags & PX_F_MULTI)
+			op->buf = NULL; /* the last MORE one's, which was told already */
 	}
 	px_ring_remove(px_queue(h, px_kind_dir[op->kind]), &op->link);
 	op->state = PX_DONE;

@@ -227,6 +227,7 @@ static void buffer_discharge(px_core *core, px_buf *b)
 			px_free(&core->alloc, q, sizeof *q);
 	} else if (q->op->flags & PX_F_QUOTA) {
 		q->op->flags &= (uint16_t)~PX_F_QUOTA;
+		px_handle_moved(core, q->op->handle); /* held back was not idle */
 		px_op_more(q->op);
 	}
 }
