@@ -5,4 +5,6 @@ proa_test(conform
 	tests/c_conform/cancel.c
 	tests/c_conform/close.c
 	tests/c_conform/owners.c
+	tests/c_conform/deadline.c
+	tests/c_conform/order.c
 	BACKENDS)

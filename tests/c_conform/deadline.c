@@ -1,0 +1,333 @@
+/* Deadlines and idle times of socket operations: a cancel with another name. */
+/* SPDX-License-Identifier: MIT */
+#include "c_conform/kit.h"
+
+#include <stdlib.h>
+
+TEST(deadline_of_each_kind)
+{
+	enum { LEN = 8 << 20 };
+	unsigned char *big = calloc(1, LEN);
+	rec r[6] = {{.submits = 0}};
+	proa_handle a[4], b[4], l;
+	proa_addr addr;
+	char buf[8];
+	int64_t at;
+	LOOP(loop);
+
+	for (int i = 0; i < 4; i++)
+		kit_pair(loop, &a[i], &b[i]);
+	kit_listen(loop, &l, &addr);
+	at = proa_clock(loop) + 20 * PROA_MSEC;
+	for (int i = 0; i < 6; i++)
+		r[i].op.deadline_ns = at;
+	SUBMIT(proa_recv, &a[0], &r[0], buf, sizeof buf);
+	SUBMIT(proa_recv_pooled, &a[1], &r[1], NULL);
+	SUBMIT(proa_recv_pooled_many, &a[2], &r[2], NULL, 0);
+	SUBMIT(proa_send, &a[3], &r[3], big, LEN);
+	SUBMIT0(proa_accept, &l, &r[4]);
+	SUBMIT0(proa_accept_many, &l, &r[5]); /* behind the other */
+	for (int i = 0; i < 6; i++) {
+		CHECK_EQ(kit_await(loop, &r[i]), -PROA_ETIMEDOUT);
+		CHECK_GE(r[i].at_ns, at);
+		CHECK_LT(r[i].at_ns, at + 5 * PROA_SEC);
+		CHECK_EQ(r[i].op.deadline_ns, at); /* stays */
+	}
+	CHECK_GT(r[3].count, 0);
+	free(big);
+	kit_close(&loop);
+}
+
+TEST(deadline_past_at_submit_is_not_attempted)
+{
+	rec r = {0};
+	proa_handle a;
+	char buf[8];
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	kit_fd_write(fd, "12345678", 8);
+	kit_settle(loop);
+	r.op.deadline_ns = PROA_POLL;
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	SUBMIT(proa_send, &a, &r, "x", 1);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	CHECK_EQ(r.count, 0);
+	kit_settle(loop);
+	CHECK_EQ(kit_fd_read(fd, buf, 1), -1); /* nothing went out, the direction is whole */
+	r.op.deadline_ns = 0;
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	CHECK_EQ(kit_await(loop, &r), 8);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+TEST(deadline_race_loses_no_byte)
+{
+	int n = (int)TEST_TIMES(2000), timed_out = 0;
+	uint64_t sent = 0, received = 0;
+	unsigned char in[64];
+	proa_handle a;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	for (int i = 0; i < n; i++) {
+		rec r = {0};
+
+		kit_fill(in, 3, sent);
+		r.op.deadline_ns = proa_clock(loop) + i % 7 * 50 * PROA_USEC + 1;
+		SUBMIT(proa_recv, &a, &r, in + 8, sizeof in - 8);
+		kit_once(loop, i % 2);
+		kit_fd_write(fd, in, 3);
+		sent += 3;
+		kit_await(loop, &r);
+		timed_out += r.result == -PROA_ETIMEDOUT;
+		CHECK(r.result > 0 || r.result == -PROA_ETIMEDOUT);
+		if (r.result > 0 && CHECK(kit_filled(in + 8, (size_t)r.result, received)))
+			received += (uint64_t)r.result;
+	}
+	while (received < sent) {
+		rec r = {0};
+
+		SUBMIT(proa_recv, &a, &r, in, sizeof in);
+		if (kit_await(loop, &r) <= 0)
+			break;
+		CHECK(kit_filled(in, (size_t)r.result, received));
+		received += (uint64_t)r.result;
+	}
+	CHECK_EQ(received, sent);
+	test_note("%d of %d timed out", timed_out, n);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+TEST(deadline_moved_in_flight_of_a_recv)
+{
+	rec r = {0};
+	proa_handle a, b;
+	char buf[8];
+	int64_t at;
+	LOOP(loop);
+
+	kit_pair(loop, &a, &b);
+	r.op.deadline_ns = proa_clock(loop) + 10 * PROA_MSEC;
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	kit_once(loop, 1);
+	at = proa_clock(loop) + 40 * PROA_MSEC;
+	proa_deadline(&r.op, at); /* later */
+	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	CHECK_GE(r.at_ns, at);
+	r.op.deadline_ns = 0;
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	kit_once(loop, 1);
+	proa_deadline(&r.op, proa_clock(loop) + 5 * PROA_MSEC); /* on */
+	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	r.op.deadline_ns = proa_clock(loop) + 5 * PROA_MSEC;
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	proa_deadline(&r.op, 0); /* off */
+	kit_once(loop, 30);
+	CHECK_EQ(r.finals, 2);
+	proa_cancel(&r.op);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
+	kit_close(&loop);
+}
+
+/* The first to ask names the result. */
+TEST(deadline_and_cancel)
+{
+	rec r = {0};
+	proa_handle a, b;
+	char buf[8];
+	LOOP(loop);
+
+	kit_pair(loop, &a, &b);
+	r.op.deadline_ns = proa_clock(loop) + 5 * PROA_MSEC;
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	proa_cancel(&r.op);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
+	kit_close(&loop);
+}
+
+TEST(deadline_of_a_queued_op_ends_it_alone)
+{
+	rec r[2] = {{.submits = 0}};
+	proa_handle a;
+	char buf[2][4];
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	r[1].op.deadline_ns = proa_clock(loop) + 5 * PROA_MSEC;
+	for (int i = 0; i < 2; i++)
+		SUBMIT(proa_recv, &a, &r[i], buf[i], 4);
+	CHECK_EQ(kit_await(loop, &r[1]), -PROA_ETIMEDOUT);
+	CHECK_EQ(r[0].finals, 0);
+	kit_fd_write(fd, "abcd", 4);
+	CHECK_EQ(kit_await(loop, &r[0]), 4);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+/* ---- idle ---- */
+
+static void then_return(rec *r)
+{
+	proa_buffer_return(proa_op_loop(&r->op), r->buf);
+}
+
+TEST(idle_ends_what_is_in_flight)
+{
+	rec recv = {0}, queued = {0}, many = {0}, timer = {0};
+	proa_handle a[2], b[2];
+	char buf[8];
+	int64_t begin;
+	LOOP(loop);
+
+	for (int i = 0; i < 2; i++)
+		kit_pair(loop, &a[i], &b[i]);
+	begin = proa_clock(loop);
+	proa_set_idle(&a[0], 30 * PROA_MSEC);
+	proa_set_idle(&a[1], 30 * PROA_MSEC);
+	SUBMIT(proa_recv, &a[0], &recv, buf, sizeof buf);
+	SUBMIT(proa_recv, &a[0], &queued, buf, sizeof buf);
+	SUBMIT(proa_recv_pooled_many, &a[1], &many, NULL, 0);
+	SUBMIT(proa_timer, &a[0], &timer, proa_in(loop, 3600 * PROA_SEC));
+	CHECK_EQ(kit_await(loop, &recv), -PROA_ETIMEDOUT);
+	CHECK_EQ(kit_await(loop, &queued), -PROA_ETIMEDOUT);
+	CHECK_EQ(kit_await(loop, &many), -PROA_ETIMEDOUT);
+	CHECK_GE(recv.at_ns - begin, 29 * PROA_MSEC);
+	CHECK_LT(recv.at_ns - begin, 5 * PROA_SEC);
+	CHECK_EQ(timer.finals, 0); /* socket ops only */
+	CHECK(proa_is_open(&a[0]));
+	kit_close(&loop);
+}
+
+TEST(idle_slow_but_alive_lives)
+{
+	rec r = {0}, many = {.then = then_return};
+	proa_handle a[2];
+	char buf[64];
+	int fd[2];
+	long long until = test_now_ns() + 700 * PROA_MSEC, next;
+	LOOP(loop);
+
+	for (int i = 0; i < 2; i++) {
+		fd[i] = kit_half(loop, &a[i]);
+		proa_set_idle(&a[i], 250 * PROA_MSEC);
+	}
+	SUBMIT(proa_recv_pooled_many, &a[1], &many, NULL, 0);
+	while (test_now_ns() < until) { /* a byte each 100 ms, thrice the idle time long */
+		if (!proa_in_flight(&r.op))
+			SUBMIT(proa_recv, &a[0], &r, buf, sizeof buf);
+		kit_fd_write(fd[0], "x", 1);
+		kit_fd_write(fd[1], "y", 1);
+		for (next = test_now_ns() + 100 * PROA_MSEC; test_now_ns() < next;)
+			kit_once(loop, 100);
+		CHECK_EQ(many.finals, 0);
+		CHECK(r.result >= 0);
+	}
+	UNTIL(loop, many.finals == 1);
+	CHECK_EQ(many.result, -PROA_ETIMEDOUT); /* and now that nothing comes */
+	for (int i = 0; i < 2; i++)
+		kit_fd_close(fd[i]);
+	kit_close(&loop);
+}
+
+/* A byte out keeps the recv alive too: progress either way. */
+TEST(idle_counts_both_directions)
+{
+	rec recv = {0}, send = {0};
+	proa_handle a;
+	char buf[8];
+	int fd;
+	long long until = test_now_ns() + 250 * PROA_MSEC;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	proa_set_idle(&a, 100 * PROA_MSEC);
+	SUBMIT(proa_recv, &a, &recv, buf, sizeof buf);
+	while (test_now_ns() < until) {
+		SUBMIT(proa_send, &a, &send, "x", 1);
+		CHECK_EQ(kit_await(loop, &send), 1);
+		kit_once(loop, 20);
+		CHECK_EQ(recv.finals, 0);
+	}
+	proa_set_idle(&a, 0); /* off */
+	kit_once(loop, 150);
+	CHECK_EQ(recv.finals, 0);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+TEST(idle_does_not_count_time_parked_on_a_pool)
+{
+	proa_buffers_options o = {.count = 1, .size_bytes = 64};
+	proa_buffers *pool;
+	rec holder = {0}, parked = {0};
+	proa_handle a[2];
+	int fd[2];
+	LOOP(loop);
+
+	CHECK_EQ(proa_buffers_open(loop, &pool, &o), 0);
+	for (int i = 0; i < 2; i++)
+		fd[i] = kit_half(loop, &a[i]);
+	SUBMIT(proa_recv_pooled, &a[0], &holder, pool);
+	kit_fd_write(fd[0], "x", 1);
+	CHECK_EQ(kit_await(loop, &holder), 1);
+	proa_set_idle(&a[1], 40 * PROA_MSEC);
+	kit_fd_write(fd[1], "y", 1);
+	SUBMIT(proa_recv_pooled, &a[1], &parked, pool);
+	for (int i = 0; i < 10; i++)
+		kit_once(loop, 15);
+	CHECK_EQ(parked.finals, 0);
+	proa_buffer_return(loop, holder.buf);
+	CHECK_EQ(kit_await(loop, &parked), 1);
+	proa_buffer_return(loop, parked.buf);
+	proa_buffers_close(&pool);
+	for (int i = 0; i < 2; i++)
+		kit_fd_close(fd[i]);
+	kit_close(&loop);
+}
+
+/* Nothing is in flight: nothing ends, and the time starts with the next op. */
+TEST(idle_time_without_ops_does_not_count)
+{
+	rec r = {0};
+	proa_handle a, b;
+	char buf[8];
+	int64_t begin;
+	LOOP(loop);
+
+	kit_pair(loop, &a, &b);
+	proa_set_idle(&a, 60 * PROA_MSEC);
+	kit_once(loop, 50);
+	begin = proa_clock(loop);
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	CHECK_GE(r.at_ns - begin, 45 * PROA_MSEC);
+	kit_close(&loop);
+}
+
+TEST(idle_tears_a_send_that_does_not_move)
+{
+	enum { LEN = 8 << 20 };
+	unsigned char *big = calloc(1, LEN);
+	rec r = {0}, next = {0};
+	proa_handle a;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	proa_set_idle(&a, 50 * PROA_MSEC);
+	SUBMIT(proa_send, &a, &r, big, LEN);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	CHECK_GT(r.count, 0);
+	SUBMIT(proa_send, &a, &next, "x", 1);
+	CHECK_EQ(kit_await(loop, &next), -PROA_EBROKEN);
+	kit_fd_close(fd);
+	free(big);
+	kit_close(&loop);
+}
