@@ -289,12 +289,14 @@ int proa_group_open(proa_group **group, const proa_group_options *options)
 int proa_group_wait(proa_group **group)
 {
 	proa_group *g = *group;
+	int rc;
 
-	*group = NULL;
 	if (!g)
 		return 0;
 	PX_MAGIC_CHECK(g, PX_GROUP_MAGIC);
-	return group_free(g);
+	rc = group_free(g);
+	*group = NULL; /* only now: the loops' callbacks may have been using that very pointer */
+	return rc;
 }
 
 void proa_group_stop(proa_group *g, int64_t drain_ns)

@@ -2,3 +2,4 @@
 # SPDX-License-Identifier: MIT
 proa_test(stream tests/d_net/stream_test.c tests/c_conform/kit.c BACKENDS)
 proa_test(serve tests/d_net/serve_test.c tests/c_conform/kit.c BACKENDS)
+proa_test(group tests/d_net/group_test.c BACKENDS SERIAL)
