@@ -23,6 +23,7 @@ typedef void proa_http_fn(proa_http_request *request, void *user);
 
 /* One answered request, for the access log. Everything is valid during the call only. */
 typedef struct proa_http_record {
+	proa_loop *loop;             /* the connection's, whose thread this is */
 	const char *peer;            /* "192.0.2.1" */
 	const char *method, *target; /* as they came; "-" if the request could not be read */
 	const char *referer, *agent; /* "-" if not sent */

@@ -165,6 +165,7 @@ void px_conn_log(px_conn *c)
 	agent = req->known ? proa_http_header(req, "user-agent") : NULL;
 	http->o.log(
 		&(proa_http_record){
+			.loop = c->local->loop,
 			.peer = c->peer,
 			.method = req->method,
 			.target = req->known ? req->target : "-",

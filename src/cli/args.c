@@ -1,0 +1,158 @@
+/* Arguments: one table of options, and the sentences for what is wrong. */
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int cli_fail(const char *format, ...)
+{
+	char text[512];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < 0x20) /* one line, whatever an argument holds */
+			*at = '?';
+	fprintf(stderr, "proa: %s\n", text);
+	return CLI_FAILED;
+}
+
+/* ---- options ---- */
+
+typedef struct option {
+	const char *name;
+	unsigned takes;
+	bool (*set)(cli_args *, const char *value); /* NULL value: an option without one */
+	bool has_value;
+} option;
+
+static bool set_listen(cli_args *args, const char *value)
+{
+	proa_addr addr;
+
+	args->listen = value;
+	if (proa_addr_parse(&addr, value, 8080) == 0)
+		return true;
+	cli_fail("'%s' is not an address to listen on; it looks like 127.0.0.1:8080, [::1]:8080 "
+	         "or :8080",
+	         value);
+	return false;
+}
+
+static bool set_backend(cli_args *args, const char *value)
+{
+	args->backend = value;
+	return true;
+}
+
+static bool set_workers(cli_args *args, const char *value)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	args->workers = (unsigned)n;
+	if (*value >= '0' && *value <= '9' && !*end && n >= 1 && n <= CLI_WORKERS_MAX)
+		return true;
+	cli_fail("--workers takes a number from 1 to %d, not '%s'", CLI_WORKERS_MAX, value);
+	return false;
+}
+
+static bool set_log(cli_args *args, const char *value)
+{
+	(void)value;
+	args->log = true;
+	return true;
+}
+
+static bool set_stats(cli_args *args, const char *value)
+{
+	(void)value;
+	args->stats = true;
+	return true;
+}
+
+static bool set_json(cli_args *args, const char *value)
+{
+	(void)value;
+	args->json = true;
+	return true;
+}
+
+static bool set_help(cli_args *args, const char *value)
+{
+	(void)value;
+	args->help = true;
+	return true;
+}
+
+static const option options[] = {
+	{"--listen", CLI_LISTEN, set_listen, true},
+	{"--backend", CLI_BACKEND, set_backend, true},
+	{"--workers", CLI_WORKERS, set_workers, true},
+	{"--log", CLI_LOG, set_log, false},
+	{"--stats", CLI_STATS, set_stats, false},
+	{"--json", CLI_JSON, set_json, false},
+	{"--help", ~0u, set_help, false},
+	{"-h", ~0u, set_help, false},
+};
+
+static const option *option_find(const char *name, size_t len, unsigned takes)
+{
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		if (strlen(options[i].name) == len && !memcmp(options[i].name, name, len) &&
+		    (options[i].takes & takes || options[i].takes == ~0u))
+			return &options[i];
+	return NULL;
+}
+
+static bool dir_take(const char *arg, unsigned takes, cli_args *args)
+{
+	if (!(takes & CLI_DIR) || args->dir) {
+		cli_fail("'%s' is one argument too many", arg);
+		return false;
+	}
+	args->dir = arg;
+	return true;
+}
+
+/* "--name value" or "--name=value". */
+static bool option_take(int argc, char **argv, int *i, unsigned takes, cli_args *args)
+{
+	const char *arg = argv[*i], *equals = strchr(arg, '='), *value = equals ? equals + 1 : NULL;
+	size_t len = equals ? (size_t)(equals - arg) : strlen(arg);
+	const option *o = option_find(arg, len, takes);
+
+	if (!o) {
+		cli_fail("there is no option '%.*s' here; --help lists them", (int)len, arg);
+		return false;
+	}
+	if (o->has_value && !value && *i + 1 < argc)
+		value = argv[++*i];
+	if (o->has_value != (value != NULL)) {
+		cli_fail(o->has_value ? "%s needs a value" : "%s takes no value", o->name);
+		return false;
+	}
+	return o->set(args, value);
+}
+
+bool cli_parse(int argc, char **argv, unsigned takes, cli_args *args)
+{
+	bool only_names = false;
+
+	for (int i = 0; i < argc; i++) {
+		if (!only_names && !strcmp(argv[i], "--")) {
+			only_names = true;
+		} else if (only_names || argv[i][0] != '-' || !argv[i][1]) {
+			if (!dir_take(argv[i], takes, args))
+				return false;
+		} else if (!option_take(argc, argv, &i, takes, args)) {
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,69 @@
+/* The command: what its parts share. Public headers only. */
+/* SPDX-License-Identifier: MIT */
+#ifndef CLI_H
+#define CLI_H
+
+#include "proa.h"
+
+/* Exit statuses. */
+enum { CLI_OK = 0, CLI_FAILED = 2 };
+
+enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024 };
+
+typedef struct cli_args {
+	const char *dir, *listen, *backend;
+	unsigned workers; /* 0: not given */
+	bool log, stats, json, help;
+} cli_args;
+
+/* Which of them a command takes. */
+enum {
+	CLI_DIR = 1,
+	CLI_LISTEN = 2,
+	CLI_BACKEND = 4,
+	CLI_WORKERS = 8,
+	CLI_LOG = 16,
+	CLI_STATS = 32,
+	CLI_JSON = 64
+};
+
+typedef struct cli_command {
+	const char *name;
+	const char *usage; /* its arguments */
+	const char *about; /* one line */
+	const char *help;  /* the rest of its help */
+	unsigned takes;
+	int (*run)(const cli_args *);
+} cli_command;
+
+extern const cli_command cli_serve, cli_echo, cli_doctor;
+
+/* One line on stderr, "proa: " before it. Returns CLI_FAILED. */
+int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* True, or the line is said: no such option, a value missing, wrong or too much. */
+bool cli_parse(int argc, char **argv, unsigned takes, cli_args *args);
+
+/* The sentence for what opening a loop or a group said. */
+int cli_fail_backend(const cli_args *args, int rc);
+/* The same for listening. */
+int cli_fail_listen(const cli_args *args, int rc);
+
+/* "listening ADDR:PORT", flushed. */
+void cli_print_listening(const proa_addr *addr);
+
+/* SIGTERM and SIGINT on a loop: `stop` is called with 0 at the first and 1 at the second. In the
+ * background: they keep no loop running. */
+typedef struct cli_signals {
+	proa_op term, interrupt;
+	unsigned count;
+	void (*stop)(unsigned again, void *user);
+	void *user;
+} cli_signals;
+void cli_signals_watch(cli_signals *signals, proa_loop *loop);
+
+/* One line of counters on stdout. */
+void cli_print_stats(const char *backend, const proa_stats *stats);
+void cli_stats_add(proa_stats *sum, const proa_stats *stats);
+
+#endif

@@ -1,0 +1,96 @@
+/* What the serving commands have in common: failures in words, signals, lines on stdout. */
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- failures ---- */
+
+int cli_fail_backend(const cli_args *args, int rc)
+{
+	const char *name = args->backend ? args->backend : getenv("PROA_BACKEND");
+
+	if (rc == -PROA_EINVAL && name)
+		return cli_fail("there is no backend '%s'; 'proa doctor' lists them", name);
+	if (rc == -PROA_ENOTSUP && name)
+		return cli_fail("the backend '%s' cannot work here; 'proa doctor' says why", name);
+	return cli_fail("cannot start: %s", proa_err_text(rc));
+}
+
+int cli_fail_listen(const cli_args *args, int rc)
+{
+	return cli_fail("cannot listen on %s: %s", args->listen, proa_err_text(rc));
+}
+
+/* ---- lines ---- */
+
+void cli_print_listening(const proa_addr *addr)
+{
+	char text[PROA_ADDR_TEXT];
+
+	if (proa_addr_print(addr, text, sizeof text) < 0)
+		snprintf(text, sizeof text, "?");
+	printf("listening %s\n", text);
+	fflush(stdout);
+}
+
+void cli_print_stats(const char *backend, const proa_stats *s)
+{
+	printf("stats backend=%s completed=%" PRIu64 " iterations=%" PRIu64 " waits=%" PRIu64
+	       " wakeups=%" PRIu64 " system_calls=%" PRIu64 " bytes_in=%" PRIu64
+	       " bytes_out=%" PRIu64 " pool_parks=%" PRIu64 " accept_pauses=%" PRIu64
+	       " memory_bytes=%" PRIu64 " allocations=%" PRIu64,
+	       backend, s->completed, s->iterations, s->waits, s->wakeups, s->system_calls,
+	       s->bytes_in, s->bytes_out, s->pool_parks, s->accept_pauses, s->memory_bytes,
+	       s->allocations);
+	for (unsigned i = 0; proa_stats_kind(i); i++)
+		if (s->submitted[i])
+			printf(" %s=%" PRIu64, proa_stats_kind(i), s->submitted[i]);
+	printf("\n");
+	fflush(stdout);
+}
+
+void cli_stats_add(proa_stats *sum, const proa_stats *s)
+{
+	for (unsigned i = 0; proa_stats_kind(i); i++)
+		sum->submitted[i] += s->submitted[i];
+	sum->completed += s->completed;
+	sum->iterations += s->iterations;
+	sum->waits += s->waits;
+	sum->wakeups += s->wakeups;
+	sum->system_calls += s->system_calls;
+	sum->bytes_in += s->bytes_in;
+	sum->bytes_out += s->bytes_out;
+	sum->pool_parks += s->pool_parks;
+	sum->accept_pauses += s->accept_pauses;
+	sum->memory_bytes += s->memory_bytes;
+	sum->allocations += s->allocations;
+}
+
+/* ---- signals ---- */
+
+static void signal_came(cli_signals *signals, const proa_op *op)
+{
+	for (int64_t n = op->result; n > 0; n--)
+		signals->stop(signals->count++ > 0, signals->user);
+}
+
+static void on_term(proa_op *op)
+{
+	signal_came(PROA_OF(op, cli_signals, term), op);
+}
+
+static void on_interrupt(proa_op *op)
+{
+	signal_came(PROA_OF(op, cli_signals, interrupt), op);
+}
+
+void cli_signals_watch(cli_signals *signals, proa_loop *loop)
+{
+	signals->term.want = signals->interrupt.want = PROA_BACKGROUND;
+	proa_signal(proa_root(loop), &signals->term, SIGTERM, on_term);
+	proa_signal(proa_root(loop), &signals->interrupt, SIGINT, on_interrupt);
+}

@@ -1,0 +1,195 @@
+/* proa echo: what comes is sent back. The reference for measurements, so it is as plain as it can
+ * be. */
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <stdio.h>
+
+typedef struct conn {
+	proa_handle h;
+	proa_op op;
+} conn;
+
+typedef struct echo {
+	const cli_args *args;
+	proa_loop *loop;   /* one worker */
+	proa_group *group; /* several */
+	proa_server server;
+	bool ended; /* the server has */
+	cli_signals signals;
+	proa_stats stats;
+	char backend[32];
+} echo;
+
+/* ---- connections ---- */
+
+static void on_sent(proa_op *op);
+
+static void on_recv(proa_op *op)
+{
+	conn *c = PROA_OF(op, conn, op);
+
+	if (op->result <= 0)
+		proa_close(&c->h, NULL);
+	else
+		proa_send_pooled(&c->h, op, op->buf, (size_t)op->result, on_sent);
+}
+
+static void on_sent(proa_op *op)
+{
+	conn *c = PROA_OF(op, conn, op);
+
+	if (op->result < 0)
+		proa_close(&c->h, NULL);
+	else
+		proa_recv_pooled(&c->h, op, NULL, on_recv);
+}
+
+static void conn_start(proa_handle *h, void *user)
+{
+	conn *c = PROA_OF(h, conn, h);
+
+	(void)user;
+	proa_recv_pooled(h, &c->op, NULL, on_recv);
+}
+
+/* What has come is sent back, then the connection ends. */
+static void conn_drain(proa_handle *h, void *user)
+{
+	(void)user;
+	proa_finish(h, proa_in(proa_handle_loop(h), PROA_SEC), NULL);
+}
+
+static const proa_serve_options serve_options = {
+	.conn_bytes = sizeof(conn), .start = conn_start, .drain = conn_drain};
+
+/* ---- one worker: a loop on this thread ---- */
+
+static void on_ended(proa_handle *server)
+{
+	echo *e = PROA_OF(server, echo, server);
+
+	e->ended = true;
+}
+
+static void loop_stop(unsigned again, void *user)
+{
+	echo *e = user;
+
+	if (!e->ended)
+		proa_serve_end(&e->server,
+		               again ? PROA_POLL : proa_in(e->loop, CLI_DRAIN_SEC * PROA_SEC),
+		               on_ended);
+}
+
+static int run_loop(echo *e)
+{
+	proa_loop_options o = {.backend = e->args->backend};
+	proa_addr addr;
+	int rc = proa_loop_open(&e->loop, &o);
+
+	if (rc < 0)
+		return cli_fail_backend(e->args, rc);
+	if ((rc = proa_serve(proa_root(e->loop), &e->server, e->args->listen, &serve_options)) <
+	    0) {
+		proa_loop_close(&e->loop, 0);
+		return cli_fail_listen(e->args, rc);
+	}
+	e->signals.stop = loop_stop;
+	e->signals.user = e;
+	cli_signals_watch(&e->signals, e->loop);
+	if (proa_serve_addr(&e->server, &addr) == 0)
+		cli_print_listening(&addr);
+	proa_run(e->loop);
+	snprintf(e->backend, sizeof e->backend, "%s", proa_loop_backend(e->loop));
+	proa_loop_stats(e->loop, &e->stats);
+	proa_loop_close(&e->loop, 0);
+	return CLI_OK;
+}
+
+/* ---- several: a group ---- */
+
+static void group_stop(unsigned again, void *user)
+{
+	echo *e = user;
+
+	proa_group_stop(e->group, again ? 0 : CLI_DRAIN_SEC * PROA_SEC);
+}
+
+static int group_loop_start(proa_group *group, proa_loop *loop, unsigned index, void *user)
+{
+	echo *e = user;
+
+	if (index)
+		return 0;
+	e->group = group;
+	snprintf(e->backend, sizeof e->backend, "%s", proa_loop_backend(loop));
+	cli_signals_watch(&e->signals, loop);
+	return 0;
+}
+
+/* The counters may be read on any thread, and here the loops are still there. */
+static void group_loop_drain(proa_group *group, proa_loop *loop, unsigned index, void *user)
+{
+	echo *e = user;
+
+	(void)loop;
+	for (unsigned i = 0; index == 0 && i < proa_group_size(group); i++) {
+		proa_stats stats = {0};
+
+		proa_loop_stats(proa_group_loop(group, i), &stats);
+		cli_stats_add(&e->stats, &stats);
+	}
+}
+
+static int run_group(echo *e)
+{
+	proa_loop_options loop = {.backend = e->args->backend, .stay = true};
+	proa_group_options o = {.loops = e->args->workers,
+	                        .loop = &loop,
+	                        .start = group_loop_start,
+	                        .drain = group_loop_drain,
+	                        .user = e};
+	proa_group *group;
+	proa_addr addr;
+	int rc;
+
+	e->signals.stop = group_stop;
+	e->signals.user = e;
+	if ((rc = proa_group_open(&group, &o)) < 0)
+		return cli_fail_backend(e->args, rc);
+	if ((rc = proa_group_serve(group, e->args->listen, &serve_options, &addr)) < 0) {
+		proa_group_stop(group, 0);
+		proa_group_wait(&group);
+		return cli_fail_listen(e->args, rc);
+	}
+	cli_print_listening(&addr);
+	rc = proa_group_wait(&group);
+	return rc < 0 ? cli_fail("%s", proa_err_text(rc)) : CLI_OK;
+}
+
+static int echo_run(const cli_args *args)
+{
+	echo e = {.args = args};
+	int status;
+
+	if (!args->listen)
+		return cli_fail("echo needs --listen ADDR:PORT");
+	status = args->workers > 1 ? run_group(&e) : run_loop(&e);
+	if (status == CLI_OK && args->stats)
+		cli_print_stats(e.backend, &e.stats);
+	return status;
+}
+
+const cli_command cli_echo = {
+	.name = "echo",
+	.usage = "--listen ADDR:PORT [--workers N] [--backend NAME] [--stats]",
+	.about = "Sends back what it is sent, over TCP.",
+	.help = "  --listen ADDR:PORT   127.0.0.1:7777, [::1]:7777, :7777; port 0: any, it is printed\n"
+		"  --workers N          loops, each on a thread of its own (default 1)\n"
+		"  --backend NAME       io_uring, epoll or poll, or it fails (default: the best)\n"
+		"  --stats              at the end, one line of counters\n\n"
+		"SIGTERM or SIGINT ends it within 10 seconds, a second one at once.\n",
+	.takes = CLI_LISTEN | CLI_WORKERS | CLI_BACKEND | CLI_STATS,
+	.run = echo_run,
+};

@@ -1,0 +1,10 @@
+# Floor 8: the command, on the public headers.
+# SPDX-License-Identifier: MIT
+list(APPEND PROA_CLI_SOURCES
+	src/cli/args.c
+	src/cli/common.c
+	src/cli/doctor.c
+	src/cli/echo.c
+	src/cli/log.c
+	src/cli/main.c
+	src/cli/serve.c)
