@@ -60,6 +60,8 @@ typedef struct cli_signals {
 	void (*stop)(unsigned again, void *user);
 	void *user;
 } cli_signals;
+/* Before anything is opened: what the signals do while no loop watches them. */
+void cli_signals_prepare(void);
 void cli_signals_watch(cli_signals *signals, proa_loop *loop);
 
 /* One line of counters on stdout. */

@@ -88,8 +88,26 @@ static void on_interrupt(proa_op *op)
 	signal_came(PROA_OF(op, cli_signals, interrupt), op);
 }
 
+static volatile sig_atomic_t watched;
+
+/* Before there is a loop to tell, the signal ends the program; when there is none any more, it is on
+ * its way out already, and what it still has to write gets written. */
+static void on_unwatched(int signo)
+{
+	(void)signo;
+	if (!watched)
+		_Exit(CLI_OK);
+}
+
+void cli_signals_prepare(void)
+{
+	signal(SIGTERM, on_unwatched);
+	signal(SIGINT, on_unwatched);
+}
+
 void cli_signals_watch(cli_signals *signals, proa_loop *loop)
 {
+	watched = 1;
 	signals->term.want = signals->interrupt.want = PROA_BACKGROUND;
 	proa_signal(proa_root(loop), &signals->term, SIGTERM, on_term);
 	proa_signal(proa_root(loop), &signals->interrupt, SIGINT, on_interrupt);

@@ -110,6 +110,7 @@ static int serve_run(const cli_args *given)
 	args.listen = args.listen ? args.listen : "127.0.0.1:8080";
 	if (args.log && !(s.log = cli_log_open(CLI_WORKERS_MAX)))
 		return cli_fail("%s", proa_err_text(-PROA_ENOMEM));
+	cli_signals_prepare();
 	status = serve_group(&s);
 	proa_http_close(&s.http);
 	cli_log_close(s.log);
