@@ -59,12 +59,9 @@ static void run_write(px_op *op)
 			break;
 		gone += (size_t)n;
 	}
-	if (gone == len)
-		op->result = (int64_t)len;
-	else
-		op->result =
-			n < 0 ? n
-			      : -PROA_ENOSPC; /* nothing goes in any more, and no reason is given */
+	if (n == 0 && gone < len)
+		n = -PROA_EIO; /* nothing goes in, and no reason is given */
+	op->result = gone == len ? (int64_t)len : n;
 	op->args.io.len = gone;
 }
 
@@ -108,29 +105,36 @@ static void open_release(px_core *core, px_op *op)
 	px_handle_check(dir);
 }
 
-/* Back from "being opened" to what it was before. */
-static void open_failed(px_handle *h)
+/* A handle that is being opened counts as CONNECTING. Closing meanwhile, it takes nothing any more;
+ * else what was queued on it meanwhile goes on (and finds that it is no socket), or ends as this.
+ */
+static void open_settle(px_handle *h, int64_t fd, int32_t sys_error)
 {
-	if (h->state == PX_H_CONNECTING)
-		px_handle_unopen(h);
+	if (h->state != PX_H_CONNECTING) {
+		if (fd >= 0)
+			px_file_close((int)fd);
+		return;
+	}
+	px_handle_unopen(h);
+	if (fd >= 0) {
+		px_handle_open(h, (int)fd, PROA_FILE);
+		px_queue_advance(h, PX_DIR_IN);
+		px_queue_advance(h, PX_DIR_OUT);
+	} else {
+		px_queue_fail(h, PX_DIR_IN, fd, sys_error);
+		px_queue_fail(h, PX_DIR_OUT, fd, sys_error);
+	}
 }
 
-/* Closing meanwhile, the handle takes nothing any more. */
-static void open_returned(px_op *op)
+static void open_end(px_core *core, px_op *op, int64_t fd)
 {
 	px_handle *h = op->handle;
-	int fd = (int)op->result;
+	bool late = fd >= 0 && h->state != PX_H_CONNECTING;
+	int32_t sys_error = op->sys_error;
 
-	if (fd < 0) {
-		open_failed(h);
-	} else if (h->state == PX_H_CONNECTING) {
-		op->result = 0;
-		h->state = PX_H_INIT;
-		px_handle_open(h, fd, PROA_FILE);
-	} else {
-		px_file_close(fd);
-		op->result = -PROA_ECANCELED;
-	}
+	open_release(core, op);
+	px_op_finish(op, late ? -PROA_ECANCELED : PX_MIN(fd, 0), 0, sys_error);
+	open_settle(h, fd < 0 ? op->result : fd, sys_error); /* as it was told */
 }
 
 void px_file_returned(px_core *core, px_op *op)
@@ -138,25 +142,24 @@ void px_file_returned(px_core *core, px_op *op)
 	int64_t count = 0;
 
 	if (op->kind == PX_FILE_OPEN) {
-		open_returned(op);
-		open_release(core, op);
-	} else if (op->kind == PX_READ) {
-		count = (int64_t)op->args.io.len;
-		px_count_add(&core->stat.bytes_in, op->args.io.len);
-	} else if (op->kind == PX_WRITE) {
-		count = (int64_t)op->args.io.len;
-		px_count_add(&core->stat.bytes_out, op->args.io.len);
-	} else if (op->kind == PX_DIR_READ && op->result > 0) {
-		count = op->result;
+		open_end(core, op, op->result);
+		return;
 	}
+	if (op->kind == PX_READ || op->kind == PX_WRITE)
+		count = (int64_t)op->args.io.len;
+	else if (op->kind == PX_DIR_READ)
+		count = PX_MAX(op->result, 0);
+	if (op->kind == PX_READ)
+		px_count_add(&core->stat.bytes_in, (uint64_t)count);
+	if (op->kind == PX_WRITE)
+		px_count_add(&core->stat.bytes_out, (uint64_t)count);
 	px_op_finish(op, op->result, count, op->sys_error);
 }
 
 void px_file_dropped(px_core *core, px_op *op, int64_t result)
 {
-	if (op->kind == PX_FILE_OPEN) {
-		open_failed(op->handle);
-		open_release(core, op);
-	}
-	px_op_finish(op, result, 0, 0);
+	if (op->kind == PX_FILE_OPEN)
+		open_end(core, op, result);
+	else
+		px_op_finish(op, result, 0, 0);
 }
