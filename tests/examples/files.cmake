@@ -1,0 +1,13 @@
+# The example programs, run against clients on each backend.
+# SPDX-License-Identifier: MIT
+find_program(PROA_PYTHON python3)
+if(PROA_PYTHON AND TARGET example_echo)
+	set(programs)
+	if(PROA_SANITIZE) # all but runtime, which changes stacks under the sanitizer's feet
+		set(programs chat echo echo_serve file get get_await group relay relay_serve strand)
+	endif()
+	foreach(backend ${PROA_TEST_BACKENDS})
+		proa_add_test(examples-${backend} ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/examples/run
+			${PROJECT_BINARY_DIR}/examples ${backend} ${programs})
+	endforeach()
+endif()
