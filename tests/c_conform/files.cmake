@@ -7,4 +7,7 @@ proa_test(conform
 	tests/c_conform/owners.c
 	tests/c_conform/deadline.c
 	tests/c_conform/order.c
+	tests/c_conform/bytes.c
+	tests/c_conform/ends.c
+	tests/c_conform/accept.c
 	BACKENDS)
