@@ -336,7 +336,7 @@ void px_handle_bind(px_handle *owner, px_handle *h); /* FREE -> INIT */
 void px_handle_open(px_handle *h, int fd,
                     proa_kind kind); /* INIT or CONNECTING -> OPEN; takes fd */
 void px_handle_unopen(px_handle *h); /* CONNECTING -> INIT: a connect failed; closes fd */
-void px_handle_move(px_handle *from, px_handle *to);      /* OPEN -> INIT, INIT -> OPEN */
+void px_handle_move(px_handle *from, px_handle *to); /* OPEN -> INIT, INIT -> OPEN */
 void px_handle_close(px_handle *h, proa_closed *closed);
 void px_handle_check(px_handle *h);    /* CLOSING -> CLOSED if all has ended */
 void px_handle_told(px_handle *h);     /* CLOSED -> FREE; the loop calls `closed` next */
