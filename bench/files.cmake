@@ -10,8 +10,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 		bench/load_epoll.c
 		bench/load_uring.c
 		bench/ring.c
-		bench/common.c
-		src/base/hist.c)
+		bench/common.c)
 
 	# The references need the ring's ABI, the load generator the histogram: nothing else of src/.
 	foreach(name raw_epoll raw_uring raw_blocking load)
@@ -19,4 +18,10 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 			target_include_directories(bench_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
 		endif()
 	endforeach()
+	if(TARGET bench_load AND PROA_TESTS)
+		find_program(PROA_PYTHON python3)
+		if(PROA_PYTHON)
+			proa_add_test(bench_load ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/bench/load_test ${PROJECT_BINARY_DIR})
+		endif()
+	endif()
 endif()
