@@ -46,7 +46,8 @@ px_bench_addr px_bench_parse(const char *text)
 	size_t length = colon ? (size_t)(colon - text) : 0;
 	char name[64];
 	struct addrinfo *found;
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+	                         .ai_socktype = SOCK_STREAM};
 	px_bench_addr addr;
 
 	if (length > 2 && text[0] == '[' && text[length - 1] == ']') {
@@ -76,7 +77,8 @@ static void addr_announce(int fd)
 	if (getnameinfo((struct sockaddr *)&addr.sa, addr.len, host, sizeof host, port, sizeof port,
 	                NI_NUMERICHOST | NI_NUMERICSERV))
 		px_bench_die("getnameinfo", EINVAL);
-	printf(addr.sa.ss_family == AF_INET6 ? "listening [%s]:%s\n" : "listening %s:%s\n", host, port);
+	printf(addr.sa.ss_family == AF_INET6 ? "listening [%s]:%s\n" : "listening %s:%s\n", host,
+	       port);
 	fflush(stdout);
 }
 

@@ -1,4 +1,4 @@
-# The references on the bare interfaces, and what loads them: build/bench/NAME. bench/run runs them.
+# The references on the bare interfaces, and what loads them; bench/run runs them.
 # SPDX-License-Identifier: MIT
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	proa_bench(raw_epoll bench/raw_epoll.c bench/common.c)
@@ -12,7 +12,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 		bench/ring.c
 		bench/common.c)
 
-	# The references need the ring's ABI, the load generator the histogram: nothing else of src/.
+	# The references need the ring's ABI, the load generator the histogram, no more of src/.
 	foreach(name raw_epoll raw_uring raw_blocking load)
 		if(TARGET bench_${name})
 			target_include_directories(bench_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
@@ -21,7 +21,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	if(TARGET bench_load AND PROA_TESTS)
 		find_program(PROA_PYTHON python3)
 		if(PROA_PYTHON)
-			proa_add_test(bench_load ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/bench/load_test ${PROJECT_BINARY_DIR})
+			proa_add_test(bench_load
+				${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/bench/load_test ${PROJECT_BINARY_DIR})
 		endif()
 	endif()
 endif()

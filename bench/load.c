@@ -22,10 +22,10 @@ static const char usage[] =
 	"  --busy            never sleep\n"
 	"  --timeout S       nothing moved for so long is an error (5)\n"
 	"modes, closed loop if none:\n"
-	"  --open-loop RATE  requests a second, each measured from when it was due\n"
+	"  --open-loop RATE  requests a second, measured from when each was due\n"
 	"  --churn           connect, one message, close, over and over; epoll\n"
-	"  --reset           with --churn: reset instead of closing, half of them before the answer\n"
-	"  --idle N          N connections, silent for --hold S (1), then one message each at once\n"
+	"  --reset           with --churn: reset, half of them before the answer\n"
+	"  --idle N          N connections, silent for --hold S (1), then all at once\n"
 	"exit status: 0 every byte was right, 1 loss, mismatch or early close, 2 usage or set-up";
 
 px_load load;
@@ -102,8 +102,13 @@ static bool option_set(px_load_options *o, const char *name, const char *value)
 
 static void options_read(px_load_options *o, int argc, char **argv)
 {
-	*o = (px_load_options){.engine = "epoll", .connections = 50, .depth = 1, .size = 64,
-		.requests = UINT64_MAX, .hold_ns = 1000000000, .timeout_ns = INT64_C(5000000000)};
+	*o = (px_load_options){.engine = "epoll",
+	                       .connections = 50,
+	                       .depth = 1,
+	                       .size = 64,
+	                       .requests = UINT64_MAX,
+	                       .hold_ns = 1000000000,
+	                       .timeout_ns = INT64_C(5000000000)};
 	for (int i = 1; i < argc; i++) {
 		if (flag_set(o, argv[i]))
 			continue;
@@ -140,11 +145,13 @@ static void report(void)
 	const px_load_options *o = &load.options;
 	double elapsed = (double)(load.end_ns - load.begin_ns) / 1e9;
 
-	printf("{\"mode\": \"%s\", \"engine\": \"%s\", \"connections\": %" PRIu32 ", \"size\": %" PRIu64
-	       ", \"depth\": %" PRIu32 ", ",
+	printf("{\"mode\": \"%s\", \"engine\": \"%s\", \"connections\": %" PRIu32
+	       ", \"size\": %" PRIu64 ", \"depth\": %" PRIu32 ", ",
 	       modes[o->mode], load.engine->name, o->connections, o->size, o->depth);
-	printf("\"requests\": %" PRIu64 ", \"seconds\": %.6f, \"rps\": %.1f, \"opened\": %" PRIu64 ", ",
-	       load.counted, elapsed, elapsed > 0 ? (double)load.counted / elapsed : 0, load.opened);
+	printf("\"requests\": %" PRIu64 ", \"seconds\": %.6f, \"rps\": %.1f, \"opened\": %" PRIu64
+	       ", ",
+	       load.counted, elapsed, elapsed > 0 ? (double)load.counted / elapsed : 0,
+	       load.opened);
 	printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, "
 	       "\"mean_us\": %.1f, ",
 	       us(50), us(99), us(99.9), us(100), px_hist_mean(&load.latency) / 1000);

@@ -24,7 +24,8 @@ static void epoll_open(void)
 
 static void epoll_add(px_load_conn *c)
 {
-	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	                            .data.ptr = c};
 
 	if (epoll_ctl(queue, EPOLL_CTL_ADD, c->fd, &event))
 		px_bench_die("epoll_ctl", errno);
@@ -68,7 +69,8 @@ static void conn_read(px_load_conn *c, bool hung)
 
 static void epoll_wait_for(int64_t timeout_ns)
 {
-	struct timespec ts = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+	struct timespec ts = {.tv_sec = timeout_ns / 1000000000,
+	                      .tv_nsec = timeout_ns % 1000000000};
 	struct epoll_event events[BATCH];
 	int n = epoll_pwait2(queue, events, BATCH, timeout_ns < 0 ? NULL : &ts, NULL);
 

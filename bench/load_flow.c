@@ -41,7 +41,8 @@ const char *px_load_pattern(const px_load_conn *c, uint64_t offset, uint64_t *by
 	return &pattern[(c->begin + offset) % PERIOD];
 }
 
-_Noreturn void px_load_error(const px_load_conn *c, const char *what, uint64_t expected, uint64_t got)
+_Noreturn void px_load_error(const px_load_conn *c, const char *what, uint64_t expected,
+                             uint64_t got)
 {
 	char text[256];
 
@@ -70,7 +71,8 @@ static void bytes_verify(const px_load_conn *c, const char *data, uint64_t bytes
 			while (data[i] == right[i])
 				i++;
 			fprintf(stderr, "load: wrong byte at offset %" PRIu64 "\n", offset + i);
-			px_load_error(c, "wrong byte", (unsigned char)right[i], (unsigned char)data[i]);
+			px_load_error(c, "wrong byte", (unsigned char)right[i],
+			              (unsigned char)data[i]);
 		}
 		data += part;
 		offset += part;
@@ -199,8 +201,7 @@ static bool conn_answered(px_load_conn *c, uint64_t messages, int64_t now_ns)
 		conn_close(c, true);
 		churn_begin(c);
 		return false;
-	default:
-		return true;
+	default: return true;
 	}
 }
 
@@ -230,7 +231,8 @@ bool px_load_received(px_load_conn *c, const char *data, uint64_t bytes)
 void px_load_ended(px_load_conn *c, int sys_error)
 {
 	if (!c->finishing || sys_error)
-		px_load_error(c, sys_error ? strerror(sys_error) : "closed early", c->wanted, c->received);
+		px_load_error(c, sys_error ? strerror(sys_error) : "closed early", c->wanted,
+		              c->received);
 	conn_close(c, false);
 	churn_begin(c);
 }

@@ -1,5 +1,4 @@
-/* The load generator on io_uring: cheaper a request than most servers, so that the server is what
- * is measured. */
+/* The load generator on io_uring. */
 /* SPDX-License-Identifier: MIT */
 #include "load.h"
 #include "ring.h"

@@ -60,7 +60,8 @@ int main(int argc, char **argv)
 		pthread_t thread;
 
 		if (fd < 0) {
-			usleep(BREATH_US); /* of descriptors or memory, or a connection lost in the queue */
+			usleep(BREATH_US); /* of descriptors or memory, or a connection lost in the
+			                      queue */
 			continue;
 		}
 		if (pthread_create(&thread, &attr, conn_run, (void *)(intptr_t)fd))

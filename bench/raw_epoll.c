@@ -132,7 +132,8 @@ static void conn_turn(conn *c)
 static void conn_open(int fd)
 {
 	conn *c = calloc(1, sizeof *c);
-	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	                            .data.ptr = c};
 
 	if (c)
 		c->fd = fd;

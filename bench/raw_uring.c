@@ -181,7 +181,8 @@ static void conn_received(conn *c, const px_uring_cqe *cqe)
 		c->ended = true;
 	else if (cqe->res == -ENOBUFS && !c->dead)
 		conn_park(c);
-	else if (cqe->res < 0 && cqe->res != -ECANCELED && cqe->res != -EINTR && cqe->res != -EAGAIN)
+	else if (cqe->res < 0 && cqe->res != -ECANCELED && cqe->res != -EINTR &&
+	         cqe->res != -EAGAIN)
 		c->dead = true;
 	conn_step(c);
 }
@@ -212,7 +213,8 @@ static void conn_open(int fd)
 
 static void listener_arm(void)
 {
-	px_uring_sqe *sqe = px_bench_ring_sqe(&ring, PX_IORING_OP_ACCEPT, listener, NULL, TAG_ACCEPT);
+	px_uring_sqe *sqe = px_bench_ring_sqe(&ring, PX_IORING_OP_ACCEPT, listener, NULL,
+	                                      TAG_ACCEPT);
 
 	sqe->ioprio = PX_IORING_ACCEPT_MULTISHOT;
 	sqe->accept_flags = SOCK_CLOEXEC;
@@ -222,7 +224,8 @@ static void listener_arm(void)
 static void listener_pause(void)
 {
 	static px_uring_timespec breath = {.nsec = 10000000};
-	px_uring_sqe *sqe = px_bench_ring_sqe(&ring, PX_IORING_OP_TIMEOUT, -1, NULL, TAG_ACCEPT_LATER);
+	px_uring_sqe *sqe = px_bench_ring_sqe(&ring, PX_IORING_OP_TIMEOUT, -1, NULL,
+	                                      TAG_ACCEPT_LATER);
 
 	sqe->addr = (uint64_t)(uintptr_t)&breath;
 	sqe->len = 1;
@@ -234,7 +237,8 @@ static void listener_accepted(const px_uring_cqe *cqe)
 		conn_open(cqe->res);
 	if (cqe->flags & PX_IORING_CQE_F_MORE)
 		return;
-	if (cqe->res == -EMFILE || cqe->res == -ENFILE || cqe->res == -ENOMEM || cqe->res == -ENOBUFS)
+	if (cqe->res == -EMFILE || cqe->res == -ENFILE || cqe->res == -ENOMEM ||
+	    cqe->res == -ENOBUFS)
 		listener_pause();
 	else
 		listener_arm();

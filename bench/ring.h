@@ -17,8 +17,8 @@ typedef struct px_bench_ring {
 	px_uring_cqe *cqes;
 } px_bench_ring;
 
-/* Buffers that the kernel picks for recvs, in group 0. Where it can (6.12), it goes on behind what it
- * filled before, so small messages lie side by side and large ones have room. */
+/* Buffers that the kernel picks for recvs, in group 0. Where it can (6.12), it goes on behind what
+ * it filled before, so small messages lie side by side and large ones have room. */
 typedef struct px_bench_buffer {
 	uint32_t filled; /* bytes, so far */
 	uint32_t users;  /* pieces of it in use, and 1 while the kernel may fill it */

@@ -86,10 +86,10 @@ enum px_uring_opcode {
 /* ---- submission queue entry ---- */
 
 typedef struct px_uring_sqe {
-	uint8_t  opcode;
-	uint8_t  flags;  /* PX_IOSQE_ */
+	uint8_t opcode;
+	uint8_t flags;   /* PX_IOSQE_ */
 	uint16_t ioprio; /* for accept, recv, send: their own flags, see below */
-	int32_t  fd;
+	int32_t fd;
 	union {
 		uint64_t off;
 		uint64_t addr2; /* accept: socklen_t *; statx: struct statx *; connect: socklen */
@@ -106,7 +106,8 @@ typedef struct px_uring_sqe {
 			uint32_t optname;
 		};
 	};
-	uint32_t len; /* bytes, vectors; PX_IORING_POLL_; openat: mode; statx: mask; socket: protocol */
+	uint32_t len; /* bytes, vectors; PX_IORING_POLL_; openat: mode; statx: mask; socket:
+	                 protocol */
 	union {
 		uint32_t op_flags; /* any of those below, and of other kinds */
 		uint32_t rw_flags;
@@ -129,7 +130,7 @@ typedef struct px_uring_sqe {
 	};
 	uint16_t personality;
 	union {
-		int32_t  splice_fd_in;
+		int32_t splice_fd_in;
 		uint32_t file_index; /* 1 + slot of a new direct descriptor, or FILE_INDEX_ALLOC */
 		uint32_t optlen;
 		struct {
@@ -147,63 +148,63 @@ typedef struct px_uring_sqe {
 #define PX_IORING_FILE_INDEX_ALLOC UINT32_MAX
 
 /* sqe->flags */
-#define PX_IOSQE_FIXED_FILE (1u << 0) /* fd is an index of the registered files */
-#define PX_IOSQE_IO_DRAIN (1u << 1)
-#define PX_IOSQE_IO_LINK (1u << 2)
-#define PX_IOSQE_IO_HARDLINK (1u << 3)
-#define PX_IOSQE_ASYNC (1u << 4)
-#define PX_IOSQE_BUFFER_SELECT (1u << 5)
+#define PX_IOSQE_FIXED_FILE       (1u << 0) /* fd is an index of the registered files */
+#define PX_IOSQE_IO_DRAIN         (1u << 1)
+#define PX_IOSQE_IO_LINK          (1u << 2)
+#define PX_IOSQE_IO_HARDLINK      (1u << 3)
+#define PX_IOSQE_ASYNC            (1u << 4)
+#define PX_IOSQE_BUFFER_SELECT    (1u << 5)
 #define PX_IOSQE_CQE_SKIP_SUCCESS (1u << 6) /* 5.17: no completion unless it failed */
 
 /* fsync_flags */
 #define PX_IORING_FSYNC_DATASYNC (1u << 0)
 
 /* timeout_flags */
-#define PX_IORING_TIMEOUT_ABS (1u << 0)
-#define PX_IORING_TIMEOUT_UPDATE (1u << 1)
-#define PX_IORING_TIMEOUT_BOOTTIME (1u << 2)
-#define PX_IORING_TIMEOUT_REALTIME (1u << 3)
-#define PX_IORING_LINK_TIMEOUT_UPDATE (1u << 4)
+#define PX_IORING_TIMEOUT_ABS           (1u << 0)
+#define PX_IORING_TIMEOUT_UPDATE        (1u << 1)
+#define PX_IORING_TIMEOUT_BOOTTIME      (1u << 2)
+#define PX_IORING_TIMEOUT_REALTIME      (1u << 3)
+#define PX_IORING_LINK_TIMEOUT_UPDATE   (1u << 4)
 #define PX_IORING_TIMEOUT_ETIME_SUCCESS (1u << 5)
-#define PX_IORING_TIMEOUT_MULTISHOT (1u << 6) /* 6.4 */
+#define PX_IORING_TIMEOUT_MULTISHOT     (1u << 6) /* 6.4 */
 
 /* Polls, in sqe->len. */
-#define PX_IORING_POLL_ADD_MULTI (1u << 0)
-#define PX_IORING_POLL_UPDATE_EVENTS (1u << 1)
+#define PX_IORING_POLL_ADD_MULTI        (1u << 0)
+#define PX_IORING_POLL_UPDATE_EVENTS    (1u << 1)
 #define PX_IORING_POLL_UPDATE_USER_DATA (1u << 2)
-#define PX_IORING_POLL_ADD_LEVEL (1u << 3)
+#define PX_IORING_POLL_ADD_LEVEL        (1u << 3)
 
 /* cancel_flags; without FD, ANY or OP the key is the user_data in sqe->addr. */
-#define PX_IORING_ASYNC_CANCEL_ALL (1u << 0) /* every match; the result is how many */
-#define PX_IORING_ASYNC_CANCEL_FD (1u << 1)
-#define PX_IORING_ASYNC_CANCEL_ANY (1u << 2)
+#define PX_IORING_ASYNC_CANCEL_ALL      (1u << 0) /* every match; the result is how many */
+#define PX_IORING_ASYNC_CANCEL_FD       (1u << 1)
+#define PX_IORING_ASYNC_CANCEL_ANY      (1u << 2)
 #define PX_IORING_ASYNC_CANCEL_FD_FIXED (1u << 3)
 #define PX_IORING_ASYNC_CANCEL_USERDATA (1u << 4) /* 6.6: this key too */
-#define PX_IORING_ASYNC_CANCEL_OP (1u << 5)       /* 6.6: the opcode in sqe->len too */
+#define PX_IORING_ASYNC_CANCEL_OP       (1u << 5) /* 6.6: the opcode in sqe->len too */
 
 /* send, sendmsg, recv, recvmsg, in sqe->ioprio */
-#define PX_IORING_RECVSEND_POLL_FIRST (1u << 0)    /* 5.19: no first attempt, wait at once */
-#define PX_IORING_RECV_MULTISHOT (1u << 1)         /* 6.0 */
-#define PX_IORING_RECVSEND_FIXED_BUF (1u << 2)     /* 6.0 */
-#define PX_IORING_SEND_ZC_REPORT_USAGE (1u << 3)   /* 6.2: the notification tells if copied */
-#define PX_IORING_RECVSEND_BUNDLE (1u << 4)        /* 6.10: buffers from the cqe's id onwards */
-#define PX_IORING_SEND_VECTORIZED (1u << 5)        /* 6.17 */
+#define PX_IORING_RECVSEND_POLL_FIRST   (1u << 0)  /* 5.19: no first attempt, wait at once */
+#define PX_IORING_RECV_MULTISHOT        (1u << 1)  /* 6.0 */
+#define PX_IORING_RECVSEND_FIXED_BUF    (1u << 2)  /* 6.0 */
+#define PX_IORING_SEND_ZC_REPORT_USAGE  (1u << 3)  /* 6.2: the notification tells if copied */
+#define PX_IORING_RECVSEND_BUNDLE       (1u << 4)  /* 6.10: buffers from the cqe's id onwards */
+#define PX_IORING_SEND_VECTORIZED       (1u << 5)  /* 6.17 */
 #define PX_IORING_NOTIF_USAGE_ZC_COPIED (1u << 31) /* in the notification's res */
 
 /* accept, in sqe->ioprio */
-#define PX_IORING_ACCEPT_MULTISHOT (1u << 0)  /* 5.19 */
-#define PX_IORING_ACCEPT_DONTWAIT (1u << 1)   /* 6.10: EAGAIN instead of waiting */
+#define PX_IORING_ACCEPT_MULTISHOT  (1u << 0) /* 5.19 */
+#define PX_IORING_ACCEPT_DONTWAIT   (1u << 1) /* 6.10: EAGAIN instead of waiting */
 #define PX_IORING_ACCEPT_POLL_FIRST (1u << 2) /* 6.10 */
 
 /* msg_ring: fd the target ring, off its user_data, len its res, addr one of MSG_; msg_ring_flags */
-#define PX_IORING_MSG_DATA 0u
-#define PX_IORING_MSG_SEND_FD 1u
-#define PX_IORING_MSG_RING_CQE_SKIP (1u << 0)
+#define PX_IORING_MSG_DATA            0u
+#define PX_IORING_MSG_SEND_FD         1u
+#define PX_IORING_MSG_RING_CQE_SKIP   (1u << 0)
 #define PX_IORING_MSG_RING_FLAGS_PASS (1u << 1) /* 6.3: sqe->file_index becomes the cqe's flags */
 
 /* cmd_op of URING_CMD on a socket */
-#define PX_SOCKET_URING_OP_SIOCINQ 0u
-#define PX_SOCKET_URING_OP_SIOCOUTQ 1u
+#define PX_SOCKET_URING_OP_SIOCINQ    0u
+#define PX_SOCKET_URING_OP_SIOCOUTQ   1u
 #define PX_SOCKET_URING_OP_GETSOCKOPT 2u /* 6.7 */
 #define PX_SOCKET_URING_OP_SETSOCKOPT 3u /* 6.7 */
 
@@ -211,18 +212,18 @@ typedef struct px_uring_sqe {
 
 typedef struct px_uring_cqe {
 	uint64_t user_data;
-	int32_t  res; /* the system call's result, or -errno */
+	int32_t res; /* the system call's result, or -errno */
 	uint32_t flags;
 } px_uring_cqe;
 
-#define PX_IORING_CQE_F_BUFFER (1u << 0)        /* the upper 16 bits are the buffer's id */
-#define PX_IORING_CQE_F_MORE (1u << 1)          /* this sqe will complete again */
-#define PX_IORING_CQE_F_SOCK_NONEMPTY (1u << 2) /* 5.19: there was more to read */
-#define PX_IORING_CQE_F_NOTIF (1u << 3)         /* 6.0: a zero-copy send let go of its buffer */
-#define PX_IORING_CQE_F_BUF_MORE (1u << 4)      /* 6.12: buffer not used up, still the kernel's */
-#define PX_IORING_CQE_F_SKIP (1u << 5)          /* 6.18: filler, ignore (mixed rings only) */
-#define PX_IORING_CQE_F_32 (1u << 15)           /* 6.18: 32 bytes long (mixed rings only) */
-#define PX_IORING_CQE_BUFFER_SHIFT 16
+#define PX_IORING_CQE_F_BUFFER        (1u << 0)  /* the upper 16 bits are the buffer's id */
+#define PX_IORING_CQE_F_MORE          (1u << 1)  /* this sqe will complete again */
+#define PX_IORING_CQE_F_SOCK_NONEMPTY (1u << 2)  /* 5.19: there was more to read */
+#define PX_IORING_CQE_F_NOTIF         (1u << 3)  /* 6.0: a zero-copy send let go of its buffer */
+#define PX_IORING_CQE_F_BUF_MORE      (1u << 4)  /* 6.12: buffer not used up, still the kernel's */
+#define PX_IORING_CQE_F_SKIP          (1u << 5)  /* 6.18: filler, ignore (mixed rings only) */
+#define PX_IORING_CQE_F_32            (1u << 15) /* 6.18: 32 bytes long (mixed rings only) */
+#define PX_IORING_CQE_BUFFER_SHIFT    16
 
 /* ---- setup ---- */
 
@@ -250,70 +251,70 @@ typedef struct px_uring_params {
 	px_uring_cq_offsets cq_off;
 } px_uring_params;
 
-#define PX_IORING_SETUP_IOPOLL (1u << 0)
-#define PX_IORING_SETUP_SQPOLL (1u << 1)
-#define PX_IORING_SETUP_SQ_AFF (1u << 2)
-#define PX_IORING_SETUP_CQSIZE (1u << 3)
-#define PX_IORING_SETUP_CLAMP (1u << 4)
-#define PX_IORING_SETUP_ATTACH_WQ (1u << 5)
-#define PX_IORING_SETUP_R_DISABLED (1u << 6)    /* 5.10 */
-#define PX_IORING_SETUP_SUBMIT_ALL (1u << 7)    /* 5.18 */
-#define PX_IORING_SETUP_COOP_TASKRUN (1u << 8)  /* 5.19 */
-#define PX_IORING_SETUP_TASKRUN_FLAG (1u << 9)  /* 5.19: keep SQ_TASKRUN; with COOP or DEFER */
-#define PX_IORING_SETUP_SQE128 (1u << 10)
-#define PX_IORING_SETUP_CQE32 (1u << 11)
-#define PX_IORING_SETUP_SINGLE_ISSUER (1u << 12) /* 6.0 */
-#define PX_IORING_SETUP_DEFER_TASKRUN (1u << 13) /* 6.1, needs SINGLE_ISSUER */
-#define PX_IORING_SETUP_NO_MMAP (1u << 14)       /* 6.5 */
+#define PX_IORING_SETUP_IOPOLL             (1u << 0)
+#define PX_IORING_SETUP_SQPOLL             (1u << 1)
+#define PX_IORING_SETUP_SQ_AFF             (1u << 2)
+#define PX_IORING_SETUP_CQSIZE             (1u << 3)
+#define PX_IORING_SETUP_CLAMP              (1u << 4)
+#define PX_IORING_SETUP_ATTACH_WQ          (1u << 5)
+#define PX_IORING_SETUP_R_DISABLED         (1u << 6) /* 5.10 */
+#define PX_IORING_SETUP_SUBMIT_ALL         (1u << 7) /* 5.18 */
+#define PX_IORING_SETUP_COOP_TASKRUN       (1u << 8) /* 5.19 */
+#define PX_IORING_SETUP_TASKRUN_FLAG       (1u << 9) /* 5.19: keep SQ_TASKRUN; with COOP or DEFER */
+#define PX_IORING_SETUP_SQE128             (1u << 10)
+#define PX_IORING_SETUP_CQE32              (1u << 11)
+#define PX_IORING_SETUP_SINGLE_ISSUER      (1u << 12) /* 6.0 */
+#define PX_IORING_SETUP_DEFER_TASKRUN      (1u << 13) /* 6.1, needs SINGLE_ISSUER */
+#define PX_IORING_SETUP_NO_MMAP            (1u << 14) /* 6.5 */
 #define PX_IORING_SETUP_REGISTERED_FD_ONLY (1u << 15)
-#define PX_IORING_SETUP_NO_SQARRAY (1u << 16)    /* 6.6 */
-#define PX_IORING_SETUP_HYBRID_IOPOLL (1u << 17) /* 6.13 */
-#define PX_IORING_SETUP_CQE_MIXED (1u << 18)     /* 6.18 */
+#define PX_IORING_SETUP_NO_SQARRAY         (1u << 16) /* 6.6 */
+#define PX_IORING_SETUP_HYBRID_IOPOLL      (1u << 17) /* 6.13 */
+#define PX_IORING_SETUP_CQE_MIXED          (1u << 18) /* 6.18 */
 
-#define PX_IORING_FEAT_SINGLE_MMAP (1u << 0)
-#define PX_IORING_FEAT_NODROP (1u << 1)
-#define PX_IORING_FEAT_SUBMIT_STABLE (1u << 2)
-#define PX_IORING_FEAT_RW_CUR_POS (1u << 3)
+#define PX_IORING_FEAT_SINGLE_MMAP     (1u << 0)
+#define PX_IORING_FEAT_NODROP          (1u << 1)
+#define PX_IORING_FEAT_SUBMIT_STABLE   (1u << 2)
+#define PX_IORING_FEAT_RW_CUR_POS      (1u << 3)
 #define PX_IORING_FEAT_CUR_PERSONALITY (1u << 4)
-#define PX_IORING_FEAT_FAST_POLL (1u << 5)
-#define PX_IORING_FEAT_POLL_32BITS (1u << 6)
+#define PX_IORING_FEAT_FAST_POLL       (1u << 5)
+#define PX_IORING_FEAT_POLL_32BITS     (1u << 6)
 #define PX_IORING_FEAT_SQPOLL_NONFIXED (1u << 7)
-#define PX_IORING_FEAT_EXT_ARG (1u << 8)
-#define PX_IORING_FEAT_NATIVE_WORKERS (1u << 9)
-#define PX_IORING_FEAT_RSRC_TAGS (1u << 10)
-#define PX_IORING_FEAT_CQE_SKIP (1u << 11)
-#define PX_IORING_FEAT_LINKED_FILE (1u << 12)
-#define PX_IORING_FEAT_REG_REG_RING (1u << 13)
+#define PX_IORING_FEAT_EXT_ARG         (1u << 8)
+#define PX_IORING_FEAT_NATIVE_WORKERS  (1u << 9)
+#define PX_IORING_FEAT_RSRC_TAGS       (1u << 10)
+#define PX_IORING_FEAT_CQE_SKIP        (1u << 11)
+#define PX_IORING_FEAT_LINKED_FILE     (1u << 12)
+#define PX_IORING_FEAT_REG_REG_RING    (1u << 13)
 #define PX_IORING_FEAT_RECVSEND_BUNDLE (1u << 14)
-#define PX_IORING_FEAT_MIN_TIMEOUT (1u << 15)
-#define PX_IORING_FEAT_RW_ATTR (1u << 16)
-#define PX_IORING_FEAT_NO_IOWAIT (1u << 17)
+#define PX_IORING_FEAT_MIN_TIMEOUT     (1u << 15)
+#define PX_IORING_FEAT_RW_ATTR         (1u << 16)
+#define PX_IORING_FEAT_NO_IOWAIT       (1u << 17)
 
 /* mmap(2) offsets on the ring's descriptor */
-#define PX_IORING_OFF_SQ_RING 0
-#define PX_IORING_OFF_CQ_RING 0x8000000
-#define PX_IORING_OFF_SQES 0x10000000
-#define PX_IORING_OFF_PBUF_RING 0x80000000ll /* | bgid << PBUF_SHIFT */
+#define PX_IORING_OFF_SQ_RING    0
+#define PX_IORING_OFF_CQ_RING    0x8000000
+#define PX_IORING_OFF_SQES       0x10000000
+#define PX_IORING_OFF_PBUF_RING  0x80000000ll /* | bgid << PBUF_SHIFT */
 #define PX_IORING_OFF_PBUF_SHIFT 16
 
 /* The word at sq_off.flags */
 #define PX_IORING_SQ_NEED_WAKEUP (1u << 0)
 #define PX_IORING_SQ_CQ_OVERFLOW (1u << 1) /* enter with GETEVENTS brings what did not fit */
-#define PX_IORING_SQ_TASKRUN (1u << 2)     /* enter with GETEVENTS runs what waits */
+#define PX_IORING_SQ_TASKRUN     (1u << 2) /* enter with GETEVENTS runs what waits */
 
 /* The word at cq_off.flags */
 #define PX_IORING_CQ_EVENTFD_DISABLED (1u << 0)
 
 /* ---- enter ---- */
 
-#define PX_IORING_ENTER_GETEVENTS (1u << 0)
-#define PX_IORING_ENTER_SQ_WAKEUP (1u << 1)
-#define PX_IORING_ENTER_SQ_WAIT (1u << 2)
-#define PX_IORING_ENTER_EXT_ARG (1u << 3)
+#define PX_IORING_ENTER_GETEVENTS       (1u << 0)
+#define PX_IORING_ENTER_SQ_WAKEUP       (1u << 1)
+#define PX_IORING_ENTER_SQ_WAIT         (1u << 2)
+#define PX_IORING_ENTER_EXT_ARG         (1u << 3)
 #define PX_IORING_ENTER_REGISTERED_RING (1u << 4) /* the fd is an index from REGISTER_RING_FDS */
-#define PX_IORING_ENTER_ABS_TIMER (1u << 5)       /* 6.12 */
-#define PX_IORING_ENTER_EXT_ARG_REG (1u << 6)     /* 6.13 */
-#define PX_IORING_ENTER_NO_IOWAIT (1u << 7)       /* 6.15 */
+#define PX_IORING_ENTER_ABS_TIMER       (1u << 5) /* 6.12 */
+#define PX_IORING_ENTER_EXT_ARG_REG     (1u << 6) /* 6.13 */
+#define PX_IORING_ENTER_NO_IOWAIT       (1u << 7) /* 6.15 */
 
 typedef struct px_uring_timespec {
 	int64_t sec;
@@ -373,13 +374,13 @@ enum px_uring_register_opcode {
 	PX_IORING_REGISTER_PBUF_STATUS = 26,      /* 6.8: px_uring_buf_status; nr_args 1 */
 	PX_IORING_REGISTER_NAPI = 27,
 	PX_IORING_UNREGISTER_NAPI = 28,
-	PX_IORING_REGISTER_CLOCK = 29,            /* 6.12: px_uring_clock_register; nr_args 0 */
+	PX_IORING_REGISTER_CLOCK = 29, /* 6.12: px_uring_clock_register; nr_args 0 */
 	PX_IORING_REGISTER_CLONE_BUFFERS = 30,
-	PX_IORING_REGISTER_SEND_MSG_RING = 31,    /* 6.13: fd -1, one px_uring_sqe; nr_args 1 */
+	PX_IORING_REGISTER_SEND_MSG_RING = 31, /* 6.13: fd -1, one px_uring_sqe; nr_args 1 */
 	PX_IORING_REGISTER_ZCRX_IFQ = 32,
-	PX_IORING_REGISTER_RESIZE_RINGS = 33,     /* 6.13: px_uring_params; with DEFER_TASKRUN */
-	PX_IORING_REGISTER_MEM_REGION = 34,       /* 6.13: px_uring_mem_region_reg; nr_args 1 */
-	PX_IORING_REGISTER_QUERY = 35,            /* 6.18 */
+	PX_IORING_REGISTER_RESIZE_RINGS = 33, /* 6.13: px_uring_params; with DEFER_TASKRUN */
+	PX_IORING_REGISTER_MEM_REGION = 34,   /* 6.13: px_uring_mem_region_reg; nr_args 1 */
+	PX_IORING_REGISTER_QUERY = 35,        /* 6.18 */
 };
 
 /* Or-ed to the opcode: the fd is an index from REGISTER_RING_FDS (6.3). */
@@ -413,8 +414,8 @@ typedef struct px_uring_rsrc_update2 {
 #define PX_IORING_REGISTER_FILES_SKIP (-2) /* as a descriptor: leave the slot as it is */
 
 typedef struct px_uring_probe_op {
-	uint8_t  op;
-	uint8_t  resv;
+	uint8_t op;
+	uint8_t resv;
 	uint16_t flags;
 	uint32_t resv2;
 } px_uring_probe_op;
@@ -423,8 +424,8 @@ typedef struct px_uring_probe_op {
 
 /* All zero going in, nr_args is how many ops there is room for (256 is enough for ever). */
 typedef struct px_uring_probe {
-	uint8_t  last_op;
-	uint8_t  ops_len;
+	uint8_t last_op;
+	uint8_t ops_len;
 	uint16_t resv;
 	uint32_t resv2[3];
 	px_uring_probe_op ops[256];
@@ -432,11 +433,11 @@ typedef struct px_uring_probe {
 
 typedef struct px_uring_sync_cancel_reg {
 	uint64_t addr;
-	int32_t  fd;
-	uint32_t flags; /* PX_IORING_ASYNC_CANCEL_ */
+	int32_t fd;
+	uint32_t flags;            /* PX_IORING_ASYNC_CANCEL_ */
 	px_uring_timespec timeout; /* both -1: wait for ever */
-	uint8_t  opcode;
-	uint8_t  pad[7];
+	uint8_t opcode;
+	uint8_t pad[7];
 	uint64_t pad2[3];
 } px_uring_sync_cancel_reg;
 
@@ -466,7 +467,7 @@ typedef struct px_uring_mem_region_reg {
 	uint64_t resv[2];
 } px_uring_mem_region_reg;
 
-#define PX_IORING_MEM_REGION_TYPE_USER 1u
+#define PX_IORING_MEM_REGION_TYPE_USER    1u
 #define PX_IORING_MEM_REGION_REG_WAIT_ARG 1u
 
 /* ---- provided buffers ---- */
@@ -499,7 +500,7 @@ typedef struct px_uring_buf_reg {
 } px_uring_buf_reg;
 
 #define PX_IOU_PBUF_RING_MMAP 1u /* 6.4: the kernel's memory, to be mapped at OFF_PBUF_RING */
-#define PX_IOU_PBUF_RING_INC 2u  /* 6.12: incremental consumption */
+#define PX_IOU_PBUF_RING_INC  2u /* 6.12: incremental consumption */
 
 typedef struct px_uring_buf_status {
 	uint32_t buf_group; /* in */
@@ -518,7 +519,8 @@ typedef struct px_uring_recvmsg_out {
 _Static_assert(sizeof(px_uring_sqe) == 64, "");
 _Static_assert(offsetof(px_uring_sqe, off) == 8 && offsetof(px_uring_sqe, addr) == 16, "");
 _Static_assert(offsetof(px_uring_sqe, len) == 24 && offsetof(px_uring_sqe, op_flags) == 28, "");
-_Static_assert(offsetof(px_uring_sqe, user_data) == 32 && offsetof(px_uring_sqe, buf_index) == 40, "");
+_Static_assert(offsetof(px_uring_sqe, user_data) == 32 && offsetof(px_uring_sqe, buf_index) == 40,
+               "");
 _Static_assert(offsetof(px_uring_sqe, file_index) == 44 && offsetof(px_uring_sqe, addr3) == 48, "");
 _Static_assert(sizeof(px_uring_cqe) == 16, "cqe");
 _Static_assert(sizeof(px_uring_sq_offsets) == 40 && sizeof(px_uring_cq_offsets) == 40, "offsets");
