@@ -416,8 +416,7 @@ static void loop_release(proa_loop *loop, bool forked)
 		px_list_init(&pool->parked);
 		px_pool_close(pool);
 	}
-	if (!forked)
-		px_workers_free(core);
+	px_workers_free(core);
 	core->ops->close(core, forked);
 	loop_free(loop);
 }

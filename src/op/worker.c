@@ -29,6 +29,7 @@ struct proa_workers {
 	px_allocator *alloc;
 	px_allocator own; /* what `alloc` is, if no loop lent one */
 	size_t bytes;
+	int64_t pid; /* of the process that has the threads */
 	lane lanes[PX_LANES];
 };
 
@@ -209,6 +210,7 @@ static proa_workers *workers_new(px_allocator *a, const proa_workers_options *o)
 	w->magic = WORKERS_MAGIC;
 	w->alloc = a;
 	w->bytes = bytes;
+	w->pid = px_sys_pid();
 	room = (px_thread *)(void *)(w + 1);
 	for (unsigned i = 0; i < PX_LANES; i++) {
 		lane_init(&w->lanes[i], lane_threads(o, i), o->queue_max[i], room);
@@ -254,11 +256,17 @@ static bool lane_stop(lane *l, int64_t deadline_ns)
 	return in_time;
 }
 
+/* In a child after fork there are no threads, and the locks are whatever they were. */
+static bool workers_forked(const proa_workers *w)
+{
+	return w->pid != px_sys_pid();
+}
+
 static void workers_free(proa_workers *w)
 {
 	px_allocator a = *w->alloc, *alloc = w->alloc == &w->own ? &a : w->alloc;
 
-	for (unsigned i = 0; i < PX_LANES; i++) {
+	for (unsigned i = 0; i < PX_LANES && !workers_forked(w); i++) {
 		for (unsigned k = 0; k < w->lanes[i].started; k++)
 			px_thread_join(&w->lanes[i].threads[k]);
 		px_lock_destroy(&w->lanes[i].lock);
@@ -274,7 +282,7 @@ int proa_workers_close(proa_workers **workers, int64_t deadline_ns)
 	if (!w)
 		return 0;
 	PX_MAGIC_CHECK(w, WORKERS_MAGIC);
-	for (unsigned i = 0; i < PX_LANES; i++)
+	for (unsigned i = 0; i < PX_LANES && !workers_forked(w); i++)
 		if (!lane_stop(&w->lanes[i], deadline_ns ? deadline_ns : INT64_MAX))
 			return -PROA_ETIMEDOUT;
 	workers_free(w);
@@ -301,7 +309,7 @@ void px_workers_free(px_core *core)
 		proa_workers_close(&core->workers, 0);
 		return;
 	}
-	for (unsigned i = 0; i < PX_LANES; i++) {
+	for (unsigned i = 0; i < PX_LANES && !workers_forked(core->workers); i++) {
 		px_lock_enter(&core->workers->lanes[i].lock);
 		px_lock_leave(&core->workers->lanes[i].lock);
 	}

@@ -7,6 +7,7 @@ void proa_work(proa_handle *owner, proa_op *pub, proa_strand *strand, proa_work_
 {
 	px_op *op = px_op_begin(owner, pub, PX_WORK, done);
 
+	px_assert(fn);
 	if (px_op_refused(op))
 		return;
 	op->args.work.fn = fn;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static pthread_t ran_on;
@@ -278,6 +279,36 @@ TEST(work_outlives_close)
 	REQUIRE(loop != NULL);
 	gate_open(loop, g);
 	kit_close(&loop);
+}
+
+/* The child of a fork has no threads: it closes what it inherited, and nothing waits for them. */
+TEST(workers_in_a_forked_child)
+{
+	rec shared_work = {0}, own_work = {0};
+	proa_loop *loop, *other;
+	proa_workers *w;
+	int status = -1;
+	pid_t child;
+
+	REQUIRE(proa_workers_open(&w, NULL) == 0);
+	if ((loop = kit_open(&(proa_loop_options){.workers = w}))) {
+		CHECK_EQ(proa_loop_open(&other, &(proa_loop_options){.backend = test_backend}), 0);
+		SUBMIT(proa_work, proa_root(loop), &shared_work, NULL, work_seven);
+		CHECK_EQ(kit_await(loop, &shared_work), 7);
+		proa_work(proa_root(other), &own_work.op, NULL, work_seven, NULL);
+		CHECK_EQ(proa_await(other, &own_work.op), 7);
+		child = fork();
+		if (child == 0) {
+			status = proa_loop_close(&other, 0) | proa_loop_close(&loop, 0) |
+			         proa_workers_close(&w, 0);
+			_exit(status);
+		}
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK_EQ(status, 0);
+		CHECK_EQ(proa_loop_close(&other, 0), 0);
+		kit_close(&loop);
+	}
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
 }
 
 typedef struct sharer {
