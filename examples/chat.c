@@ -1,4 +1,4 @@
-/* chat [ADDRESS]: each line goes to everybody else; a reader more than LIMIT bytes behind is dropped. */
+/* chat [ADDRESS]: each line goes to everybody else; who is LIMIT bytes behind is dropped. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <stdlib.h>
@@ -6,8 +6,17 @@
 /* So memory is at most clients * (2 * LIMIT + a constant), whatever they do. */
 enum { LIMIT = 64 * 1024, LINE = 1024 };
 
-struct client { proa_handle h; proa_op read; proa_stream s; struct client *next, **at; };
-struct chat { proa_handle h; proa_op accept; struct client *all; };
+struct client {
+	proa_handle h;
+	proa_op read;
+	proa_stream s;
+	struct client *next, **at;
+};
+struct chat {
+	proa_handle h;
+	proa_op accept;
+	struct client *all;
+};
 
 static void on_closed(proa_handle *h)
 {
@@ -39,7 +48,8 @@ static void on_line(proa_op *op)
 
 static void on_accept(proa_op *op)
 {
-	static const proa_stream_options limits = { .in_limit_bytes = LINE, .out_limit_bytes = LIMIT };
+	static const proa_stream_options limits = {.in_limit_bytes = LINE,
+	                                           .out_limit_bytes = LIMIT};
 	struct chat *chat = PROA_OF(op, struct chat, accept);
 	struct client *c;
 
@@ -62,7 +72,7 @@ static void on_accept(proa_op *op)
 
 int main(int argc, char **argv)
 {
-	struct chat chat = { 0 };
+	struct chat chat = {0};
 	proa_loop *loop;
 	proa_addr a;
 	int rc = proa_loop_open(&loop, NULL);

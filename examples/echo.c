@@ -1,10 +1,17 @@
-/* echo [ADDRESS]: sends back what it receives; at most 1000 connections, idle ones end after 30 seconds. */
+/* echo [ADDRESS]: sends back what it receives, on up to 1000 connections, idle ones for 30 s. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <stdlib.h>
 
-struct echo { proa_handle h; proa_op accept; unsigned n, max; };
-struct conn { proa_handle h; proa_op op; };
+struct echo {
+	proa_handle h;
+	proa_op accept;
+	unsigned n, max;
+};
+struct conn {
+	proa_handle h;
+	proa_op op;
+};
 
 static void on_sent(proa_op *);
 
@@ -72,7 +79,7 @@ static int echo_start(struct echo *e, proa_loop *loop, const char *address)
 
 int main(int argc, char **argv)
 {
-	struct echo e = { .max = 1000 };
+	struct echo e = {.max = 1000};
 	proa_loop *loop;
 	int rc = proa_loop_open(&loop, NULL);
 

@@ -1,8 +1,11 @@
-/* echo_serve [ADDRESS]: the same as echo, with proa_serve, which keeps the connections, their limit and their end. */
+/* echo_serve [ADDRESS]: as echo, with proa_serve, which keeps the connections and their limit. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 
-struct conn { proa_handle h; proa_op op; };
+struct conn {
+	proa_handle h;
+	proa_op op;
+};
 
 static void on_sent(proa_op *);
 
@@ -34,8 +37,10 @@ static void conn_start(proa_handle *h, void *user)
 
 int main(int argc, char **argv)
 {
-	proa_serve_options o = { .conn_bytes = sizeof(struct conn), .conn_max = 1000,
-	                         .idle_ns = 30 * PROA_SEC, .start = conn_start };
+	proa_serve_options o = {.conn_bytes = sizeof(struct conn),
+	                        .conn_max = 1000,
+	                        .idle_ns = 30 * PROA_SEC,
+	                        .start = conn_start};
 	proa_server s;
 	proa_addr addr;
 	proa_loop *loop;

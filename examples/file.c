@@ -1,11 +1,19 @@
-/* file ADDRESS FOLDER: "NAME\n" in, that file of the folder out. A client that stalls ends by idle time. */
+/* file ADDRESS FOLDER: "NAME\n" in, that file out; a client that stalls ends by idle time. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <stdlib.h>
 
 enum { NAME = 512 };
-struct conn { proa_handle h, file; proa_op op; proa_stream s; proa_stat_info st; };
-struct server { proa_handle h, folder; proa_op accept, op; };
+struct conn {
+	proa_handle h, file;
+	proa_op op;
+	proa_stream s;
+	proa_stat_info st;
+};
+struct server {
+	proa_handle h, folder;
+	proa_op accept, op;
+};
 
 static void on_closed(proa_handle *h)
 {
@@ -16,9 +24,9 @@ static void on_file_sent(proa_op *op)
 {
 	struct conn *c = PROA_OF(op, struct conn, op);
 
-	if (op->result < 0)              /* the client is gone; op->count went out */
+	if (op->result < 0) /* the client is gone; op->count went out */
 		proa_close(&c->h, on_closed);
-	else if (op->got & PROA_END)     /* the file shrank: it must not look whole */
+	else if (op->got & PROA_END) /* the file shrank: it must not look whole */
 		proa_close_abort(&c->h, on_closed);
 	else
 		proa_finish(&c->h, proa_in(proa_op_loop(op), 5 * PROA_SEC), on_closed);
@@ -78,7 +86,8 @@ static void on_accept(proa_op *op)
 	proa_stream_read_until(&c->s, &c->op, "\n", NAME, on_name);
 }
 
-static int64_t server_start(struct server *s, proa_loop *loop, const char *address, const char *folder)
+static int64_t server_start(struct server *s, proa_loop *loop, const char *address,
+                            const char *folder)
 {
 	proa_addr a;
 	int64_t rc;
@@ -96,7 +105,7 @@ static int64_t server_start(struct server *s, proa_loop *loop, const char *addre
 
 int main(int argc, char **argv)
 {
-	struct server s = { 0 };
+	struct server s = {0};
 	proa_loop *loop;
 	int64_t rc;
 

@@ -1,5 +1,13 @@
 # The example programs: they see the public headers only.
 # SPDX-License-Identifier: MIT
-foreach(example chat echo echo_serve file get get_await group relay relay_serve runtime strand)
-	proa_example(${example} examples/${example}.c)
-endforeach()
+proa_example(chat examples/chat.c)
+proa_example(echo examples/echo.c)
+proa_example(echo_serve examples/echo_serve.c)
+proa_example(file examples/file.c)
+proa_example(get examples/get.c)
+proa_example(get_await examples/get_await.c)
+proa_example(group examples/group.c)
+proa_example(relay examples/relay.c)
+proa_example(relay_serve examples/relay_serve.c)
+proa_example(runtime examples/runtime.c)
+proa_example(strand examples/strand.c)

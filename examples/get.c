@@ -1,4 +1,4 @@
-/* get HOST PATH [PORT]: prints the headers of an answer, by callbacks; every step under one deadline; Ctrl-C ends it. */
+/* get HOST PATH [PORT]: prints the headers of an answer; all steps under one deadline. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <signal.h>
@@ -80,7 +80,7 @@ static void get_start(struct get *g, proa_loop *loop)
 
 int main(int argc, char **argv)
 {
-	struct get g = { 0 };
+	struct get g = {0};
 	proa_loop *loop;
 	int rc;
 
@@ -90,8 +90,9 @@ int main(int argc, char **argv)
 	}
 	g.names.name = argv[1];
 	g.names.service = argc > 3 ? argv[3] : "80";
-	g.len = snprintf(g.req, sizeof g.req, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
-	                 argv[2], argv[1]);
+	g.len = snprintf(g.req, sizeof g.req,
+	                 "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", argv[2],
+	                 argv[1]);
 	if (g.len >= (int)sizeof g.req)
 		return say_error("get", -PROA_ETOOLONG);
 	if ((rc = proa_loop_open(&loop, NULL)) < 0)

@@ -1,10 +1,14 @@
-/* get_await HOST PATH [PORT]: the same as get, one step after another with proa_await and proa_connect_name. */
+/* get_await HOST PATH [PORT]: as get, one step after another with proa_await. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <signal.h>
 
 /* Lives until its handle is closed, so not on the stack of get(). */
-struct conn { proa_handle h; proa_stream s; proa_op op, intr; };
+struct conn {
+	proa_handle h;
+	proa_stream s;
+	proa_op op, intr;
+};
 
 static void on_intr(proa_op *op)
 {
@@ -12,11 +16,13 @@ static void on_intr(proa_op *op)
 		proa_close(proa_op_handle(op), NULL);
 }
 
-static int64_t get(proa_loop *loop, struct conn *c, const char *host, const char *path, const char *port)
+static int64_t get(proa_loop *loop, struct conn *c, const char *host, const char *path,
+                   const char *port)
 {
 	char req[512];
 	int64_t rc;
-	int n = snprintf(req, sizeof req, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, host);
+	int n = snprintf(req, sizeof req,
+	                 "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, host);
 
 	if (n >= (int)sizeof req)
 		return -PROA_ETOOLONG;
@@ -34,7 +40,7 @@ static int64_t get(proa_loop *loop, struct conn *c, const char *host, const char
 
 int main(int argc, char **argv)
 {
-	struct conn c = { 0 };
+	struct conn c = {0};
 	proa_loop *loop;
 	int64_t rc;
 

@@ -1,11 +1,20 @@
-/* group [ADDRESS]: accepts on one loop, serves on the least loaded of four; SIGTERM drains for up to 10 seconds. */
+/* group [ADDRESS]: accepts on one loop, serves on the least loaded of 4; SIGTERM drains. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <signal.h>
 #include <stdlib.h>
 
-struct conn { proa_handle h; proa_op op; proa_socket socket; };
-struct front { proa_handle h; proa_op accept, term; proa_group *group; const char *address; };
+struct conn {
+	proa_handle h;
+	proa_op op;
+	proa_socket socket;
+};
+struct front {
+	proa_handle h;
+	proa_op accept, term;
+	proa_group *group;
+	const char *address;
+};
 
 static void on_sent(proa_op *);
 
@@ -34,11 +43,11 @@ static void on_sent(proa_op *op)
 		proa_recv_pooled(&c->h, op, NULL, on_recv);
 }
 
-static void conn_arrive(proa_op *op)  /* on its loop */
+static void conn_arrive(proa_op *op) /* on its loop */
 {
 	struct conn *c = PROA_OF(op, struct conn, op);
 
-	if (op->result < 0) {                          /* that loop is ending */
+	if (op->result < 0) { /* that loop is ending */
 		proa_socket_close(c->socket);
 		free(c);
 		return;
@@ -81,7 +90,8 @@ static int loop_start(proa_group *group, proa_loop *loop, unsigned index, void *
 		return 0;
 	f->group = group;
 	proa_handle_init(proa_root(loop), &f->h);
-	if ((rc = proa_addr_parse(&a, f->address, 7777)) < 0 || (rc = proa_listen(&f->h, &a, NULL)) < 0)
+	if ((rc = proa_addr_parse(&a, f->address, 7777)) < 0 ||
+	    (rc = proa_listen(&f->h, &a, NULL)) < 0)
 		return rc;
 	say_where(&f->h);
 	proa_signal(&f->h, &f->term, SIGTERM, on_term);
@@ -101,8 +111,8 @@ static void loop_drain(proa_group *group, proa_loop *loop, unsigned index, void 
 
 int main(int argc, char **argv)
 {
-	struct front f = { .address = argc > 1 ? argv[1] : "127.0.0.1:7777" };
-	proa_group_options o = { .loops = 4, .start = loop_start, .drain = loop_drain, .user = &f };
+	struct front f = {.address = argc > 1 ? argv[1] : "127.0.0.1:7777"};
+	proa_group_options o = {.loops = 4, .start = loop_start, .drain = loop_drain, .user = &f};
 	proa_group *group;
 	int rc = proa_group_open(&group, &o);
 

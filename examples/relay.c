@@ -1,11 +1,22 @@
-/* relay ADDRESS TARGET: passes connections on; half-close, at most one buffer a direction, one place that frees. */
+/* relay ADDRESS TARGET: passes connections on, half-close too, one buffer a direction. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <stdlib.h>
 
-struct half { proa_op op; proa_handle *from, *to; };
-struct relay { proa_handle down, up; struct half out, in; int open; };
-struct server { proa_handle h; proa_op accept; proa_addr target; };
+struct half {
+	proa_op op;
+	proa_handle *from, *to;
+};
+struct relay {
+	proa_handle down, up;
+	struct half out, in;
+	int open;
+};
+struct server {
+	proa_handle h;
+	proa_op accept;
+	proa_addr target;
+};
 
 static void on_sent(proa_op *);
 
@@ -70,8 +81,8 @@ static void on_accept(proa_op *op)
 		return;
 	}
 	r->open = 2;
-	r->out = (struct half){ .op.user = r, .from = &r->down, .to = &r->up };
-	r->in = (struct half){ .op.user = r, .from = &r->up, .to = &r->down };
+	r->out = (struct half){.op.user = r, .from = &r->down, .to = &r->up};
+	r->in = (struct half){.op.user = r, .from = &r->up, .to = &r->down};
 	proa_handle_init(proa_root(proa_op_loop(op)), &r->down);
 	proa_adopt(&r->down, op->socket);
 	proa_handle_init(&r->down, &r->up); /* closing the one below closes both */
@@ -84,7 +95,8 @@ static int relay_start(struct server *s, proa_loop *loop, const char *address, c
 	int rc;
 
 	proa_handle_init(proa_root(loop), &s->h);
-	if ((rc = proa_addr_parse(&a, address, 0)) < 0 || (rc = proa_addr_parse(&s->target, target, 0)) < 0 ||
+	if ((rc = proa_addr_parse(&a, address, 0)) < 0 ||
+	    (rc = proa_addr_parse(&s->target, target, 0)) < 0 ||
 	    (rc = proa_listen(&s->h, &a, NULL)) < 0)
 		return rc;
 	proa_accept_many(&s->h, &s->accept, on_accept);
@@ -94,7 +106,7 @@ static int relay_start(struct server *s, proa_loop *loop, const char *address, c
 
 int main(int argc, char **argv)
 {
-	struct server s = { 0 };
+	struct server s = {0};
 	proa_loop *loop;
 	int rc;
 

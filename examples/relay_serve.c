@@ -1,9 +1,16 @@
-/* relay_serve ADDRESS TARGET: the same as relay, with proa_serve. */
+/* relay_serve ADDRESS TARGET: as relay, with proa_serve. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 
-struct half { proa_op op; proa_handle *from, *to; };
-struct relay { proa_handle down, up; struct half out, in; int open; };
+struct half {
+	proa_op op;
+	proa_handle *from, *to;
+};
+struct relay {
+	proa_handle down, up;
+	struct half out, in;
+	int open;
+};
 
 static void on_sent(proa_op *);
 
@@ -56,8 +63,8 @@ static void conn_start(proa_handle *h, void *user)
 	struct relay *r = PROA_OF(h, struct relay, down);
 
 	r->open = 2;
-	r->out = (struct half){ .op.user = r, .from = h, .to = &r->up };
-	r->in = (struct half){ .op.user = r, .from = &r->up, .to = h };
+	r->out = (struct half){.op.user = r, .from = h, .to = &r->up};
+	r->in = (struct half){.op.user = r, .from = &r->up, .to = h};
 	proa_handle_init(h, &r->up);
 	proa_connect(&r->up, &r->out.op, user, on_connect);
 }
@@ -65,7 +72,8 @@ static void conn_start(proa_handle *h, void *user)
 int main(int argc, char **argv)
 {
 	proa_addr target, addr;
-	proa_serve_options o = { .conn_bytes = sizeof(struct relay), .start = conn_start, .user = &target };
+	proa_serve_options o = {
+		.conn_bytes = sizeof(struct relay), .start = conn_start, .user = &target};
 	proa_server s;
 	proa_loop *loop;
 	int rc;
@@ -74,9 +82,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: relay_serve ADDRESS TARGET\n");
 		return 2;
 	}
-	if ((rc = proa_addr_parse(&target, argv[2], 0)) < 0 || (rc = proa_loop_open(&loop, NULL)) < 0)
+	if ((rc = proa_addr_parse(&target, argv[2], 0)) < 0 ||
+	    (rc = proa_loop_open(&loop, NULL)) < 0)
 		return say_error("relay_serve", rc);
-	if ((rc = proa_serve(proa_root(loop), &s, argv[1], &o)) == 0 && (rc = proa_serve_addr(&s, &addr)) == 0) {
+	if ((rc = proa_serve(proa_root(loop), &s, argv[1], &o)) == 0 &&
+	    (rc = proa_serve_addr(&s, &addr)) == 0) {
 		say_listening(&addr);
 		proa_run(loop);
 	}

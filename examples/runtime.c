@@ -1,4 +1,4 @@
-/* runtime [ADDRESS]: an echo server on coroutines; the scheduler resumes them by completion, with no callback anywhere. */
+/* runtime [ADDRESS]: echo on coroutines, resumed by completion, with no callback anywhere. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <stdlib.h>
@@ -8,10 +8,10 @@ enum { STACK = 64 * 1024, BATCH = 64 };
 
 struct co {
 	ucontext_t ctx;
-	struct co *next;               /* in the run queue */
+	struct co *next; /* in the run queue */
 	void (*main)(struct co *);
 	proa_event ev;
-	proa_socket socket;            /* what it was started with */
+	proa_socket socket; /* what it was started with */
 	const char *address;
 	char stack[STACK];
 };
@@ -30,7 +30,7 @@ static void co_ready(struct co *co)
 static void co_main(void)
 {
 	current->main(current);
-	current->main = NULL;          /* the scheduler frees it: we stand on its stack */
+	current->main = NULL; /* the scheduler frees it: we stand on its stack */
 }
 
 static struct co *co_start(void (*fn)(struct co *))
@@ -65,8 +65,8 @@ static void await_close(proa_handle *h)
 
 static void echo_main(struct co *co)
 {
-	proa_handle h = { 0 };
-	proa_op op = { 0 };
+	proa_handle h = {0};
+	proa_op op = {0};
 	proa_event *ev;
 
 	proa_handle_init(proa_root(loop), &h);
@@ -86,16 +86,17 @@ static void echo_main(struct co *co)
 
 static void listen_main(struct co *co)
 {
-	proa_handle h = { 0 };
-	proa_op op = { 0 };
+	proa_handle h = {0};
+	proa_op op = {0};
 	proa_event *ev;
 	proa_addr a;
 	int rc;
 
 	proa_handle_init(proa_root(loop), &h);
-	if ((rc = proa_addr_parse(&a, co->address, 7)) == 0 && (rc = proa_listen(&h, &a, NULL)) == 0) {
+	if ((rc = proa_addr_parse(&a, co->address, 7)) == 0 &&
+	    (rc = proa_listen(&h, &a, NULL)) == 0) {
 		say_where(&h);
-		do {                   /* one-shot: a multishot may complete while nobody awaits it */
+		do { /* one-shot: a multishot may complete while nobody awaits it */
 			proa_accept(&h, &op, NULL);
 			if ((ev = await(&op))->result >= 0)
 				co_start(echo_main)->socket = ev->socket;

@@ -1,19 +1,29 @@
-/* strand [ADDRESS]: answers with a digest of all bytes so far, made by CPU jobs, up to JOBS ahead, in order, never two at once. */
+/* strand [ADDRESS]: answers with a digest of all bytes so far, made by CPU jobs in order. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <stdlib.h>
 
 enum { JOBS = 4 };
 struct conn;
-struct job { proa_op op; struct conn *c; void *buf; size_t len; bool busy; uint64_t answer; };
+struct job {
+	proa_op op;
+	struct conn *c;
+	void *buf;
+	size_t len;
+	bool busy;
+	uint64_t answer;
+};
 struct conn {
 	proa_handle h;
 	proa_op recv;
 	proa_strand strand;
-	uint64_t digest;               /* the strand's alone */
+	uint64_t digest; /* the strand's alone */
 	struct job job[JOBS];
 };
-struct server { proa_handle h; proa_op accept; };
+struct server {
+	proa_handle h;
+	proa_op accept;
+};
 
 static void on_recv(proa_op *);
 
@@ -74,7 +84,8 @@ static void on_recv(proa_op *op)
 	struct job *j = c->job;
 
 	if (op->result <= 0) {
-		proa_close(&c->h, on_closed); /* with the answers on their way: a client waits for its last one */
+		proa_close(&c->h, on_closed); /* with the answers on their way: a client waits for
+		                                 its last one */
 		return;
 	}
 	while (j->busy)
@@ -105,7 +116,7 @@ static void on_accept(proa_op *op)
 
 int main(int argc, char **argv)
 {
-	struct server s = { 0 };
+	struct server s = {0};
 	proa_loop *loop;
 	proa_addr a;
 	int rc = proa_loop_open(&loop, NULL);

@@ -122,7 +122,8 @@ typedef struct proa_stream {
 
 typedef struct proa_stream_options {
 	size_t size;
-	size_t in_limit_bytes;  /* unread input kept at most, and the longest read (0: 64 KiB) */
+	size_t in_limit_bytes;  /* the longest read, and unread input kept at most, beyond what
+	                           one buffer of the pool brings (0: 64 KiB) */
 	size_t out_limit_bytes; /* unsent output kept at most (0: 256 KiB) */
 	size_t out_low_bytes; /* the low water mark: what proa_stream_drained(…, 0) waits for (0: a
 	                         quarter) */
@@ -144,8 +145,9 @@ PROA_API void proa_stream_read_until(
 	proa_stream *stream, proa_op *op, const char *delim, size_t limit,
 	proa_done *done); /* the bytes up to and with delim; delim: 1 to 8 bytes, copied */
 
-/* Copies into the output, which goes out by itself. 0; -PROA_EFULL: over the limit, nothing taken;
- * -PROA_ENOMEM; or the error that ended the output earlier. */
+/* Copies into the output, which goes out by itself: in order with other sends on the handle, and
+ * before a later proa_shutdown or proa_finish. 0; -PROA_EFULL: over the limit, nothing taken;
+ * -PROA_ENOMEM; -PROA_ECANCELED: closing; or the error that ended the output earlier. */
 PROA_API int proa_stream_put(proa_stream *stream, const void *bytes, size_t len);
 
 /* Completes with 0 when at most below_bytes (0: the low water mark) are unsent; or the output's
@@ -182,8 +184,10 @@ PROA_API int proa_serve(proa_handle *owner, proa_server *server, const char *add
 PROA_API int proa_serve_addr(const proa_server *server, proa_addr *out); /* the bound address */
 PROA_API unsigned proa_serve_count(const proa_server *server);           /* open connections */
 PROA_API bool proa_serve_draining(const proa_server *server);
-/* Stops accepting, calls `drain` for each connection, waits until all are closed or the deadline
- * (0: none), closes the rest, then calls `closed` with the server's handle. PROA_POLL: at once. */
+/* Stops accepting, calls `drain` for each connection (in the next iteration), waits until all are
+ * closed or the deadline (0: none), closes the rest, then calls `closed` (may be NULL) with the
+ * server's handle, whose address is the server's and whose `user` that of the options. PROA_POLL:
+ * at once, without `drain`. Another call can only bring the deadline nearer. */
 PROA_API void proa_serve_end(proa_server *server, int64_t drain_deadline_ns, proa_closed *closed);
 /* The server of a connection made by it (its handle's owner). */
 PROA_API proa_server *proa_serve_of(const proa_handle *conn);

@@ -4,7 +4,8 @@
 
 #include "loop/loop.h"
 
-/* Wakes every loop of the group: their run functions return, and each looks at the group's state. Entered. */
+/* Wakes every loop of the group: their run functions return, and each looks at the group's state.
+ * Entered. */
 static void group_wake(proa_group *g)
 {
 	for (unsigned i = 0; i < g->n && g->state != PX_G_FREED; i++)
@@ -73,19 +74,22 @@ static uint64_t member_completed(const px_member *m)
 	return atomic_load_explicit(&px_core_of(m->loop)->stat.completed, memory_order_acquire);
 }
 
-/* Nothing in flight, nothing on its way, and nothing has happened since it found so itself. Entered. */
+/* Nothing in flight, nothing on its way, and nothing has happened since it found so itself.
+ * Entered. */
 static bool member_quiet(const px_member *m)
 {
-	return m->idle && !atomic_load_explicit(&px_core_of(m->loop)->posted, memory_order_acquire) &&
+	return m->idle &&
+	       !atomic_load_explicit(&px_core_of(m->loop)->posted, memory_order_acquire) &&
 	       !px_loop_busy_since_ns(m->loop) && member_completed(m) == m->completed;
 }
 
-/* Entered. Quiet members are woken by what makes them unquiet, and look again then: so the last one to become quiet
- * sees that all are. */
+/* Entered. Quiet members are woken by what makes them unquiet, and look again then: so the last one
+ * to become quiet sees that all are. */
 static bool group_drained(const proa_group *g)
 {
 	if (g->acceptors)
-		return false; /* also past the deadline: what they hand over rings bells that must be there */
+		return false; /* also past the deadline: what they hand over rings bells that must
+		                 be there */
 	if (g->deadline_ns <= px_sys_now_ns())
 		return true;
 	if (g->callers || atomic_load_explicit(&g->handed, memory_order_acquire))
@@ -100,11 +104,11 @@ static void member_drain_begin(px_member *m)
 {
 	proa_group *g = m->group;
 
-	m->draining = true;
 	if (g->o.drain)
 		g->o.drain(g, m->loop, m->index, g->o.user);
 	px_lock_enter(&g->lock);
-	for (px_service *s = g->services; s; s = s->next) { /* only the head changes, and no more when draining */
+	for (px_service *s = g->services; s;
+	     s = s->next) { /* only the head changes, and no more when draining */
 		px_lock_leave(&g->lock);
 		s->drain(s, m->index);
 		px_lock_enter(&g->lock);
@@ -136,7 +140,8 @@ static void member_drain(px_member *m)
 	px_lock_leave(&g->lock);
 }
 
-/* Closes the root but keeps the loop, which others may still post to; goes on answering until nobody does. */
+/* Closes the root but keeps the loop, which others may still post to; goes on answering until
+ * nobody does. */
 static void member_shut(px_member *m)
 {
 	proa_group *g = m->group;
@@ -168,9 +173,11 @@ static void member_main(void *arg)
 {
 	px_member *m = arg;
 	proa_group *g = m->group;
-	bool started = member_start(m);
+	bool started;
 	int rc;
 
+	m->self = px_sys_thread();
+	started = member_start(m);
 	while (started && group_state(g) == PX_G_RUNNING)
 		proa_run(m->loop); /* a stop that is not the group's ends nothing */
 	if (started)
@@ -244,7 +251,8 @@ static int group_free(proa_group *g)
 	return rc;
 }
 
-/* The threads wait for one another before they do anything, so a group that lacks one does nothing. Entered. */
+/* The threads wait for one another before they do anything, so a group that lacks one does nothing.
+ * Entered. */
 static void group_spawn(proa_group *g)
 {
 	for (unsigned i = 0; i < g->n; i++) {
@@ -326,6 +334,9 @@ bool px_group_call_enter(proa_group *g)
 	px_lock_enter(&g->lock);
 	running = g->state == PX_G_RUNNING;
 	g->callers += running;
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->member[i].self == px_sys_thread())
+			PX_PANIC("proa_group_serve on the thread of one of the group's loops");
 	px_lock_leave(&g->lock);
 	return running;
 }

@@ -1,4 +1,4 @@
-/* proa_group_serve: one address on all loops of a group, by an acceptor thread or by a listener each. */
+/* proa_group_serve: one address on all loops of a group: an acceptor, or a listener each. */
 /* SPDX-License-Identifier: MIT */
 #include "loop/group.h"
 #include "loop/loop.h"
@@ -6,53 +6,59 @@
 
 /* ---- handing over ----
  *
- * The acceptor's thread runs a loop of its own, on which no user code ever runs, and puts what it accepts into the inbox of the
- * least loaded loop that is not stuck in a callback. A loop takes from its inbox one by one. A loop that got stuck after
- * it was chosen has what is left in its inbox taken away again by the acceptor's tick.
+ * The acceptor's thread runs a loop of its own, on which no user code ever runs, and puts what it
+ * accepts into the inbox of the least loaded loop that is not stuck in a callback. A loop takes
+ * from its inbox one by one. A loop that got stuck after it was chosen has what is left in its
+ * inbox taken away again by the acceptor's tick.
  *
  *   accepted --hand--> in a lane's inbox --lane_pop--> px_server_take on its loop
  *                          ^      |
  *                          +------+ tick: the loop is stuck, and another is not
  *
- * All inboxes full, or as many connections as there may be: the acceptor pauses, and the system's backlog fills. */
+ * All inboxes full, or as many connections as there may be: the acceptor pauses, and the system's
+ * backlog fills. */
+#ifdef PX_TORTURE
+enum { INBOX_MAX = 2 };
+#else
 enum { INBOX_MAX = 512 };
+#endif
 #define TICK_NS (20 * PROA_MSEC)
 
 typedef struct service service;
 
 /* A service on one of the loops. */
 typedef struct lane {
-	service    *sv;
-	px_member  *m;
-	px_server   server;
-	proa_op     bell;   /* on the loop: something is in the inbox, or the gate has room again */
-	bool        rings;  /* under the lock: the bell may be rung */
-	bool        drained;
-	unsigned    head, n; /* of the inbox, under the lock */
+	service *sv;
+	px_member *m;
+	px_server server;
+	proa_op bell; /* on the loop: something is in the inbox, or the gate has room again */
+	bool rings;   /* under the lock: the bell may be rung */
+	bool drained;
+	unsigned head, n; /* of the inbox, under the lock */
 	proa_socket inbox[INBOX_MAX];
 } lane;
 
 struct service {
-	px_service  base;
+	px_service base;
 	proa_group *group;
-	px_lock     lock;
-	px_gate     gate;
-	proa_serve_options  o;
+	px_lock lock;
+	px_gate gate;
+	proa_serve_options o;
 	proa_listen_options listen;
-	proa_addr   addr;    /* to listen on; then the bound one */
-	bool        hands;   /* there is an acceptor; else each lane listens */
+	proa_addr addr; /* to listen on; then the bound one */
+	bool hands;     /* there is an acceptor; else each lane listens */
 	/* The acceptor's. */
-	px_thread   thread;
-	proa_loop  *loop;    /* under the lock; NULL: not there (any more) */
-	bool        stopping, answered, counted; /* under the lock */
-	int         rc;
-	int64_t     noticed; /* under the lock: an error for the notice of loop 0 */
+	px_thread thread;
+	proa_loop *loop;                  /* under the lock; NULL: not there (any more) */
+	bool stopping, answered, counted; /* under the lock */
+	int rc;
+	int64_t noticed; /* under the lock: an error for the notice of loop 0 */
 	proa_handle listener;
-	proa_op     accept, tick, bell, begin;
-	proa_socket held;    /* through the gate, but every inbox is full */
-	unsigned    turn;    /* who is asked first, so that equals share */
-	unsigned    n;
-	lane        lane[];
+	proa_op accept, tick, bell, begin;
+	proa_socket held; /* through the gate, but every inbox is full */
+	unsigned turn;    /* who is asked first, so that equals share */
+	unsigned n;
+	lane lane[];
 };
 
 static service *service_of(px_service *base)
@@ -149,7 +155,8 @@ static void on_room(proa_op *op)
 		acceptor_resume(PX_OF(op, service, bell));
 }
 
-/* Takes away what stuck loops have not picked up, as far as others can have it. True: something is still in an inbox. */
+/* Takes away what stuck loops have not picked up, as far as others can have it. True: something is
+ * still in an inbox. */
 static bool service_rehand(service *sv, int64_t now)
 {
 	bool pending = false;
@@ -360,10 +367,10 @@ static int lane_close(lane *l)
 
 typedef struct lane_call {
 	proa_op op;
-	lane   *l;
-	int   (*fn)(lane *);
-	int     rc;
-	bool    done;
+	lane *l;
+	int (*fn)(lane *);
+	int rc;
+	bool done;
 } lane_call;
 
 static void on_lane_call(proa_op *op)
@@ -381,7 +388,7 @@ static void on_lane_call(proa_op *op)
 /* Calls fn on the lane's loop, and waits for it. */
 static int lane_do(lane *l, int (*fn)(lane *))
 {
-	lane_call c = { .l = l, .fn = fn };
+	lane_call c = {.l = l, .fn = fn};
 
 	proa_post(l->m->loop, &c.op, on_lane_call);
 	px_lock_enter(&l->sv->lock);
@@ -410,7 +417,8 @@ static void service_drain(px_service *base, unsigned i)
 	lane *l = &sv->lane[i];
 
 	l->drained = true;
-	if (!sv->hands) { /* only other loops ring it now, which may outlive it; handed sockets ring until the acceptor is done */
+	if (!sv->hands) { /* only other loops ring it now, which may outlive it; handed sockets ring
+		             until the acceptor is done */
 		px_lock_enter(&sv->lock);
 		l->rings = false;
 		px_lock_leave(&sv->lock);
@@ -522,7 +530,8 @@ int proa_group_serve(proa_group *g, const char *text, const proa_serve_options *
 
 	if (rc < 0)
 		return rc;
-	if (!o || (o->size && o->size != sizeof *o) || o->conn_bytes < sizeof(proa_handle) || !o->start)
+	if (!o || (o->size && o->size != sizeof *o) || o->conn_bytes < sizeof(proa_handle) ||
+	    !o->start)
 		return -PROA_EINVAL;
 	if (!px_group_call_enter(g))
 		return -PROA_ECANCELED;

@@ -18,8 +18,8 @@ bool px_gate_enter(px_gate *gate)
 	do {
 		if (gate->max && open >= gate->max)
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&gate->open, &open, open + 1, memory_order_relaxed,
-	                                                memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&gate->open, &open, open + 1, memory_order_relaxed, memory_order_relaxed));
 	return true;
 }
 
@@ -30,7 +30,8 @@ bool px_gate_full(px_gate *gate)
 
 void px_gate_leave(px_gate *gate)
 {
-	if (atomic_fetch_sub_explicit(&gate->open, 1, memory_order_relaxed) == gate->max && gate->max)
+	if (atomic_fetch_sub_explicit(&gate->open, 1, memory_order_relaxed) == gate->max &&
+	    gate->max)
 		gate->freed(gate);
 }
 
@@ -71,17 +72,18 @@ static void internal_unbind(px_handle *h)
 {
 	px_assert(h->state == PX_H_INIT && !h->in_flight && !h->owned);
 	px_ring_remove(&h->owner->owned, &h->link);
-	*h = (px_handle){ 0 };
+	*h = (px_handle){0};
 }
 
 int px_server_open(proa_handle *owner, px_server *s, const proa_serve_options *o, px_gate *gate)
 {
 	px_handle *above = px_handle_of(owner);
 
-	if (!o || (o->size && o->size != sizeof *o) || o->conn_bytes < sizeof(proa_handle) || !o->start)
+	if (!o || (o->size && o->size != sizeof *o) || o->conn_bytes < sizeof(proa_handle) ||
+	    !o->start)
 		return -PROA_EINVAL;
 	if (above->state == PX_H_FREE)
-		PX_PANIC("proa_serve with an owner that is not initialised, or whose close has completed");
+		PX_PANIC("proa_serve: the owner is not initialised, or its close has completed");
 	if (proa_is_closing(owner))
 		return -PROA_ECANCELED;
 	memset(s, 0, sizeof *s);
@@ -194,8 +196,9 @@ void px_server_resume(px_server *s)
 
 /* ---- drain and end ---- */
 
-/* What the callback does to the ring (closing this one, others, all) leaves its head true: so the ring is turned under the head
- * until the listener, which stays until afterwards, comes round. New connections are behind it. */
+/* What the callback does to the ring (closing this one, others, all) leaves its head true: so the
+ * ring is turned under the head until the listener, which stays until afterwards, comes round. New
+ * connections are behind it. */
 static void drain_walk(px_server *s)
 {
 	px_node **ring = &s->h.owned, *mark = &s->listener.link, *node;
@@ -244,7 +247,8 @@ static void server_turn(px_server *s)
 	if (s->turn.state == PX_IDLE)
 		proa_timer(px_handle_pub(&s->h), op, PROA_POLL, on_turn);
 	else
-		proa_deadline(op, PROA_POLL); /* a drain's end comes nearer: its timer ends now and on_turn looks again */
+		proa_deadline(op, PROA_POLL); /* a drain's end comes nearer: its timer ends now and
+		                                 on_turn looks again */
 }
 
 void px_server_drain(px_server *s)
@@ -269,7 +273,8 @@ void proa_serve_end(proa_server *pub, int64_t drain_deadline_ns, proa_closed *cl
 		s->closed = closed;
 	if (px_handle_closing(&s->h))
 		return;
-	if (drain_deadline_ns && drain_deadline_ns <= proa_now(proa_handle_loop(px_handle_pub(&s->h)))) {
+	if (drain_deadline_ns &&
+	    drain_deadline_ns <= proa_now(proa_handle_loop(px_handle_pub(&s->h)))) {
 		px_handle_close(&s->h, NULL);
 		return;
 	}
@@ -284,7 +289,8 @@ void proa_serve_end(proa_server *pub, int64_t drain_deadline_ns, proa_closed *cl
 
 /* ---- the public rest ---- */
 
-int proa_serve(proa_handle *owner, proa_server *pub, const char *addr, const proa_serve_options *options)
+int proa_serve(proa_handle *owner, proa_server *pub, const char *addr,
+               const proa_serve_options *options)
 {
 	px_server *s = server_of(pub);
 	proa_addr a;

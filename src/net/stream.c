@@ -1,4 +1,4 @@
-/* proa_stream: a buffered reader and writer on a handle, made of the handle's own recvs and sends. */
+/* proa_stream: a buffered reader and writer on a handle, made of its own recvs and sends. */
 /* SPDX-License-Identifier: MIT */
 #include "op/core.h"
 #include "proa/net.h"
@@ -7,59 +7,66 @@
 
 /* ---- input ----
  *
- * Unread bytes are [at, end) of `in`, which is either `lent`, the pooled buffer that the last recv brought, or `area`, memory of
- * our own. A read is served from where the bytes lie, so what comes whole is never copied. When a read needs more than is there,
- * the rest moves to the area, the buffer goes back, and further bytes are received into the area directly: an idle stream holds no
+ * Unread bytes are [at, end) of `in`, which is either `lent`, the pooled buffer that the last recv
+ * brought, or `area`, memory of our own. A read is served from where the bytes lie, so what comes
+ * whole is never copied. When a read needs more than is there, the rest moves to the area, the
+ * buffer goes back, and further bytes are received into the area directly: an idle stream holds no
  * buffer, and one in the middle of a line as much as the line.
  *
- * All of this is changed by input_recv alone, while no recv is in flight: so what a read was given stays where it is until the
- * next one wants more.
+ * All of this is changed by input_recv alone, while no recv is in flight: so what a read was given
+ * stays where it is until the next one wants more.
  *
  * ---- output ----
  *
- * A chunk is a send operation with its bytes behind it. Chunks stand in the handle's own queue, among whatever else is sent there,
- * so order, proa_shutdown and proa_finish hold for them. As long as the last one only waits, puts are added to it.
+ * A chunk is a send operation with its bytes behind it. Chunks stand in the handle's own queue,
+ * among whatever else is sent there, so order, proa_shutdown and proa_finish hold for them. As long
+ * as the last one only waits, puts are added to it.
  *
  * ---- lifetime ----
  *
- * `guard` is owned by the handle and closes with it. The memory goes when the guard, the recv and every chunk have ended, all of
- * which the handle's close waits for. */
+ * `guard` is owned by the handle and closes with it. The memory goes when the guard, the recv and
+ * every chunk have ended, all of which the handle's close waits for. */
 
-enum { AREA_MIN = 1024, CHUNK_MIN = 1024, CHUNK_MAX = 65536, DELIM_MAX = 8 };
+#ifdef PX_TORTURE
+enum { AREA_MIN = 2, CHUNK_MIN = 16, CHUNK_MAX = 64 };
+#else
+enum { AREA_MIN = 1024, CHUNK_MIN = 1024, CHUNK_MAX = 65536 };
+#endif
+enum { DELIM_MAX = 8 };
 
 typedef enum read_mode { READ_SOME, READ_EXACT, READ_UNTIL } read_mode;
 
 typedef struct stream stream;
 
 typedef struct chunk {
-	px_op         op;
-	stream       *s;
-	size_t        len, cap;
+	px_op op;
+	stream *s;
+	size_t len, cap;
 	unsigned char bytes[];
 } chunk;
 
 struct __attribute__((may_alias)) stream {
-	px_handle      guard;
-	px_op          recv;
-	px_handle     *h;
-	proa_buffers  *pool;
+	px_handle guard;
+	px_op recv;
+	px_handle *h;
+	proa_buffers *pool;
 	unsigned char *in, *lent, *area;
-	size_t         at, end, area_bytes, in_limit;
-	px_op         *read; /* the user's, in flight */
-	size_t         want; /* its max, n or limit */
-	size_t         scanned; /* READ_UNTIL: so many bytes from `at` hold no delimiter's begin */
-	char           delim[DELIM_MAX];
-	uint8_t        delim_len;
-	uint8_t        mode;
-	bool           dropped; /* the recv was cancelled because its read was */
-	int32_t        out_sys;
-	int64_t        out_error; /* what ended the output; 0 it has not */
-	px_op         *drained;   /* the user's, in flight */
-	size_t         below;
-	size_t         queued, out_limit, out_low;
-	chunk         *tail;  /* the last one submitted, if it has not ended */
-	chunk         *spare; /* CHUNK_MIN of it, so that small talk does not allocate */
-	uint32_t       held;  /* the guard, the recv, chunks: what has not ended */
+	size_t at, end, area_bytes, in_limit;
+	px_op *read;    /* the user's, in flight */
+	size_t want;    /* its max, n or limit */
+	size_t scanned; /* READ_UNTIL: so many bytes from `at` hold no delimiter's begin */
+	char delim[DELIM_MAX];
+	uint8_t delim_len;
+	uint8_t mode;
+	bool dropped; /* the recv was cancelled because its read was */
+	int32_t out_sys;
+	int64_t out_error; /* what ended the output; 0 it has not */
+	px_op *drained;    /* the user's, in flight */
+	size_t below;
+	size_t queued, out_limit, out_low;
+	chunk *tail;   /* the last one submitted, if it has not ended */
+	chunk *spare;  /* CHUNK_MIN of it, so that small talk does not allocate */
+	uint32_t held; /* the guard, the recv, chunks: what has not ended */
 };
 _Static_assert(sizeof(stream) <= sizeof(proa_stream), "px_ is large enough");
 _Static_assert(sizeof(stream) + 64 >= sizeof(proa_stream), "px_ is not much too large");
@@ -164,19 +171,17 @@ static size_t find_delim(stream *s, size_t have)
 static size_t read_ready(stream *s, size_t have)
 {
 	switch ((read_mode)s->mode) {
-	case READ_SOME:
-		return PX_MIN(have, s->want);
-	case READ_EXACT:
-		return have >= s->want ? s->want : 0;
-	case READ_UNTIL:
-		return find_delim(s, PX_MIN(have, s->want));
+	case READ_SOME: return PX_MIN(have, s->want);
+	case READ_EXACT: return have >= s->want ? s->want : 0;
+	case READ_UNTIL: return find_delim(s, PX_MIN(have, s->want));
 	}
 	return 0;
 }
 
 static void on_recv(proa_op *op);
 
-/* Room in the area behind the unread bytes, which are moved there: as much as the read can want, in steps. */
+/* Room in the area behind the unread bytes, which are moved there: as much as the read can want, in
+ * steps. */
 static bool input_room(stream *s)
 {
 	size_t have = s->end - s->at;
@@ -277,7 +282,8 @@ static void on_recv(proa_op *op)
 		s->end += (size_t)op->result;
 	}
 	if (!s->read)
-		; /* it was cancelled: bytes wait for the next one, an end or error will be met again */
+		; /* it was cancelled: bytes wait for the next one, an end or error will be met
+		     again */
 	else if (op->result > 0 || (op->result == -PROA_ECANCELED && dropped))
 		read_advance(s);
 	else if (op->result == 0)
@@ -300,10 +306,11 @@ static void read_cancel(px_core *core, px_op *op)
 	read_end(s, -PROA_ECANCELED, (int64_t)(s->end - s->at), 0);
 }
 
-static const px_engine read_engine = { .cancel = read_cancel };
+static const px_engine read_engine = {.cancel = read_cancel};
 
 /* NULL: it ended already. The caller sets the delimiter, if any, and calls read_advance. */
-static stream *read_begin(proa_stream *pub, proa_op *pub_op, read_mode mode, size_t want, proa_done *done)
+static stream *read_begin(proa_stream *pub, proa_op *pub_op, read_mode mode, size_t want,
+                          proa_done *done)
 {
 	stream *s = stream_of(pub);
 	px_op *op = px_op_begin(px_handle_pub(s->h), pub_op, PX_STREAM_READ, done);
@@ -341,7 +348,8 @@ void proa_stream_read_exact(proa_stream *pub, proa_op *op, size_t n, proa_done *
 		read_advance(s);
 }
 
-void proa_stream_read_until(proa_stream *pub, proa_op *op, const char *delim, size_t limit, proa_done *done)
+void proa_stream_read_until(proa_stream *pub, proa_op *op, const char *delim, size_t limit,
+                            proa_done *done)
 {
 	size_t len = strlen(delim);
 	bool valid = len >= 1 && len <= DELIM_MAX;
@@ -415,7 +423,8 @@ static chunk *chunk_new(stream *s, size_t len)
 	return c;
 }
 
-/* How much can be added to the last chunk: while it waits, and nobody else's send stands behind it. */
+/* How much can be added to the last chunk: while it waits, and nobody else's send stands behind it.
+ */
 static size_t tail_room(const stream *s)
 {
 	const chunk *c = s->tail;
@@ -468,7 +477,7 @@ static void drained_cancel(px_core *core, px_op *op)
 	drained_end(s, -PROA_ECANCELED, 0);
 }
 
-static const px_engine drained_engine = { .cancel = drained_cancel };
+static const px_engine drained_engine = {.cancel = drained_cancel};
 
 void proa_stream_drained(proa_stream *pub, proa_op *pub_op, size_t below_bytes, proa_done *done)
 {

@@ -1,207 +1,10 @@
-/* Groups: opening, serving past a blocked loop, the limit for all, reuseport, drains and their deadlines. */
+/* Groups: opening, serving past a blocked loop, one limit for all, reuseport, many at once. */
 /* SPDX-License-Identifier: MIT */
-#include "proa.h"
-#include "test.h"
+#include "d_net/group_kit.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <stdatomic.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
+#include <pthread.h>
 #include <unistd.h>
-
-/* ---- clients: plain blocking sockets ---- */
-
-static int dial(const proa_addr *addr)
-{
-	struct timeval t = { .tv_sec = 10 };
-	int fd = socket((int)addr->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
-	if (connect(fd, (const struct sockaddr *)(const void *)addr->data, addr->len) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static void say(int fd, char what)
-{
-	ssize_t n = send(fd, &what, 1, MSG_NOSIGNAL);
-
-	(void)n;
-}
-
-/* The next byte; 0 at the end, -1 on an error. */
-static int hear(int fd)
-{
-	char c;
-	ssize_t n = recv(fd, &c, 1, 0);
-
-	return n == 1 ? c : (int)n;
-}
-
-static bool echo_works(int fd)
-{
-	say(fd, 'e');
-	return hear(fd) == 'e';
-}
-
-static bool hears_within(int fd, char what, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, ms) == 1 && hear(fd) == what;
-}
-
-static void nap(int ms)
-{
-	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
-
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		; /* the rest */
-}
-
-/* ---- the server: echoes; 'B' blocks its loop for a second, 'S' stops the group ---- */
-
-typedef struct conn {
-	proa_handle h;
-	proa_op op;
-} conn;
-
-static struct {
-	proa_group *group;
-	_Atomic int started, drained, open, peak, starts, drains;
-	_Atomic unsigned used; /* a bit for each loop */
-	int fail_start;        /* loop that fails; -1 none */
-	bool close_in_drain;
-} g;
-
-static void on_sent(proa_op *op);
-
-static void on_conn_closed(proa_handle *h)
-{
-	(void)h;
-	atomic_fetch_sub(&g.open, 1);
-}
-
-static void obey(char what)
-{
-	if (what == 'B')
-		nap(1000);
-	if (what == 'S')
-		proa_group_stop(g.group, 5 * PROA_SEC);
-}
-
-static void on_recv(proa_op *op)
-{
-	conn *c = PROA_OF(op, conn, op);
-
-	if (op->result <= 0) {
-		proa_close(&c->h, on_conn_closed);
-		return;
-	}
-	obey(*(char *)op->buf);
-	proa_send_pooled(&c->h, op, op->buf, (size_t)op->result, on_sent);
-}
-
-static void on_sent(proa_op *op)
-{
-	conn *c = PROA_OF(op, conn, op);
-
-	if (op->result < 0)
-		proa_close(&c->h, on_conn_closed);
-	else
-		proa_recv_pooled(&c->h, op, NULL, on_recv);
-}
-
-static void conn_start(proa_handle *h, void *user)
-{
-	int open = atomic_fetch_add(&g.open, 1) + 1, peak = atomic_load(&g.peak);
-
-	CHECK(user == &g);
-	while (open > peak && !atomic_compare_exchange_weak(&g.peak, &peak, open))
-		; /* somebody else raised it */
-	atomic_fetch_add(&g.started, 1);
-	for (unsigned i = 0; i < proa_group_size(g.group); i++)
-		if (proa_group_loop(g.group, i) == proa_handle_loop(h))
-			atomic_fetch_or(&g.used, 1u << i);
-	proa_recv_pooled(h, &PROA_OF(h, conn, h)->op, NULL, on_recv);
-}
-
-static void conn_drain(proa_handle *h, void *user)
-{
-	(void)user;
-	atomic_fetch_add(&g.drained, 1);
-	if (g.close_in_drain)
-		proa_close(h, on_conn_closed);
-}
-
-static int loop_start(proa_group *group, proa_loop *loop, unsigned index, void *user)
-{
-	CHECK(user == &g && proa_group_loop(group, index) == loop);
-	atomic_fetch_add(&g.starts, 1);
-	return (int)index == g.fail_start ? -PROA_EACCES : 0;
-}
-
-static void loop_drain(proa_group *group, proa_loop *loop, unsigned index, void *user)
-{
-	CHECK(user == &g && proa_group_loop(group, index) == loop);
-	atomic_fetch_add(&g.drains, 1);
-}
-
-static int group_open(unsigned loops)
-{
-	proa_loop_options lo = { .backend = test_backend };
-	proa_group_options o = { .loops = loops, .loop = &lo, .start = loop_start, .drain = loop_drain, .user = &g };
-	int fail = g.fail_start;
-	int rc;
-
-	memset(&g, 0, sizeof g);
-	g.fail_start = fail;
-	rc = proa_group_open(&g.group, &o);
-	g.fail_start = -1;
-	return rc;
-}
-
-static const proa_serve_options plain = {
-	.conn_bytes = sizeof(conn), .start = conn_start, .drain = conn_drain, .user = &g
-};
-
-static bool group_up(unsigned loops, const proa_serve_options *o, proa_addr *addr)
-{
-	g.fail_start = -1;
-	int rc = group_open(loops);
-
-	if (rc == -PROA_ENOTSUP)
-		test_note("%s does not work here", test_backend);
-	if (rc < 0)
-		return CHECK(rc == -PROA_ENOTSUP) && false;
-	return CHECK_EQ(proa_group_serve(g.group, "127.0.0.1:0", o, addr), 0);
-}
-
-static void group_down(int64_t drain_ns)
-{
-	proa_group_stop(g.group, drain_ns);
-	CHECK_EQ(proa_group_wait(&g.group), 0);
-	CHECK(!g.group);
-	CHECK_EQ(g.starts, g.drains);
-}
-
-static void wait_for(_Atomic int *what, int value)
-{
-	long long until = test_now_ns() + 5 * PROA_SEC;
-
-	while (atomic_load(what) != value && test_now_ns() < until)
-		nap(1);
-	CHECK_EQ(atomic_load(what), value);
-}
-
-static void hang_up(int *fd, int n)
-{
-	for (int i = 0; i < n; i++)
-		close(fd[i]);
-}
 
 /* ---- opening ---- */
 
@@ -232,13 +35,13 @@ TEST(group_start_that_fails)
 
 TEST(group_options_are_checked)
 {
-	proa_group_options o = { .size = 3 };
-	proa_loop_options lo = { .backend = "no such backend" };
+	proa_group_options o = {.size = 3};
+	proa_loop_options lo = {.backend = "no such backend"};
 	proa_group *group;
 
 	CHECK_EQ(proa_group_open(&group, &o), -PROA_EINVAL);
 	CHECK(!group);
-	o = (proa_group_options){ .loops = 2, .loop = &lo };
+	o = (proa_group_options){.loops = 2, .loop = &lo};
 	CHECK_EQ(proa_group_open(&group, &o), -PROA_EINVAL);
 	CHECK(!group);
 }
@@ -248,7 +51,7 @@ TEST(group_options_are_checked)
 static void serves(unsigned loops, bool reuseport)
 {
 	enum { N = 60 };
-	proa_listen_options lo = { .reuseport = reuseport };
+	proa_listen_options lo = {.reuseport = reuseport};
 	proa_serve_options o = plain;
 	int fd[N];
 	proa_addr addr;
@@ -299,7 +102,8 @@ TEST(group_serve_refusals)
 	CHECK_EQ(proa_group_serve(g.group, "x:y:z", &plain, &again), -PROA_EADDRTEXT);
 	o.start = NULL;
 	CHECK_EQ(proa_group_serve(g.group, "127.0.0.1:0", &o, &again), -PROA_EINVAL);
-	CHECK_EQ(proa_group_serve(g.group, "127.0.0.1:0", &plain, &again), 0); /* a second address */
+	CHECK_EQ(proa_group_serve(g.group, "127.0.0.1:0", &plain, &again),
+	         0); /* a second address */
 	fd = dial(&again);
 	CHECK(echo_works(fd));
 	close(fd);
@@ -377,11 +181,11 @@ TEST_LIMIT(group_all_loops_blocked, 30)
 static void limited(unsigned loops, bool reuseport)
 {
 	enum { N = 12, MAX = 3 };
-	proa_listen_options lo = { .reuseport = reuseport };
+	proa_listen_options lo = {.reuseport = reuseport};
 	proa_serve_options o = plain;
 	proa_addr addr;
 	int fd[N];
-	bool gone[N] = { false };
+	bool gone[N] = {false};
 
 	o.listen = &lo;
 	o.conn_max = MAX;
@@ -397,7 +201,7 @@ static void limited(unsigned loops, bool reuseport)
 		int n;
 
 		for (int i = 0; i < N; i++)
-			p[i] = (struct pollfd){ .fd = gone[i] ? -1 : fd[i], .events = POLLIN };
+			p[i] = (struct pollfd){.fd = gone[i] ? -1 : fd[i], .events = POLLIN};
 		n = poll(p, N, 5000);
 		REQUIRE(n > 0);
 		for (int i = 0; i < N; i++)
@@ -428,158 +232,54 @@ TEST(group_limit_of_one_loop)
 	limited(1, false);
 }
 
-/* ---- draining ---- */
+/* ---- many ---- */
 
-static void drains_when_all_hang_up(unsigned loops, bool reuseport)
+static proa_addr churn_addr;
+static _Atomic int churn_lost;
+
+static void *churn(void *arg)
 {
-	enum { N = 6 };
-	proa_listen_options lo = { .reuseport = reuseport };
+	(void)arg;
+	for (int i = 0; i < TEST_TIMES(500); i++) {
+		int fd = dial(&churn_addr);
+
+		if (fd < 0 || !echo_works(fd))
+			atomic_fetch_add(&churn_lost, 1);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void churned(bool reuseport, unsigned conn_max)
+{
+	proa_listen_options lo = {.reuseport = reuseport};
 	proa_serve_options o = plain;
-	proa_addr addr;
-	long long began;
-	int fd[N];
+	pthread_t thread[6];
 
 	o.listen = &lo;
-	REQUIRE(group_up(loops, &o, &addr));
-	for (int i = 0; i < N; i++) {
-		fd[i] = dial(&addr);
-		CHECK(echo_works(fd[i]));
-	}
-	began = test_now_ns();
-	say(fd[0], 'S'); /* from a callback on one of the loops */
-	wait_for(&g.drained, N);
-	for (int i = 0; i < N; i++)
-		CHECK(i ? echo_works(fd[i]) : hear(fd[0]) == 'S');
-	CHECK_EQ(dial(&addr), -1);
-	hang_up(fd, N);
-	CHECK_EQ(proa_group_wait(&g.group), 0);
-	CHECK_LT(test_now_ns() - began, 2 * PROA_SEC); /* long before the deadline */
-	CHECK_EQ(g.open, 0);
+	o.conn_max = conn_max;
+	REQUIRE(group_up(3, &o, &churn_addr));
+	atomic_store(&churn_lost, 0);
+	for (int i = 0; i < 6; i++)
+		pthread_create(&thread[i], NULL, churn, NULL);
+	for (int i = 0; i < 6; i++)
+		pthread_join(thread[i], NULL);
+	CHECK_EQ(churn_lost, 0);
+	CHECK_EQ(g.started, 6 * TEST_TIMES(500));
+	if (conn_max)
+		CHECK_LE(g.peak, conn_max);
+	wait_for(&g.open, 0);
+	group_down(PROA_SEC);
 }
 
-TEST(group_drains_when_all_hang_up)
+TEST_LIMIT(group_churn_by_handing_over, 60)
 {
-	drains_when_all_hang_up(3, false);
-	drains_when_all_hang_up(3, true);
-	drains_when_all_hang_up(1, false);
+	churned(false, 0);
+	churned(false, 2);
 }
 
-TEST(group_drain_closes_idle_ones)
+TEST_LIMIT(group_churn_with_reuseport, 60)
 {
-	enum { N = 9 };
-	proa_addr addr;
-	int fd[N];
-
-	REQUIRE(group_up(3, &plain, &addr));
-	g.close_in_drain = true;
-	for (int i = 0; i < N; i++) {
-		fd[i] = dial(&addr);
-		CHECK(echo_works(fd[i]));
-	}
-	group_down(60 * PROA_SEC);
-	CHECK_EQ(g.drained, N);
-	for (int i = 0; i < N; i++)
-		CHECK_EQ(hear(fd[i]), 0);
-	hang_up(fd, N);
-}
-
-TEST(group_drain_deadline_and_a_shorter_one)
-{
-	proa_addr addr;
-	long long began;
-	int fd;
-
-	REQUIRE(group_up(3, &plain, &addr));
-	fd = dial(&addr);
-	CHECK(echo_works(fd));
-	began = test_now_ns();
-	proa_group_stop(g.group, 3600 * PROA_SEC);
-	wait_for(&g.drained, 1);
-	proa_group_stop(g.group, 100 * PROA_MSEC);
-	proa_group_stop(g.group, 3600 * PROA_SEC);
-	CHECK(echo_works(fd));
-	CHECK_EQ(proa_group_wait(&g.group), 0);
-	CHECK_GE(test_now_ns() - began, 100 * PROA_MSEC);
-	CHECK_LT(test_now_ns() - began, PROA_SEC);
-	CHECK_LE(hear(fd), 0);
-	close(fd);
-}
-
-TEST(group_stops_under_load)
-{
-	enum { N = 40 };
-	proa_addr addr;
-	int fd[N];
-
-	for (int round = 0; round < 5; round++) {
-		REQUIRE(group_up(3, &plain, &addr));
-		for (int i = 0; i < N; i++) {
-			fd[i] = dial(&addr);
-			say(fd[i], 'x');
-		}
-		group_down(round % 2 ? 0 : 20 * PROA_MSEC); /* with sockets on their way */
-		hang_up(fd, N);
-	}
-}
-
-/* ---- by hand ---- */
-
-typedef struct token {
-	proa_op op;
-	proa_op timer;
-	int hops;
-} token;
-
-static _Atomic int tokens_ended, tokens_cancelled;
-
-static void on_hop(proa_op *op);
-
-static void token_end(token *t, int64_t result)
-{
-	(void)t;
-	atomic_fetch_add(result < 0 ? &tokens_cancelled : &tokens_ended, 1);
-}
-
-static void on_wait(proa_op *op)
-{
-	token *t = PROA_OF(op, token, timer);
-
-	if (op->result < 0)
-		token_end(t, op->result);
-	else if (t->hops-- == 0)
-		token_end(t, 0);
-	else
-		proa_post(proa_group_loop(g.group, (unsigned)t->hops % 3), &t->op, on_hop);
-}
-
-static void on_hop(proa_op *op)
-{
-	token *t = PROA_OF(op, token, op);
-
-	if (op->result < 0)
-		token_end(t, op->result);
-	else
-		proa_timer(proa_root(proa_op_loop(op)), &t->timer, proa_in(proa_op_loop(op), PROA_MSEC), on_wait);
-}
-
-/* Work that wanders between the loops keeps the group draining until it has ended. */
-TEST(group_drain_waits_for_posts_between_loops)
-{
-	static token t[4];
-
-	for (int round = 0; round < 2; round++) {
-		memset(t, 0, sizeof t);
-		atomic_store(&tokens_ended, 0);
-		atomic_store(&tokens_cancelled, 0);
-		g.fail_start = -1;
-		REQUIRE(group_open(3) == 0);
-		for (int i = 0; i < 4; i++) {
-			t[i].hops = round ? 1000000 : 40 + i;
-			proa_post(proa_group_least_loaded(g.group), &t[i].op, on_hop);
-		}
-		nap(5);
-		group_down(round ? 50 * PROA_MSEC : 60 * PROA_SEC);
-		CHECK_EQ(tokens_ended, round ? 0 : 4);
-		CHECK_EQ(tokens_cancelled, round ? 4 : 0);
-	}
+	churned(true, 0);
+	churned(true, 2);
 }

@@ -25,7 +25,8 @@ static void on_sent(proa_op *op);
 static void on_conn_closed(proa_handle *h)
 {
 	n.told++;
-	memset(PROA_OF(h, conn, h)->fresh, 0xaa, sizeof((conn *)0)->fresh); /* still there in its callback */
+	memset(PROA_OF(h, conn, h)->fresh, 0xaa,
+	       sizeof((conn *)0)->fresh); /* still there in its callback */
 }
 
 static void on_recv(proa_op *op)
@@ -81,17 +82,18 @@ static void on_server_closed(proa_handle *h)
 }
 
 static const proa_serve_options plain = {
-	.conn_bytes = sizeof(conn), .start = conn_start, .drain = conn_drain, .user = &n
-};
+	.conn_bytes = sizeof(conn), .start = conn_start, .drain = conn_drain, .user = &n};
 
 /* Serves on a port of its own. */
-static bool serve(proa_loop *loop, proa_handle *owner, proa_server *s, const proa_serve_options *o, proa_addr *addr)
+static bool serve(proa_loop *loop, proa_handle *owner, proa_server *s, const proa_serve_options *o,
+                  proa_addr *addr)
 {
 	memset(&n, 0, sizeof n);
 	server_closed = 0;
 	n.server = s;
 	(void)loop;
-	return CHECK_EQ(proa_serve(owner, s, "127.0.0.1:0", o), 0) && CHECK_EQ(proa_serve_addr(s, addr), 0);
+	return CHECK_EQ(proa_serve(owner, s, "127.0.0.1:0", o), 0) &&
+	       CHECK_EQ(proa_serve_addr(s, addr), 0);
 }
 
 /* One ping, one pong. */
@@ -126,8 +128,8 @@ static bool ended(proa_loop *loop, int fd)
 /* Nobody listens there. */
 static bool refused(proa_loop *loop, const proa_addr *addr)
 {
-	proa_handle h = { 0 };
-	rec r = { 0 };
+	proa_handle h = {0};
+	rec r = {0};
 
 	proa_handle_init(proa_root(loop), &h);
 	SUBMIT(proa_connect, &h, &r, addr);
@@ -288,7 +290,7 @@ TEST(serve_drain_callback_may_close_any)
 
 TEST(serve_ends_with_its_owner)
 {
-	proa_handle owner = { 0 };
+	proa_handle owner = {0};
 	proa_server s;
 	proa_addr addr;
 	int fd;
@@ -307,7 +309,7 @@ TEST(serve_ends_with_its_owner)
 
 TEST(serve_refusals_leave_nothing)
 {
-	proa_handle owner = { 0 };
+	proa_handle owner = {0};
 	proa_serve_options o = plain;
 	proa_server s, s2;
 	proa_addr addr;
@@ -359,7 +361,7 @@ static void on_notice(proa_loop *loop, int64_t error, const char *what, void *us
 
 TEST(serve_without_memory_for_a_connection)
 {
-	proa_loop_options lo = { .notice = on_notice };
+	proa_loop_options lo = {.notice = on_notice};
 	proa_serve_options o = plain;
 	proa_loop *loop = kit_open(&lo);
 	proa_server s;
@@ -439,7 +441,8 @@ TEST(serve_and_schedulers)
 	fd = kit_connect(&addr);
 	CHECK(echo_works(loop, fd));
 	proa_serve_end(&s, PROA_POLL, NULL);
-	kit_running = true; /* callbacks come inside proa_wait, and internal handles are nobody's events */
+	kit_running = true; /* callbacks come inside proa_wait, and internal handles are nobody's
+	                       events */
 	CHECK_EQ(proa_wait(loop, ev, 8, proa_in(loop, 100 * PROA_MSEC)), 0);
 	kit_running = false;
 	CHECK(ended(loop, fd));

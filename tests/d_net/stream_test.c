@@ -1,4 +1,4 @@
-/* The buffered stream: what reads are given, what they leave, limits, cancel, the output and its water marks. */
+/* The buffered stream: what reads are given and leave, limits, cancel, output, water marks. */
 /* SPDX-License-Identifier: MIT */
 #include "base/rng.h"
 #include "c_conform/kit.h"
@@ -53,7 +53,7 @@ static rec *read_until(proa_loop *loop, side *x, rec *r, const char *delim, size
 
 TEST(stream_reads_of_each_kind)
 {
-	rec r = { 0 };
+	rec r = {0};
 	side x;
 	LOOP(loop);
 
@@ -77,7 +77,7 @@ TEST(stream_reads_of_each_kind)
 TEST(stream_until_in_single_bytes)
 {
 	static const char text[] = "a\r\n\rb\r\n\r\r\n\r\nX";
-	rec r = { 0 };
+	rec r = {0};
 	side x;
 	LOOP(loop);
 
@@ -98,8 +98,8 @@ TEST(stream_until_in_single_bytes)
 
 TEST(stream_too_long_consumes_nothing)
 {
-	proa_stream_options o = { .in_limit_bytes = 32 };
-	rec r = { 0 };
+	proa_stream_options o = {.in_limit_bytes = 32};
+	rec r = {0};
 	side x;
 	LOOP(loop);
 
@@ -118,7 +118,7 @@ TEST(stream_too_long_consumes_nothing)
 
 TEST(stream_ended_inside_a_read)
 {
-	rec r = { 0 };
+	rec r = {0};
 	side x;
 	LOOP(loop);
 
@@ -140,7 +140,7 @@ TEST(stream_ended_inside_a_read)
 
 TEST(stream_one_read_at_a_time)
 {
-	rec a = { 0 }, b = { 0 };
+	rec a = {0}, b = {0};
 	side x;
 	LOOP(loop);
 
@@ -156,7 +156,7 @@ TEST(stream_one_read_at_a_time)
 
 TEST(stream_cancelled_read_keeps_the_bytes)
 {
-	rec r = { 0 };
+	rec r = {0};
 	side x;
 	LOOP(loop);
 
@@ -166,7 +166,8 @@ TEST(stream_cancelled_read_keeps_the_bytes)
 	kit_settle(loop);
 	proa_cancel(&r.op);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
-	proa_stream_read_until(&x.s, kit_op(&r), "\n", 64, kit_done); /* the old recv may still be on its way out */
+	proa_stream_read_until(&x.s, kit_op(&r), "\n", 64,
+	                       kit_done); /* the old recv may still be on its way out */
 	kit_settle(loop);
 	kit_fd_write(x.fd, "tial\n", 5);
 	kit_await(loop, &r);
@@ -186,10 +187,10 @@ TEST(stream_cancelled_read_keeps_the_bytes)
 
 TEST(stream_idle_holds_no_buffer)
 {
-	proa_buffers_options bo = { .count = 2, .size_bytes = 4096 };
+	proa_buffers_options bo = {.count = 2, .size_bytes = 4096};
 	proa_buffers *pool;
-	proa_stream_options o = { 0 };
-	rec r = { 0 };
+	proa_stream_options o = {0};
+	rec r = {0};
 	side x;
 	LOOP(loop);
 
@@ -219,9 +220,9 @@ TEST(stream_idle_holds_no_buffer)
 TEST(stream_exact_of_many_buffers)
 {
 	enum { N = 300000 };
-	proa_stream_options o = { .in_limit_bytes = N };
+	proa_stream_options o = {.in_limit_bytes = N};
 	static unsigned char bytes[N];
-	rec r = { 0 };
+	rec r = {0};
 	size_t sent = 0;
 	side x;
 	LOOP(loop);
@@ -247,7 +248,7 @@ static void random_reads(uint64_t seed)
 {
 	static unsigned char bytes[40000];
 	uint64_t sent = 0, seen = 0, total = 400000;
-	rec r = { 0 };
+	rec r = {0};
 	px_rng rng;
 	side x;
 	LOOP(loop);
@@ -255,7 +256,8 @@ static void random_reads(uint64_t seed)
 	px_rng_init(&rng, seed);
 	side_open(loop, &x, NULL);
 	while (seen < total) {
-		size_t n = (size_t)px_rng_between(&rng, 1, px_rng_chance(&rng, 100000) ? 30000 : 60);
+		size_t n = (size_t)px_rng_between(&rng, 1,
+		                                  px_rng_chance(&rng, 100000) ? 30000 : 60);
 		int kind = (int)px_rng_below(&rng, 3);
 
 		if (kind == 2)
@@ -267,10 +269,13 @@ static void random_reads(uint64_t seed)
 		else
 			proa_stream_read_until(&x.s, kit_op(&r), "\n", 13, kit_done);
 		while (r.finals < r.submits) {
-			size_t w = (size_t)px_rng_between(&rng, 1, px_rng_chance(&rng, 200000) ? 20000 : 30);
+			size_t w = (size_t)px_rng_between(&rng, 1,
+			                                  px_rng_chance(&rng, 200000) ? 20000 : 30);
 
 			for (size_t i = 0; i < w; i++)
-				bytes[i] = (unsigned char)((sent + i) % 13 == 12 ? '\n' : 'a' + (sent + i) % 23);
+				bytes[i] = (unsigned char)((sent + i) % 13 == 12
+				                                   ? '\n'
+				                                   : 'a' + (sent + i) % 23);
 			if (sent < seen + 40000)
 				kit_fd_write(x.fd, bytes, w);
 			else
@@ -282,9 +287,11 @@ static void random_reads(uint64_t seed)
 		}
 		if (r.result == -PROA_ECANCELED)
 			continue;
-		CHECK(r.result > 0 && (kind == 0 ? r.result <= (int64_t)n : r.result == (int64_t)n));
+		CHECK(r.result > 0 &&
+		      (kind == 0 ? r.result <= (int64_t)n : r.result == (int64_t)n));
 		for (int64_t i = 0; i < r.result; i++, seen++)
-			if (((unsigned char *)r.buf)[i] != (seen % 13 == 12 ? '\n' : 'a' + seen % 23)) {
+			if (((unsigned char *)r.buf)[i] !=
+			    (seen % 13 == 12 ? '\n' : 'a' + seen % 23)) {
 				CHECK(!"the bytes differ");
 				seen = total;
 				break;
@@ -310,7 +317,8 @@ static uint64_t drink(proa_loop *loop, side *x, uint64_t at, uint64_t n)
 	uint64_t seen = 0;
 
 	while (seen < n && test_now_ns() < until) {
-		long got = kit_fd_read(x->fd, buf, n - seen < sizeof buf ? (size_t)(n - seen) : sizeof buf);
+		long got = kit_fd_read(x->fd, buf,
+		                       n - seen < sizeof buf ? (size_t)(n - seen) : sizeof buf);
 
 		if (got == -1)
 			kit_once(loop, 1);
@@ -327,9 +335,9 @@ static uint64_t drink(proa_loop *loop, side *x, uint64_t at, uint64_t n)
 TEST(stream_put_limit_and_water_marks)
 {
 	enum { LIMIT = 300000, PIECE = 777 };
-	proa_stream_options o = { .out_limit_bytes = LIMIT, .out_low_bytes = 10000 };
+	proa_stream_options o = {.out_limit_bytes = LIMIT, .out_low_bytes = 10000};
 	unsigned char piece[PIECE];
-	rec drained = { 0 }, twice = { 0 };
+	rec drained = {0}, twice = {0};
 	uint64_t put = 0, seen = 0;
 	side x;
 	LOOP(loop);
@@ -390,7 +398,7 @@ TEST(stream_put_and_send_keep_their_order)
 
 TEST(stream_small_talk_does_not_allocate)
 {
-	rec r = { 0 };
+	rec r = {0};
 	long calls = 0;
 	side x;
 	LOOP(loop);
@@ -399,7 +407,7 @@ TEST(stream_small_talk_does_not_allocate)
 	for (int i = 0; i < 200; i++) {
 		if (i == 20)
 			calls = kit_mem.calls;
-		char line[6], last[2] = { 0 };
+		char line[6], last[2] = {0};
 
 		kit_fill(line, 6, 0);
 		last[0] = line[5];
@@ -416,7 +424,7 @@ TEST(stream_small_talk_does_not_allocate)
 TEST(stream_output_error_is_told)
 {
 	static unsigned char big[100000];
-	rec drained = { 0 };
+	rec drained = {0};
 	side x;
 	LOOP(loop);
 
@@ -439,7 +447,7 @@ TEST(stream_output_error_is_told)
 TEST(stream_closed_with_everything_in_flight)
 {
 	static unsigned char big[100000];
-	rec r = { 0 }, drained = { 0 };
+	rec r = {0}, drained = {0};
 	side x;
 	LOOP(loop);
 
@@ -481,7 +489,7 @@ TEST(stream_finish_sends_what_was_put)
 
 TEST(stream_read_ends_with_a_finish)
 {
-	rec r = { 0 };
+	rec r = {0};
 	side x;
 	LOOP(loop);
 
@@ -498,7 +506,7 @@ TEST(stream_read_ends_with_a_finish)
 
 TEST(stream_idle_time_ends_the_read)
 {
-	rec r = { 0 };
+	rec r = {0};
 	side x;
 	LOOP(loop);
 
@@ -513,9 +521,9 @@ TEST(stream_idle_time_ends_the_read)
 
 TEST(stream_before_and_without_a_connection)
 {
-	proa_handle h = { 0 };
+	proa_handle h = {0};
 	proa_stream s;
-	rec r = { 0 };
+	rec r = {0};
 	LOOP(loop);
 
 	proa_handle_init(proa_root(loop), &h);
@@ -528,7 +536,7 @@ TEST(stream_before_and_without_a_connection)
 
 TEST(stream_memory_runs_out)
 {
-	rec r = { 0 };
+	rec r = {0};
 	side x;
 	LOOP(loop);
 

@@ -7,7 +7,8 @@ if(PROA_PYTHON AND TARGET example_echo)
 		set(programs chat echo echo_serve file get get_await group relay relay_serve strand)
 	endif()
 	foreach(backend ${PROA_TEST_BACKENDS})
-		proa_add_test(examples-${backend} ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/examples/run
+		proa_add_test(examples-${backend}
+			${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/examples/run
 			${PROJECT_BINARY_DIR}/examples ${backend} ${programs})
 	endforeach()
 endif()

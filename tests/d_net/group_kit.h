@@ -1,0 +1,38 @@
+/* What the group tests stand on: plain clients, and a server that does what its clients say. */
+/* SPDX-License-Identifier: MIT */
+#ifndef D_NET_GROUP_KIT_H
+#define D_NET_GROUP_KIT_H
+
+#include "proa.h"
+#include "test.h"
+
+#include <stdatomic.h>
+
+/* ---- clients: plain blocking sockets ---- */
+
+int dial(const proa_addr *addr); /* -1: refused */
+void say(int fd, char what);
+int hear(int fd); /* the next byte; 0 at the end, -1 on an error */
+bool hears_within(int fd, char what, int ms);
+bool echo_works(int fd);
+void hang_up(int *fd, int n);
+void nap(int ms);
+
+/* ---- the server: echoes; 'B' blocks its loop for a second, 'S' stops the group ---- */
+
+extern struct group_state {
+	proa_group *group;
+	_Atomic int started, drained, open, peak, starts, drains;
+	_Atomic unsigned used; /* a bit for each loop */
+	int fail_start;        /* loop that fails; -1 none */
+	bool close_in_drain;
+} g;
+
+extern const proa_serve_options plain;
+
+int group_open(unsigned loops); /* g.fail_start must be set */
+bool group_up(unsigned loops, const proa_serve_options *o, proa_addr *addr);
+void group_down(int64_t drain_ns);
+void wait_for(_Atomic int *what, int value);
+
+#endif
