@@ -161,10 +161,11 @@ int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
 	return sock_result(n, sys_error);
 }
 
-/* The first pieces behind `skip` bytes; how many. */
-static size_t vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, size_t skip)
+/* The first pieces behind `skip` bytes; how many, in a type that the int of one libc and the size_t
+ * of another both hold. */
+static uint16_t vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, size_t skip)
 {
-	size_t filled = 0;
+	uint16_t filled = 0;
 
 	for (unsigned i = 0; i < n && filled < VECS_AT_ONCE; i++) {
 		size_t gone = PX_MIN(skip, vec[i].len);

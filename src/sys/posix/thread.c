@@ -181,21 +181,25 @@ void px_sys_sigpipe_restore(void)
 
 /* ---- limits ---- */
 
-static int64_t limit_soft(__rlimit_resource_t resource)
+static int64_t limit_soft(int error, const struct rlimit *r)
 {
-	struct rlimit r;
-
-	if (getrlimit(resource, &r) || r.rlim_cur == RLIM_INFINITY)
+	if (error || r->rlim_cur == RLIM_INFINITY)
 		return -1;
-	return r.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)r.rlim_cur;
+	return r->rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)r->rlim_cur;
 }
 
 int64_t px_sys_limit_files(void)
 {
-	return limit_soft(RLIMIT_NOFILE);
+	struct rlimit r;
+	int error = getrlimit(RLIMIT_NOFILE, &r);
+
+	return limit_soft(error, &r);
 }
 
 int64_t px_sys_limit_memlock(void)
 {
-	return limit_soft(RLIMIT_MEMLOCK);
+	struct rlimit r;
+	int error = getrlimit(RLIMIT_MEMLOCK, &r);
+
+	return limit_soft(error, &r);
 }
