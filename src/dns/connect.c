@@ -130,6 +130,7 @@ static void attempt_start(race *r)
 
 	a->race = r;
 	r->running++;
+	a->op.want = r->resolve.want;
 	px_handle_bind(&r->owner, &a->h);
 	proa_connect(px_handle_pub(&a->h), &a->op, &r->request.addr[r->next], attempt_done);
 	r->next++;
@@ -162,6 +163,7 @@ static race *race_new(px_core *core, px_op *op)
 		return NULL;
 	r->core = core;
 	r->op = op;
+	r->resolve.want = r->timer.want = op->want; /* in the background, if it is */
 	px_handle_bind(op->handle, &r->owner);
 	r->owner.flags |= PX_HF_PRESET;
 	r->owner.closed = race_closed;

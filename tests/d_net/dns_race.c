@@ -240,3 +240,23 @@ TEST(connect_name_looking_up)
 	gate_open(loop, g);
 	kit_close(&loop);
 }
+
+/* In the background, nothing of the race keeps the loop running. */
+TEST(race_in_the_background)
+{
+	proa_addr addr[2];
+	proa_handle h;
+	silent s;
+	rec c = {0};
+
+	LOOP(loop);
+	silent_make(&s);
+	addr[0] = addr[1] = s.addr;
+	handle_new(loop, &h);
+	c.op.want = PROA_BACKGROUND;
+	px_connect_addrs(&h, kit_op(&c), addr, 2, kit_done);
+	CHECK_EQ(proa_run(loop), 0);
+	CHECK_EQ(c.finals, 0);
+	silent_drop(&s);
+	kit_close(&loop);
+}

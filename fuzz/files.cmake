@@ -1,0 +1,3 @@
+# Fuzz targets: what reads bytes or text that others made.
+# SPDX-License-Identifier: MIT
+proa_fuzz(addr fuzz/addr.c)
