@@ -408,14 +408,8 @@ static void loop_release(proa_loop *loop, bool forked)
 	px_node *node;
 
 	core->forked = forked;
-	while ((node = px_list_first(&core->pools))) {
-		px_pool *pool = PX_OF(node, px_pool, all);
-
-		pool->users = 0; /* in a forked child they are whatever they were */
-		pool->lent = 0;
-		px_list_init(&pool->parked);
-		px_pool_close(pool);
-	}
+	while ((node = px_list_first(&core->pools)))
+		px_pool_drop(PX_OF(node, px_pool, all));
 	px_workers_free(core);
 	core->ops->close(core, forked);
 	loop_free(loop);

@@ -232,6 +232,23 @@ static void buffer_discharge(px_core *core, px_buf *b)
 	}
 }
 
+/* Buffers may be out, with a quota that has outlived its op and goes with the last of them. */
+void px_pool_drop(px_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->total && pool->lent; i++) {
+		px_buf *b = buf_at(pool, i);
+
+		if (!b->lent)
+			continue;
+		if (b->quota && --b->quota->held == 0)
+			px_free(&pool->core->alloc, b->quota, sizeof *b->quota);
+		pool->lent--;
+	}
+	pool->users = 0; /* in a forked child they are whatever they were */
+	px_list_init(&pool->parked);
+	pool_free(pool);
+}
+
 void px_pool_give(px_pool *pool, void *buf)
 {
 	uint32_t index;

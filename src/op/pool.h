@@ -59,6 +59,7 @@ struct px_quota {
 
 int px_pool_open(px_core *core, px_pool **pool, const proa_buffers_options *options);
 void px_pool_close(px_pool *pool);    /* frees now, or when the last buffer is back */
+void px_pool_drop(px_pool *pool);     /* frees now, whatever is out: the loop ends */
 px_pool *px_core_pool(px_core *core); /* the loop's own; NULL: no memory */
 
 bool px_pool_grow(

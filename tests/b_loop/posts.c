@@ -191,9 +191,16 @@ TEST(post_never_loses_a_wake_up)
 	pings = 0;
 	w.loop = loop;
 	CHECK_EQ(pthread_create(&t, NULL, ping, &w), 0);
-	while (pings < n)
-		if (kit_once(loop, 5000) <= 0)
+	while (pings < n) {
+		int before = pings;
+		int64_t patience_ns = proa_clock(loop) + 5 * PROA_SEC;
+
+		/* A wake-up may find that its post has been seen already. */
+		while (pings == before && proa_clock(loop) < patience_ns)
+			kit_once(loop, 5000);
+		if (pings == before)
 			break; /* five seconds without one: it was lost */
+	}
 	CHECK_EQ(pings, n);
 	if (pings == n)
 		pthread_join(t, NULL);
@@ -256,7 +263,7 @@ TEST(doorbell_from_eight_threads_loses_none)
 	pthread_t t[THREADS];
 	LOOP(loop);
 
-	SUBMIT0(proa_doorbell, proa_root(loop), &bell);
+	SUBMIT_BELL(proa_root(loop), &bell);
 	for (int i = 0; i < THREADS; i++)
 		ringers[i] = (ringer){.bell = &bell.op, .n = each, .rung = &rung};
 	threads_run(t, ring_all, ringers, sizeof *ringers);
@@ -275,7 +282,7 @@ TEST(doorbell_coalesces)
 	rec bell = {0};
 	LOOP(loop);
 
-	SUBMIT0(proa_doorbell, proa_root(loop), &bell);
+	SUBMIT_BELL(proa_root(loop), &bell);
 	kit_once(loop, 1);
 	CHECK_EQ(bell.mores, 0);
 	for (int i = 0; i < 1000; i++)
@@ -295,7 +302,7 @@ TEST(doorbell_paused_keeps_the_rings)
 	rec bell = {0};
 	LOOP(loop);
 
-	SUBMIT0(proa_doorbell, proa_root(loop), &bell);
+	SUBMIT_BELL(proa_root(loop), &bell);
 	proa_pause(&bell.op);
 	proa_notify(&bell.op);
 	kit_settle(loop);
@@ -325,13 +332,13 @@ TEST(doorbell_cancelled_in_its_callback_and_rung_before)
 	LOOP(loop);
 
 	for (int i = 0; i < 100; i++) {
-		SUBMIT0(proa_doorbell, proa_root(loop), &bell);
+		SUBMIT_BELL(proa_root(loop), &bell);
 		proa_notify(&bell.op);
 		CHECK_EQ(kit_await(loop, &bell), -PROA_ECANCELED);
 		CHECK_EQ(bell.mores, (unsigned)i + 1);
 	}
 	/* Rung and cancelled before the loop has seen either. */
-	SUBMIT0(proa_doorbell, proa_root(loop), &bell);
+	SUBMIT_BELL(proa_root(loop), &bell);
 	proa_notify(&bell.op);
 	proa_cancel(&bell.op);
 	CHECK_EQ(kit_await(loop, &bell), -PROA_ECANCELED);
@@ -349,7 +356,7 @@ TEST(doorbell_rung_in_its_own_callback)
 	rec bell = {.then = then_ring_self};
 	LOOP(loop);
 
-	SUBMIT0(proa_doorbell, proa_root(loop), &bell);
+	SUBMIT_BELL(proa_root(loop), &bell);
 	proa_notify(&bell.op);
 	UNTIL(loop, bell.mores == 50);
 	kit_close(&loop);
@@ -361,7 +368,7 @@ TEST(doorbell_deadline)
 	LOOP(loop);
 
 	bell.op.deadline_ns = proa_in(loop, 5 * PROA_MSEC);
-	SUBMIT0(proa_doorbell, proa_root(loop), &bell);
+	SUBMIT_BELL(proa_root(loop), &bell);
 	proa_notify(&bell.op);
 	CHECK_EQ(kit_await(loop, &bell), -PROA_ETIMEDOUT);
 	CHECK_EQ(bell.mores, 1);

@@ -23,7 +23,7 @@ static void submit_kind(proa_handle *h, rec *r, int kind, void *buf, size_t len)
 	case 3: SUBMIT(proa_send, h, r, buf, len); break;
 	case 4: SUBMIT(proa_sendv, h, r, &vec, 1); break;
 	case 5: SUBMIT(proa_timer, h, r, proa_in(loop, 3600 * PROA_SEC)); break;
-	case 6: SUBMIT0(proa_doorbell, h, r); break;
+	case 6: SUBMIT_BELL(h, r); break;
 	case 7: SUBMIT0(proa_shutdown, h, r); break;
 	case 8: SUBMIT(proa_recv, h, r, buf, 1); break;
 	default: SUBMIT(proa_timer, h, r, 1); break;

@@ -10,4 +10,5 @@ proa_test(conform
 	tests/c_conform/bytes.c
 	tests/c_conform/ends.c
 	tests/c_conform/accept.c
+	tests/c_conform/pool.c
 	BACKENDS)

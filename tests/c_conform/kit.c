@@ -115,11 +115,13 @@ void kit_done(proa_op *op)
 	CHECK(kit_running);
 	CHECK_EQ(r->submits, r->finals + 1);
 	r->result = op->result;
-	r->count = op->count;
 	r->sys_error = op->sys_error;
 	r->got = op->got;
-	r->buf = op->buf;
-	r->socket = op->socket;
+	if (!r->bell) {
+		r->count = op->count;
+		r->buf = op->buf;
+		r->socket = op->socket;
+	}
 	r->bytes += op->result > 0 ? op->result : 0;
 	if (op->got & PROA_MORE) {
 		CHECK(proa_in_flight(op));

@@ -71,6 +71,7 @@ struct rec {
 	int64_t at_ns;       /* and on the clock */
 	void (*then)(rec *); /* called at the end of each completion */
 	void *ctx;
+	bool bell; /* a doorbell: while it may be rung, count and buf are not told */
 };
 
 /* The op of `r`, counted as submitted: proa_recv(h, kit_op(&r), buf, len, kit_done). */
@@ -81,6 +82,7 @@ int64_t kit_await(proa_loop *loop, rec *r);
 
 #define SUBMIT(call, handle, r, ...) call(handle, kit_op(r), __VA_ARGS__, kit_done)
 #define SUBMIT0(call, handle, r)     call(handle, kit_op(r), kit_done)
+#define SUBMIT_BELL(handle, r)       proa_doorbell(handle, kit_op(r), ((r)->bell = true, kit_done))
 
 /* ---- handles ---- */
 

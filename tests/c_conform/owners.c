@@ -46,7 +46,7 @@ TEST(owner_is_told_last)
 	own(&top, &right, "R");
 	own(&left, &leaf, "F");
 	SUBMIT(proa_timer, &leaf, &timer, proa_in(loop, PROA_SEC));
-	SUBMIT0(proa_doorbell, &right, &bell);
+	SUBMIT_BELL(&right, &bell);
 	/* Each asks for its own callback; the owner's close would end them without. */
 	proa_close(&top, tell_closed);
 	proa_close(&leaf, tell_closed);
@@ -95,7 +95,7 @@ static session *session_start(proa_loop *loop, int fd[2])
 		SUBMIT(proa_recv, h[i], &s->recv[i], s->buf[i], sizeof s->buf[i]);
 	}
 	SUBMIT(proa_timer, &s->owner, &s->timer, proa_in(loop, PROA_SEC));
-	SUBMIT0(proa_doorbell, &s->server, &s->bell);
+	SUBMIT_BELL(&s->server, &s->bell);
 	return s;
 }
 
