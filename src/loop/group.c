@@ -184,8 +184,10 @@ static void member_main(void *arg)
 		member_drain(m);
 	px_lock_enter(&g->lock);
 	g->state = PX_G_ENDING;
-	if (!m->loop)
+	if (!m->loop) {
 		g->shut++;
+		group_wake(g); /* one that did open may be waiting for just this */
+	}
 	px_lock_leave(&g->lock);
 	if (m->loop)
 		member_shut(m);
