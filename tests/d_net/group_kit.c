@@ -13,8 +13,12 @@
 
 int dial(const proa_addr *addr)
 {
+	return dial_socket(addr, socket((int)addr->family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+int dial_socket(const proa_addr *addr, int fd)
+{
 	struct timeval t = {.tv_sec = 10};
-	int fd = socket((int)addr->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
 	if (connect(fd, (const struct sockaddr *)(const void *)addr->data, addr->len) == 0)
@@ -142,9 +146,19 @@ static void loop_drain(proa_group *group, proa_loop *loop, unsigned index, void 
 	atomic_fetch_add(&g.drains, 1);
 }
 
+static void on_notice(proa_loop *loop, int64_t error, const char *what, void *user)
+{
+	(void)user;
+	CHECK_EQ(error, -PROA_EMFILE);
+	CHECK_STR(what, "accept");
+	if (proa_group_size(g.group) > 1) /* also when it was the acceptor that met it */
+		CHECK(loop == proa_group_loop(g.group, 0));
+	atomic_fetch_add(&g.notices, 1);
+}
+
 int group_open(unsigned loops)
 {
-	proa_loop_options lo = {.backend = test_backend};
+	proa_loop_options lo = {.backend = test_backend, .notice = on_notice};
 	proa_group_options o = {
 		.loops = loops, .loop = &lo, .start = loop_start, .drain = loop_drain, .user = &g};
 	int fail = g.fail_start;

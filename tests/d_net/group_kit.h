@@ -11,6 +11,7 @@
 /* ---- clients: plain blocking sockets ---- */
 
 int dial(const proa_addr *addr); /* -1: refused */
+int dial_socket(const proa_addr *addr, int fd);
 void say(int fd, char what);
 int hear(int fd); /* the next byte; 0 at the end, -1 on an error */
 bool hears_within(int fd, char what, int ms);
@@ -22,7 +23,7 @@ void nap(int ms);
 
 extern struct group_state {
 	proa_group *group;
-	_Atomic int started, drained, open, peak, starts, drains;
+	_Atomic int started, drained, open, peak, starts, drains, notices;
 	_Atomic unsigned used; /* a bit for each loop */
 	int fail_start;        /* loop that fails; -1 none */
 	bool close_in_drain;

@@ -4,6 +4,8 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- opening ---- */
@@ -230,6 +232,41 @@ TEST(group_limit_with_reuseport)
 TEST(group_limit_of_one_loop)
 {
 	limited(1, false);
+}
+
+/* ---- exhaustion ---- */
+
+static void exhausted(unsigned loops)
+{
+	enum { LIMIT = 200 };
+	struct rlimit before, low;
+	int fd[LIMIT], n = 0, client;
+	proa_addr addr;
+
+	getrlimit(RLIMIT_NOFILE, &before); /* a ring's accept looks at the limit when it begins */
+	low = before;
+	low.rlim_cur = LIMIT;
+	setrlimit(RLIMIT_NOFILE, &low);
+	REQUIRE(group_up(loops, &plain, &addr));
+	client = socket((int)addr.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	while (n < LIMIT && (fd[n] = dup(client)) >= 0)
+		n++;
+	CHECK_EQ(dial_socket(&addr, client), client);
+	wait_for(&g.notices, 1);
+	nap(100); /* it tries again in between */
+	CHECK_EQ(g.notices, 1);
+	CHECK_EQ(g.started, 0);
+	hang_up(fd, n);
+	CHECK(echo_works(client));
+	setrlimit(RLIMIT_NOFILE, &before);
+	close(client);
+	group_down(PROA_SEC);
+}
+
+TEST(group_out_of_descriptors)
+{
+	exhausted(3);
+	exhausted(1);
 }
 
 /* ---- many ---- */
