@@ -16,6 +16,14 @@ enum {
 
 /* ---- open ---- */
 
+/* Want of descriptors or memory is no fault of a backend, and is said as what it is. */
+static int error_of_open(int rc)
+{
+	bool starved = rc == -PROA_EMFILE || rc == -PROA_ENFILE || rc == -PROA_ENOMEM;
+
+	return starved ? rc : -PROA_ENOTSUP;
+}
+
 static int loop_choose(px_core *core, const char *name, char *why)
 {
 	int rc = -PROA_EINVAL;
@@ -24,11 +32,12 @@ static int loop_choose(px_core *core, const char *name, char *why)
 		if (name && strcmp(name, px_backends[i]->name))
 			continue;
 		core->ops = px_backends[i];
-		if (core->ops->open(core, why) == 0)
+		rc = core->ops->open(core, why);
+		if (rc == 0)
 			return 0;
 		core->ops->close(core, false);
 		core->backend = NULL;
-		rc = -PROA_ENOTSUP;
+		rc = error_of_open(rc);
 	}
 	return rc;
 }
