@@ -148,8 +148,9 @@ TEST(work_deadline)
 	gate *g;
 
 	atomic_store(&asked_runs, false);
-	r.op.deadline_ns = proa_in(loop, 30 * PROA_MSEC);
 	SUBMIT(proa_work, proa_root(loop), &r, NULL, work_until_asked);
+	UNTIL(loop, atomic_load(&asked_runs));
+	proa_deadline(&r.op, proa_in(loop, 10 * PROA_MSEC));
 	CHECK_EQ(kit_await(loop, &r), 3);
 	past.op.deadline_ns = PROA_POLL;
 	SUBMIT(proa_work, proa_root(loop), &past, NULL, work_seven);
