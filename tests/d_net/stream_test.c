@@ -290,9 +290,8 @@ static void random_reads(uint64_t seed)
 		CHECK(r.result > 0 &&
 		      (kind == 0 ? r.result <= (int64_t)n : r.result == (int64_t)n));
 		for (int64_t i = 0; i < r.result; i++, seen++)
-			if (((unsigned char *)r.buf)[i] !=
-			    (seen % 13 == 12 ? '\n' : 'a' + seen % 23)) {
-				CHECK(!"the bytes differ");
+			if (!CHECK_EQ(((unsigned char *)r.buf)[i],
+			              seen % 13 == 12 ? '\n' : 'a' + seen % 23)) {
 				seen = total;
 				break;
 			}
