@@ -11,4 +11,7 @@ proa_test(conform
 	tests/c_conform/ends.c
 	tests/c_conform/accept.c
 	tests/c_conform/pool.c
+	tests/c_conform/misuse.c
+	tests/c_conform/count.c
+	tests/c_conform/many.c
 	BACKENDS)

@@ -1,0 +1,296 @@
+/* Many: ten thousand connections churned, and ten thousand idle ones that all become active. */
+/* SPDX-License-Identifier: MIT */
+#include "c_conform/kit.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- churn: both ends on one loop ---- */
+
+enum { AT_ONCE = 100 };
+
+typedef struct churn {
+	proa_loop *loop;
+	proa_addr addr;
+	size_t started, finished, failed, total;
+	size_t served;
+} churn;
+
+typedef struct client {
+	proa_handle h;
+	proa_op connect, send, recv;
+	churn *c;
+	size_t number;
+	char buf[8];
+} client;
+
+typedef struct server {
+	proa_handle h;
+	proa_op op;
+	churn *c;
+	char buf[8];
+} server;
+
+static void client_start(churn *c);
+
+static void client_closed(proa_handle *h)
+{
+	client *cl = PROA_OF(h, client, h);
+	churn *c = cl->c;
+
+	c->finished++;
+	free(cl);
+	if (c->started < c->total)
+		client_start(c);
+}
+
+static void client_received(proa_op *op)
+{
+	client *cl = PROA_OF(op, client, recv);
+
+	cl->c->failed += op->result != 5 || memcmp(cl->buf, "hello", 5) != 0;
+	/* Most reset, or their ports would wait for a minute each. */
+	if (cl->number % 16)
+		proa_close_abort(&cl->h, client_closed);
+	else
+		proa_close(&cl->h, client_closed);
+}
+
+static void client_connected(proa_op *op)
+{
+	client *cl = PROA_OF(op, client, connect);
+
+	cl->c->failed += op->result != 0;
+}
+
+static void client_sent(proa_op *op)
+{
+	client *cl = PROA_OF(op, client, send);
+
+	cl->c->failed += op->result != 5;
+}
+
+static void client_start(churn *c)
+{
+	client *cl = calloc(1, sizeof *cl);
+
+	cl->c = c;
+	cl->number = c->started++;
+	proa_handle_init(proa_root(c->loop), &cl->h);
+	proa_connect(&cl->h, &cl->connect, &c->addr, client_connected);
+	proa_send(&cl->h, &cl->send, "hello", 5, client_sent);
+	proa_recv(&cl->h, &cl->recv, cl->buf, sizeof cl->buf, client_received);
+}
+
+static void server_closed(proa_handle *h)
+{
+	server *s = PROA_OF(h, server, h);
+
+	s->c->served++;
+	free(s);
+}
+
+static void server_received(proa_op *op);
+
+static void server_sent(proa_op *op)
+{
+	server *s = PROA_OF(op, server, op);
+
+	proa_recv(&s->h, &s->op, s->buf, sizeof s->buf, server_received);
+}
+
+static void server_received(proa_op *op)
+{
+	server *s = PROA_OF(op, server, op);
+
+	if (op->result > 0)
+		proa_send(&s->h, &s->op, s->buf, (size_t)op->result, server_sent);
+	else
+		proa_close(&s->h, server_closed);
+}
+
+static void server_accepted(proa_op *op)
+{
+	churn *c = op->user;
+	server *s;
+
+	if (op->result < 0)
+		return;
+	s = calloc(1, sizeof *s);
+	s->c = c;
+	proa_handle_init(proa_root(c->loop), &s->h);
+	proa_adopt(&s->h, op->socket);
+	proa_recv(&s->h, &s->op, s->buf, sizeof s->buf, server_received);
+}
+
+TEST(churn_of_ten_thousand_connections)
+{
+	churn c = {.total = TEST_TIMES(10000)};
+	proa_op accept = {.user = &c};
+	proa_handle l;
+	proa_stats s;
+	LOOP(loop);
+
+	c.loop = loop;
+	kit_listen(loop, &l, &c.addr);
+	proa_accept_many(&l, &accept, server_accepted);
+	for (int i = 0; i < AT_ONCE && c.started < c.total; i++)
+		client_start(&c);
+	UNTIL(loop, c.finished == c.total && c.served == c.total);
+	CHECK_EQ(c.failed, 0);
+	proa_loop_stats(loop, &s);
+	CHECK_EQ(s.handles, 1); /* the listener */
+	CHECK_EQ(s.in_flight, 1);
+	kit_close(&loop);
+}
+
+/* ---- idle, then all active: the clients live in a child ---- */
+
+static size_t connections(void)
+{
+	struct rlimit limit;
+	size_t n = TEST_TIMES(10000);
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur < n + 200 ? (size_t)limit.rlim_cur - 200 : n;
+}
+
+static bool read_all(int fd, void *buf, size_t len)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < len && (n = read(fd, (char *)buf + got, len - got)) > 0)
+		got += (size_t)n;
+	return got == len;
+}
+
+/* Connects n times, waits for the word, sends a number on each and wants it back: the exit status.
+ */
+static int child_run(int from_parent, size_t n)
+{
+	int *fd = calloc(n, sizeof *fd);
+	proa_addr addr;
+	size_t bad = 0;
+	char go;
+
+	if (!read_all(from_parent, &addr, sizeof addr))
+		return 3;
+	for (size_t i = 0; i < n; i++)
+		fd[i] = kit_connect(&addr);
+	if (!read_all(from_parent, &go, 1))
+		return 4;
+	for (size_t i = 0; i < n; i++)
+		bad += write(fd[i], &i, sizeof i) != sizeof i;
+	for (size_t i = 0; i < n; i++) {
+		size_t back = 0;
+
+		bad += !read_all(fd[i], &back, sizeof back) || back != i;
+	}
+	for (size_t i = 0; i < n; i++)
+		kit_fd_reset(fd[i]);
+	free(fd);
+	return bad ? 5 : 0;
+}
+
+static pid_t child_start(int *to_child, size_t n)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (!CHECK_EQ(pipe(ends), 0))
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		close(ends[1]);
+		alarm(120);
+		_exit(child_run(ends[0], n));
+	}
+	close(ends[0]);
+	*to_child = ends[1];
+	return pid;
+}
+
+typedef struct idle_conn {
+	proa_handle h;
+	proa_op op;
+} idle_conn;
+
+static idle_conn *idle;
+static size_t n_idle, n_echoed, n_gone;
+
+static void idle_closed(proa_handle *h)
+{
+	(void)h;
+	n_gone++;
+}
+
+static void idle_received(proa_op *op);
+
+static void idle_sent(proa_op *op)
+{
+	idle_conn *c = PROA_OF(op, idle_conn, op);
+
+	n_echoed += op->result == sizeof(size_t);
+	proa_recv_pooled(&c->h, &c->op, NULL, idle_received);
+}
+
+static void idle_received(proa_op *op)
+{
+	idle_conn *c = PROA_OF(op, idle_conn, op);
+
+	if (op->result > 0)
+		proa_send_pooled(&c->h, &c->op, op->buf, (size_t)op->result, idle_sent);
+	else
+		proa_close(&c->h, idle_closed);
+}
+
+static void idle_accepted(proa_op *op)
+{
+	idle_conn *c = &idle[n_idle];
+
+	if (op->result < 0)
+		return;
+	n_idle++;
+	proa_handle_init(proa_root(proa_op_loop(op)), &c->h);
+	proa_adopt(&c->h, op->socket);
+	proa_recv_pooled(&c->h, &c->op, NULL, idle_received);
+}
+
+TEST_LIMIT(idle_ten_thousand_then_all_active, 120)
+{
+	proa_loop_options o = {.buffers_size_bytes = 1024};
+	size_t n = connections();
+	proa_op accept = {0};
+	proa_handle l;
+	proa_addr addr;
+	int to_child = -1, status = -1;
+	pid_t pid = child_start(&to_child, n); /* before there is a loop */
+	proa_loop *loop = kit_open(&o);
+
+	idle = calloc(n, sizeof *idle);
+	n_idle = n_echoed = n_gone = 0;
+	if (loop) {
+		kit_listen(loop, &l, &addr);
+		proa_accept_many(&l, &accept, idle_accepted);
+		CHECK_EQ(write(to_child, &addr, sizeof addr), sizeof addr);
+		UNTIL(loop, n_idle == n);
+		kit_settle(loop);
+		CHECK_EQ(proa_buffers_free(proa_loop_buffers(loop)), 4096);
+		CHECK_EQ(write(to_child, "!", 1), 1);
+		UNTIL(loop, n_echoed == n);
+		UNTIL(loop, n_gone == n);
+	}
+	close(to_child);
+	if (loop)
+		kit_close(&loop);
+	waitpid(pid, &status, 0);
+	CHECK(!n_idle || status == 0);
+	free(idle);
+}

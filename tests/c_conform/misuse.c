@@ -1,0 +1,320 @@
+/* Misuse stops the program with a message; a forked child may only close what it inherited. */
+/* SPDX-License-Identifier: MIT */
+#include "c_conform/kit.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What runs in the child of CHECK_DIES: a loop and a connection of its own. */
+static proa_loop *loop_;
+static proa_handle a_, b_;
+static proa_op op_;
+static char buf_[8];
+
+static void on_done(proa_op *op)
+{
+	(void)op;
+}
+
+static void on_closed(proa_handle *h)
+{
+	(void)h;
+}
+
+static void start(void)
+{
+	loop_ = kit_open(NULL);
+	if (!loop_)
+		abort();
+	kit_pair(loop_, &a_, &b_);
+}
+
+static void run_until_closed(proa_handle *h)
+{
+	proa_close(h, on_closed);
+	while (proa_is_closing(h))
+		proa_run_once(loop_, 0);
+}
+
+static void submits_twice(void)
+{
+	start();
+	proa_recv(&a_, &op_, buf_, sizeof buf_, on_done);
+	proa_recv(&a_, &op_, buf_, sizeof buf_, on_done);
+}
+
+static void posts_twice(void)
+{
+	start();
+	proa_post(loop_, &op_, on_done);
+	proa_post(loop_, &op_, on_done);
+}
+
+static void submits_a_waiting_op(void)
+{
+	proa_op other = {0};
+
+	start();
+	proa_recv(&a_, &other, buf_, sizeof buf_, on_done);
+	proa_recv(&a_, &op_, buf_, sizeof buf_, on_done);
+	proa_timer(proa_root(loop_), &op_, 1, on_done);
+}
+
+static void *timer_thread(void *arg)
+{
+	proa_timer(proa_root(loop_), &op_, 1, on_done);
+	return arg;
+}
+
+static void submits_on_another_thread(void)
+{
+	pthread_t t;
+
+	start();
+	proa_run_once(loop_, PROA_POLL);
+	pthread_create(&t, NULL, timer_thread, NULL);
+	pthread_join(t, NULL);
+}
+
+static void *run_thread(void *arg)
+{
+	proa_run(loop_);
+	return arg;
+}
+
+static void runs_on_another_thread(void)
+{
+	pthread_t t;
+
+	start();
+	proa_timer(proa_root(loop_), &op_, 1, on_done);
+	pthread_create(&t, NULL, run_thread, NULL);
+	pthread_join(t, NULL);
+}
+
+static void *close_thread(void *arg)
+{
+	proa_close(&a_, on_closed);
+	return arg;
+}
+
+static void closes_on_another_thread(void)
+{
+	pthread_t t;
+
+	start();
+	proa_run_once(loop_, PROA_POLL);
+	pthread_create(&t, NULL, close_thread, NULL);
+	pthread_join(t, NULL);
+}
+
+static void uses_a_closed_handle(void)
+{
+	start();
+	run_until_closed(&a_);
+	proa_recv(&a_, &op_, buf_, sizeof buf_, on_done);
+}
+
+static void closes_a_closed_handle(void)
+{
+	start();
+	run_until_closed(&a_);
+	proa_close(&a_, on_closed);
+}
+
+static void inits_twice(void)
+{
+	start();
+	proa_handle_init(proa_root(loop_), &a_);
+}
+
+static void adopts_twice(void)
+{
+	start();
+	proa_adopt_os(&a_, dup(0), PROA_TCP);
+}
+
+static void closes_the_root(void)
+{
+	start();
+	proa_close(proa_root(loop_), on_closed);
+}
+
+static void done_runs(proa_op *op)
+{
+	proa_run(proa_op_loop(op));
+}
+
+static void runs_in_a_callback(void)
+{
+	start();
+	proa_timer(proa_root(loop_), &op_, 1, done_runs);
+	proa_run(loop_);
+}
+
+static void done_waits(proa_op *op)
+{
+	proa_event e;
+
+	proa_wait(proa_op_loop(op), &e, 1, PROA_POLL);
+}
+
+static void waits_in_a_callback(void)
+{
+	start();
+	proa_timer(proa_root(loop_), &op_, 1, done_waits);
+	proa_run(loop_);
+}
+
+static void done_closes_loop(proa_op *op)
+{
+	proa_loop *loop = proa_op_loop(op);
+
+	proa_loop_close(&loop, 0);
+}
+
+static void closes_the_loop_in_a_callback(void)
+{
+	start();
+	proa_timer(proa_root(loop_), &op_, 1, done_closes_loop);
+	proa_run(loop_);
+}
+
+static void awaits_an_op_with_a_callback(void)
+{
+	start();
+	proa_timer(proa_root(loop_), &op_, 1, on_done);
+	proa_await(loop_, &op_);
+}
+
+static void pooled_recv(void)
+{
+	rec r = {0};
+
+	start();
+	kit_fd_write((int)proa_os(&b_), "x", 1);
+	SUBMIT(proa_recv_pooled, &a_, &r, NULL);
+	kit_await(loop_, &r);
+	op_.buf = r.buf;
+}
+
+static void gives_back_twice(void)
+{
+	pooled_recv();
+	proa_buffer_return(loop_, op_.buf);
+	proa_buffer_return(loop_, op_.buf);
+}
+
+static void gives_back_what_is_none(void)
+{
+	pooled_recv();
+	proa_buffer_return(loop_, buf_);
+}
+
+static void sends_what_is_none(void)
+{
+	start();
+	proa_send_pooled(&a_, &op_, buf_, 1, on_done);
+}
+
+static void closes_a_pool_in_use(void)
+{
+	proa_buffers *pool;
+
+	start();
+	proa_buffers_open(loop_, &pool, NULL);
+	proa_recv_pooled(&a_, &op_, pool, on_done);
+	proa_buffers_close(&pool);
+}
+
+TEST(misuse_stops_the_program)
+{
+	LOOP(loop); /* skips where the backend cannot work */
+
+	kit_close(&loop);
+	CHECK_DIES(submits_twice, "while it was in flight");
+	CHECK_DIES(posts_twice, "while it was in flight");
+	CHECK_DIES(submits_a_waiting_op, "while it was in flight");
+	CHECK_DIES(submits_on_another_thread, "thread");
+	CHECK_DIES(runs_on_another_thread, "thread");
+	CHECK_DIES(closes_on_another_thread, "thread");
+	CHECK_DIES(uses_a_closed_handle, "close has completed");
+	CHECK_DIES(closes_a_closed_handle, "close has completed");
+	CHECK_DIES(inits_twice, "in use");
+	CHECK_DIES(adopts_twice, "open already");
+	CHECK_DIES(closes_the_root, "root");
+	CHECK_DIES(runs_in_a_callback, "callback");
+	CHECK_DIES(waits_in_a_callback, "callback");
+	CHECK_DIES(closes_the_loop_in_a_callback, "callback");
+	CHECK_DIES(awaits_an_op_with_a_callback, "callback");
+	CHECK_DIES(gives_back_twice, "given back twice");
+	CHECK_DIES(gives_back_what_is_none, "no pooled buffer");
+	CHECK_DIES(sends_what_is_none, "no pooled buffer");
+	CHECK_DIES(closes_a_pool_in_use, "in flight");
+}
+
+/* ---- fork ---- */
+
+static void child_submits(void)
+{
+	proa_timer(proa_root(loop_), &op_, 1, on_done);
+}
+
+static void child_runs(void)
+{
+	proa_run_once(loop_, PROA_POLL);
+}
+
+static void child_cancels(void)
+{
+	proa_cancel(&op_);
+}
+
+static int child_closes(proa_loop *loop)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		int rc = proa_loop_close(&loop, 0);
+
+		_exit(rc == 0 && !loop ? 7 : 8);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(fork_child_may_only_close)
+{
+	rec r = {0}, timer = {0}, many = {0};
+	proa_handle a, c;
+	char buf[8];
+	int fd, fd2;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	fd2 = kit_half(loop, &c);
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	SUBMIT(proa_recv_pooled_many, &c, &many, NULL, 2);
+	SUBMIT(proa_timer, proa_root(loop), &timer, proa_in(loop, 20 * PROA_MSEC));
+	kit_fd_write(fd2, "lent over the fork", 18);
+	UNTIL(loop, many.mores == 1);
+	loop_ = loop;
+	CHECK_DIES(child_submits, "fork");
+	CHECK_DIES(child_runs, "fork");
+	memset(&op_, 0, sizeof op_);
+	proa_timer(proa_root(loop), &op_, proa_in(loop, PROA_SEC * 60), on_done);
+	CHECK_DIES(child_cancels, "fork");
+	proa_cancel(&op_);
+	CHECK_EQ(child_closes(loop), 7);
+	/* The parent's loop has not noticed. */
+	kit_fd_write(fd, "parent", 6);
+	CHECK_EQ(kit_await(loop, &r), 6);
+	CHECK_EQ(kit_await(loop, &timer), 0);
+	proa_buffer_return(loop, many.buf);
+	kit_fd_close(fd);
+	kit_fd_close(fd2);
+	kit_close(&loop);
+}
