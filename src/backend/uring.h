@@ -51,7 +51,9 @@ enum {
 	PX_UR_I_TIMEOUT,
 	PX_UR_I_TRY_ACCEPT, /* the flags of an accept, a recv: are they known? */
 	PX_UR_I_TRY_RECV,
-	PX_UR_I_TRY_FIRST
+	PX_UR_I_TRY_FIRST,
+	PX_UR_I_TRY_END, /* does a multishot see the end behind bytes? */
+	PX_UR_I_TRY_CANCEL
 };
 
 /* Features: name, setup flag (or 0), text. The setup flags in front, the newest first: in this order they are given up.

@@ -199,15 +199,20 @@ static void recv_many_park(px_op *op)
 static void recv_many_arm(px_uring *u, px_op *op)
 {
 	const px_quota *quota = op->args.pooled.quota;
+	bool multi = recv_many_multi(u, op);
 
 	if (multi_held(op))
 		return;
 	op->flags &= (uint16_t)~PX_F_QUOTA;
-	if (op->args.pooled.own && (quota || !px_ur_pool_ready(op->args.pooled.pool)))
-		return; /* what is queued counts once it is delivered, and may then come back; pull comes here again */
-	if (px_quota_full(quota))
+	if (quota && op->args.pooled.own)
+		return; /* what is queued counts, once it is delivered; pull comes here again */
+	if (px_quota_full(quota)) {
 		op->flags |= PX_F_QUOTA; /* a returned buffer lists it */
-	else if (!px_ur_pool_recv(u, op, recv_many_multi(u, op) ? PX_IORING_RECV_MULTISHOT : 0))
+		return;
+	}
+	/* A multishot on an empty ring would end at once, though there are no bytes yet. */
+	if ((multi && !px_ur_pool_ready(op->args.pooled.pool)) ||
+	    !px_ur_pool_recv(u, op, multi ? PX_IORING_RECV_MULTISHOT : 0))
 		recv_many_park(op);
 }
 

@@ -203,7 +203,9 @@ bool px_ur_pool_recv(px_uring *u, px_op *op, uint16_t flags)
 	sqe = px_ur_main(u, op, PX_IORING_OP_RECV, op->handle->fd);
 	sqe->flags = PX_IOSQE_BUFFER_SELECT;
 	sqe->buf_group = (uint16_t)pool->backend_id;
-	sqe->ioprio = flags | px_ur_recv_flags(u, op->handle);
+	/* Not both: a multishot that first waits, and then finds bytes and a reset, takes the bytes and waits for ever
+	 * (seen on Linux 6.18). */
+	sqe->ioprio = flags ? flags : px_ur_recv_flags(u, op->handle);
 	return true;
 }
 
