@@ -5,9 +5,13 @@
 
 #include <stdio.h>
 
+/* One recv that goes on by itself, and a send for what is on its way back; a client that sends more
+ * before it has that back takes the second, and then has to wait. */
+enum { SENDS = 2 };
+
 typedef struct conn {
 	proa_handle h;
-	proa_op op;
+	proa_op recv, send[SENDS];
 } conn;
 
 typedef struct echo {
@@ -23,26 +27,45 @@ typedef struct echo {
 
 /* ---- connections ---- */
 
-static void on_sent(proa_op *op);
-
-static void on_recv(proa_op *op)
+static proa_op *conn_idle_send(conn *c)
 {
-	conn *c = PROA_OF(op, conn, op);
+	for (int i = 0; i < SENDS; i++)
+		if (!proa_in_flight(&c->send[i]))
+			return &c->send[i];
+	return NULL;
+}
 
-	if (op->result <= 0)
-		proa_close(&c->h, NULL);
-	else
-		proa_send_pooled(&c->h, op, op->buf, (size_t)op->result, on_sent);
+static bool conn_sending(const conn *c)
+{
+	return proa_in_flight(&c->send[0]) || proa_in_flight(&c->send[1]);
 }
 
 static void on_sent(proa_op *op)
 {
-	conn *c = PROA_OF(op, conn, op);
+	conn *c = op->user;
 
-	if (op->result < 0)
+	if (op->result < 0 || (!proa_in_flight(&c->recv) && !conn_sending(c)))
 		proa_close(&c->h, NULL);
 	else
-		proa_recv_pooled(&c->h, op, NULL, on_recv);
+		proa_resume(&c->recv);
+}
+
+static void on_recv(proa_op *op)
+{
+	conn *c = PROA_OF(op, conn, recv);
+	proa_op *send;
+
+	if (!(op->got &
+	      PROA_MORE)) { /* the end, or an error; what was received before goes back first */
+		if (!proa_is_closing(&c->h) && (op->result < 0 || !conn_sending(c)))
+			proa_close(&c->h, NULL);
+		return;
+	}
+	send = conn_idle_send(c); /* there is one: else the recv is paused */
+	send->user = c;
+	proa_send_pooled(&c->h, send, op->buf, (size_t)op->result, on_sent);
+	if (!conn_idle_send(c))
+		proa_pause(op);
 }
 
 static void conn_start(proa_handle *h, void *user)
@@ -50,7 +73,7 @@ static void conn_start(proa_handle *h, void *user)
 	conn *c = PROA_OF(h, conn, h);
 
 	(void)user;
-	proa_recv_pooled(h, &c->op, NULL, on_recv);
+	proa_recv_pooled_many(h, &c->recv, NULL, 0, on_recv);
 }
 
 /* What has come is sent back, then the connection ends. */

@@ -355,8 +355,7 @@ static void loop_sleep(proa_loop *loop, int64_t deadline_ns)
 {
 	px_core *core = &loop->core;
 
-	atomic_store_explicit(&core->asleep, 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst); /* pairs with px_core_wake */
+	atomic_exchange_explicit(&core->asleep, 1, memory_order_acq_rel); /* see core_wake */
 	if (!px_mpsc_empty(&core->inbox) || atomic_load_explicit(&core->stop, memory_order_acquire))
 		deadline_ns = PROA_POLL;
 	px_count(&core->stat.waits);
@@ -417,6 +416,9 @@ static void loop_release(proa_loop *loop, bool forked)
 	px_node *node;
 
 	core->forked = forked;
+	/* Threads still on their way out of px_core_send; in a forked child nobody is. */
+	while (!forked && atomic_load_explicit(&core->senders, memory_order_acquire))
+		px_sys_yield();
 	while ((node = px_list_first(&core->pools)))
 		px_pool_drop(PX_OF(node, px_pool, all));
 	px_workers_free(core);

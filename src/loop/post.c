@@ -3,28 +3,50 @@
 #include "loop/loop.h"
 #include "op/worker.h"
 
+static void core_wake(px_core *core)
+{
+	/* Exchanges of one word have one order. The loop's, before it sleeps, comes either before
+	 * this one, which then finds it asleep, or after, and then the loop sees what was sent
+	 * before this one. */
+	if (atomic_exchange_explicit(&core->asleep, 0, memory_order_acq_rel))
+		core->ops->wake(core);
+}
+
+/* What was sent may run, and close the loop, before its sender has come back from waking it: so the
+ * loop's memory waits for those who are inside. */
+static void core_enter_sender(px_core *core)
+{
+	atomic_fetch_add_explicit(&core->senders, 1, memory_order_relaxed);
+}
+
+static void core_leave_sender(px_core *core)
+{
+	atomic_fetch_sub_explicit(&core->senders, 1, memory_order_release);
+}
+
 void px_core_wake(px_core *core)
 {
-	/* Pairs with the fence in the loop before it sleeps: either it sees what was sent, or this
-	 * thread sees that it may be asleep. */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&core->asleep, memory_order_relaxed) &&
-	    atomic_exchange_explicit(&core->asleep, 0, memory_order_relaxed))
-		core->ops->wake(core);
+	core_enter_sender(core);
+	core_wake(core);
+	core_leave_sender(core);
 }
 
 void px_core_send(px_core *core, px_op *op)
 {
+	core_enter_sender(core);
 	if (px_mpsc_push(&core->inbox, &op->inbox))
-		px_core_wake(core); /* exactly one push after each receive is the first */
+		core_wake(core); /* exactly one push after each receive is the first */
+	core_leave_sender(core);
 }
 
 void proa_stop(proa_loop *loop)
 {
 	px_core *core = px_core_of(loop);
 
+	core_enter_sender(core);
 	atomic_store_explicit(&core->stop, 1, memory_order_release);
-	px_core_wake(core);
+	core_wake(core);
+	core_leave_sender(core);
 }
 
 /* ---- posts ---- */

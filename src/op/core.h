@@ -63,10 +63,14 @@ struct px_core {
 	bool sigpipe_blocked; /* by px_core_block_sigpipe, until the run function returns */
 	int64_t noticed;      /* an error the loop is to tell the program's notice, 0 none */
 	const char *noticed_what;
-	/* Shared with other threads from here on. */
-	_Alignas(64) px_mpsc inbox; /* posts, doorbells, workers' returns */
+	/* Shared with other threads from here on, and on a cache line of their own: padded, not
+	 * aligned, since the allocator knows nothing of lines. */
+	char apart[PX_CACHE_LINE];
+	px_mpsc inbox; /* posts, doorbells, workers' returns */
 	_Atomic uint32_t
-		asleep; /* 1 while the loop may sleep in ops->wait: who sets it 0 calls ops->wake */
+		asleep; /* 1 while the loop may sleep in ops->wait: who sets it 0 wakes it */
+	_Atomic uint32_t
+		senders; /* threads inside px_core_send or px_core_wake; a close awaits them */
 	_Atomic uint32_t stop;
 	_Atomic uint64_t posted; /* posts not yet run */
 };

@@ -18,6 +18,7 @@ int64_t px_sys_error(int sys_error); /* -PROA_E... for the system's code; -PROA_
 /* ---- time and threads, thread.c ---- */
 int64_t px_sys_now_ns(void);     /* monotonic */
 const void *px_sys_thread(void); /* names the calling thread; cheap */
+void px_sys_yield(void);         /* lets another thread run */
 unsigned px_sys_cpus(void);      /* that this process may use, >= 1 */
 
 /* A mutex with a condition, sized for every platform; zero-filled memory is not enough: init. */

@@ -3,7 +3,6 @@
 #include "posix.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -111,6 +110,6 @@ void px_signal_unwatch(int index)
 		sigaction(signo, &before[signo], NULL);
 	pthread_mutex_unlock(&table);
 	while (atomic_load(&s->inside))
-		sched_yield();
+		px_sys_yield();
 	atomic_store(&s->signo, FREE);
 }

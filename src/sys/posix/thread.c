@@ -3,6 +3,7 @@
 #include "posix.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -16,6 +17,11 @@ int64_t px_sys_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * NS_PER_SEC + t.tv_nsec;
+}
+
+void px_sys_yield(void)
+{
+	sched_yield();
 }
 
 const void *px_sys_thread(void)
