@@ -14,8 +14,10 @@
  * we took it back (pause). Whenever an op has nothing in the kernel and nothing queued, `arm` decides whether it goes
  * on; each path ends there.
  *
- * A recv with a quota is armed once per buffer, and only while the caller may have one more: a multishot reads ahead,
- * and what it has read beyond the quota could neither be delivered nor be put back when the op is cancelled. */
+ * A recv is armed once per buffer, and with a quota only while the caller may have one more. The kernel's own multishot is
+ * not used: it reads ahead, and what it has read beyond a quota could neither be delivered nor be put back when the op is
+ * cancelled; and a reset that arrives together with bytes wakes it once, so it delivers the bytes and then waits for ever
+ * (an end does not: that is known with the bytes). A new entry looks at the socket first. */
 
 static bool multi_held(const px_op *op)
 {
@@ -189,11 +191,24 @@ static bool recv_many_multi(const px_uring *u, const px_op *op)
 	return !op->args.pooled.quota && px_ur_has(u, PX_UR_RECV_MULTI);
 }
 
+static void recv_many_ends(px_op *op, int error)
+{
+	op->flags |= PX_UR_F_ENDED;
+	op->aux = (uint32_t)error; /* 0: the end of the stream */
+}
+
 static void recv_many_park(px_op *op)
 {
+	px_pool *pool = op->args.pooled.pool;
+
 	if (op->flags & (PX_F_LISTED | PX_F_CALLING))
 		return; /* its outputs are in use; when all is pulled, it comes here again */
-	px_pool_park(op->args.pooled.pool, op);
+	if (pool->total) {
+		px_pool_park(pool, op);
+		return;
+	}
+	recv_many_ends(op, ENOMEM); /* the pool never got a buffer: there is none to wait for */
+	px_op_more(op);
 }
 
 static void recv_many_arm(px_uring *u, px_op *op)
@@ -247,8 +262,7 @@ static void recv_many_stopped(px_uring *u, px_op *op, int res)
 		if (!multi_held(op))
 			px_ur_poll(u, op);
 	} else if (res != -ECANCELED && res != -EINTR) {
-		op->flags |= PX_UR_F_ENDED;
-		op->aux = (uint32_t)-res; /* 0: the end of the stream */
+		recv_many_ends(op, -res);
 	}
 }
 

@@ -144,10 +144,21 @@ void px_ur_recv_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 
 /* ---- recv_pooled ---- */
 
+/* A pool that never got a buffer, for want of memory, has none to wait for. */
+static void pooled_park(px_op *op)
+{
+	px_pool *pool = op->args.pooled.pool;
+
+	if (pool->total)
+		px_pool_park(pool, op);
+	else
+		px_ur_end_error(op, -ENOMEM, 0);
+}
+
 void px_ur_recv_pooled(px_uring *u, px_op *op)
 {
 	if (!px_ur_pool_recv(u, op, 0))
-		px_pool_park(op->args.pooled.pool, op);
+		pooled_park(op);
 }
 
 /* The ring was empty when bytes came. */
@@ -158,7 +169,7 @@ static void pooled_starved(px_uring *u, px_op *op)
 	else if (px_ur_pool_ready(op->args.pooled.pool))
 		px_ur_recv_pooled(u, op);
 	else
-		px_pool_park(op->args.pooled.pool, op);
+		pooled_park(op);
 }
 
 void px_ur_recv_pooled_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
