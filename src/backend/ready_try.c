@@ -56,6 +56,7 @@ static bool accept_aborted(int64_t error)
 	case -PROA_ECONNABORTED:
 	case -PROA_ECONNRESET:
 	case -PROA_EPROTO:
+	case -PROA_ENOTSUP: /* EOPNOTSUPP, ENOPROTOOPT */
 	case -PROA_ENETDOWN:
 	case -PROA_ENETUNREACH:
 	case -PROA_EHOSTUNREACH:
@@ -200,6 +201,8 @@ static int64_t recv_buffer(px_core *core, px_op *op, void **buf, bool *waits, in
 
 	*buf = px_pool_take(pool);
 	*waits = *buf != NULL;
+	if (!*buf && !pool->lent)
+		return -PROA_ENOMEM; /* there was no memory for any, so none can come back */
 	if (!*buf) {
 		px_pool_park(pool, op);
 		return PX_AGAIN;

@@ -318,10 +318,12 @@ static void uring_detach(px_core *core, px_handle *h)
 static void wait_turn(px_uring *u, bool wait, int64_t deadline_ns)
 {
 	px_ur_pools_tend(u);
-	if (wait && px_uring_load(u->cq_ktail) == u->cq_head)
+	if (wait && px_uring_load(u->cq_ktail) == u->cq_head) {
 		px_ur_enter(u, true, deadline_ns);
-	else if (px_ur_pending(u))
+		u->core->now_ns = px_sys_now_ns(); /* what moves now is not stamped with the time it began */
+	} else if (px_ur_pending(u)) {
 		px_ur_enter(u, false, 0);
+	}
 	ring_reap(u);
 }
 
