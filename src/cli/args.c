@@ -47,7 +47,10 @@ static bool set_listen(cli_args *args, const char *value)
 static bool set_backend(cli_args *args, const char *value)
 {
 	args->backend = value;
-	return true;
+	if (*value)
+		return true;
+	cli_fail("--backend needs a name; 'proa doctor' lists them");
+	return false;
 }
 
 static bool set_workers(cli_args *args, const char *value)

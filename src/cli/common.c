@@ -90,8 +90,8 @@ static void on_interrupt(proa_op *op)
 
 static volatile sig_atomic_t watched;
 
-/* Before there is a loop to tell, the signal ends the program; when there is none any more, it is on
- * its way out already, and what it still has to write gets written. */
+/* Before there is a loop to tell, the signal ends the program; when there is none any more, it is
+ * on its way out already, and what it still has to write gets written. */
 static void on_unwatched(int signo)
 {
 	(void)signo;

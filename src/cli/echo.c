@@ -1,5 +1,4 @@
-/* proa echo: what comes is sent back. The reference for measurements, so it is as plain as it can
- * be. */
+/* proa echo: what comes is sent back; as plain as it can be, for it is what we measure. */
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 
@@ -209,7 +208,8 @@ const cli_command cli_echo = {
 	.name = "echo",
 	.usage = "--listen ADDR:PORT [--workers N] [--backend NAME] [--stats]",
 	.about = "Sends back what it is sent, over TCP.",
-	.help = "  --listen ADDR:PORT   127.0.0.1:7777, [::1]:7777, :7777; port 0: any, it is printed\n"
+	.help = "  --listen ADDR:PORT   127.0.0.1:7777, [::1]:7777, :7777; port 0: any,\n"
+		"                       it is printed\n"
 		"  --workers N          loops, each on a thread of its own (default 1)\n"
 		"  --backend NAME       io_uring, epoll or poll, or it fails (default: the best)\n"
 		"  --stats              at the end, one line of counters\n\n"

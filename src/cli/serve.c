@@ -127,9 +127,9 @@ const cli_command cli_serve = {
 		"  --workers N          loops, each on a thread of its own (default: one a CPU)\n"
 		"  --backend NAME       io_uring, epoll or poll, or it fails (default: the best)\n"
 		"  --log                a line on stdout for each request\n\n"
-		"Names that begin with a dot are hidden. Nothing outside of the folder is served, not\n"
-		"by a link either. SIGTERM or SIGINT lets what runs end for up to 10 seconds; a second\n"
-		"one ends it at once.\n",
+		"Names that begin with a dot are hidden. Nothing outside of the folder is served,\n"
+		"not by a link either. SIGTERM or SIGINT lets what runs end for up to 10 seconds; a\n"
+		"second one ends it at once.\n",
 	.takes = CLI_DIR | CLI_LISTEN | CLI_WORKERS | CLI_BACKEND | CLI_LOG,
 	.run = serve_run,
 };

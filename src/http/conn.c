@@ -1,5 +1,4 @@
-/* The connection: receives, lets requests be read and answered, sends, and knows when it is over.
- */
+/* The connection: receives, lets requests be read and answered, sends, and ends. */
 /* SPDX-License-Identifier: MIT */
 #include "http/server.h"
 

@@ -1,5 +1,4 @@
-/* Files as answers: opened below the folder, looked at, then sent whole, in parts, or not at all.
- */
+/* Files as answers: opened below the folder, looked at, sent whole, in parts or not at all. */
 /* SPDX-License-Identifier: MIT */
 #include "http/mime.h"
 #include "http/server.h"

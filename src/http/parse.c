@@ -33,7 +33,8 @@ static int on_value(llhttp_t *parser, const char *at, size_t len)
 	proa_http_request *req = parser->data;
 	px_field *field = &req->field[req->fields - 1];
 
-	field->value = req->head.data + (at - req->head.data);
+	/* An empty one is told where the next line begins. */
+	field->value = len ? req->head.data + (at - req->head.data) : NULL;
 	field->value_len = len;
 	return 0;
 }
@@ -72,7 +73,7 @@ static int line_check(proa_http_request *req)
 	if (version[6] != '1' || version[8] > '1')
 		return 505;
 	req->version = version[8] == '1' ? 11 : 10;
-	return end - line > PX_TARGET_MAX ? 414 : 0;
+	return 0;
 }
 
 /* Where the path begins: origin-form, or absolute-form, which every server must take (RFC

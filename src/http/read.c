@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/server.h"
 
+#include <string.h>
+
 /* ---- heads ---- */
 
 /* The head and its end are copied, because the buffer goes back to the pool as soon as it is empty.
@@ -17,15 +19,17 @@ static px_scan_verdict head_take(px_conn *c, proa_http_request *req)
 	return verdict;
 }
 
-/* 0: within the limits. */
+/* 0: within the limits. A request line that is too long by itself is a target too long to be looked
+ * at (RFC 9112, 3). */
 static int head_limits(const proa_http_request *req)
 {
 	size_t max = req->local->http->o.head_max_bytes;
+	size_t line_max = PX_MIN(max, (size_t)PX_TARGET_MAX);
 
 	if (req->head.failed)
 		return 503;
-	if (!req->scan.lines && req->head.len > PX_MIN(max, (size_t)PX_TARGET_MAX))
-		return 414; /* RFC 9112, 3: a target too long to be looked at */
+	if (req->head.len > line_max && !memchr(req->head.data, '\n', line_max))
+		return 414;
 	return req->head.len > max ? 431 : 0;
 }
 
@@ -122,6 +126,14 @@ static void piece_take(proa_http_request *req, const char *bytes, size_t len)
 	}
 }
 
+/* The chunk that has been announced will not fit: no need to wait for it. */
+static bool chunk_too_large(const proa_http_request *req)
+{
+	uint64_t max = req->local->http->o.body_max_bytes;
+
+	return req->chunk.left > max || req->chunk.left + (uint64_t)req->got > max;
+}
+
 static void chunked_take(px_conn *c, proa_http_request *req)
 {
 	size_t len, used, data;
@@ -133,6 +145,8 @@ static void chunked_take(px_conn *c, proa_http_request *req)
 	px_conn_used(c, used);
 	if (verdict == PX_CHUNK_BAD && !req->answered)
 		px_answer_fail(req, 400);
+	else if (!req->answered && !req->any_size && chunk_too_large(req))
+		px_answer_fail(req, 413);
 	req->body_done = verdict == PX_CHUNK_DONE;
 }
 

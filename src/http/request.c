@@ -1,5 +1,4 @@
-/* Requests: lent to connections from a list of each loop's own, and what programs may ask of them.
- */
+/* Requests: lent to connections from a list of each loop, and what programs ask of them. */
 /* SPDX-License-Identifier: MIT */
 #include "http/server.h"
 #include "http/text.h"

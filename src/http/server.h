@@ -1,5 +1,4 @@
-/* The HTTP server from the inside: what a loop, a connection and a request keep, and who calls
- * whom. */
+/* The HTTP server from the inside: what a loop, a connection and a request keep. */
 /* SPDX-License-Identifier: MIT */
 #ifndef PX_HTTP_SERVER_H
 #define PX_HTTP_SERVER_H

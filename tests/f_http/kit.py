@@ -1,0 +1,221 @@
+# What the HTTP tests share: a server under test, raw connections, a parser that trusts nothing.
+# SPDX-License-Identifier: MIT
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+BACKEND = None  # set by run.py
+PROA = None
+APP = None
+
+
+class Broken(Exception):
+    """The stream ended, or what came is no response."""
+
+
+class Response:
+    def __init__(self, status, fields, body):
+        self.status, self.fields, self.body = status, fields, body
+
+    def get(self, name):
+        found = [v for n, v in self.fields if n.lower() == name.lower()]
+        assert len(found) < 2, f"{name} twice"
+        return found[0] if found else None
+
+
+class Client:
+    """A connection that sends bytes as they are given."""
+
+    def __init__(self, port, rcvbuf=0):
+        self.s = socket.socket()
+        if rcvbuf:
+            self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        self.s.settimeout(10)
+        self.s.connect(("127.0.0.1", port))
+        self.buf = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.s.close()
+
+    def send(self, data):
+        self.s.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
+
+    def more(self):
+        try:
+            data = self.s.recv(65536)
+        except ConnectionResetError as e:
+            raise Broken("reset") from e
+        if not data:
+            raise Broken("end of stream")
+        self.buf += data
+
+    def line(self):
+        while b"\n" not in self.buf:
+            self.more()
+        line, self.buf = self.buf.split(b"\n", 1)
+        assert line.endswith(b"\r"), line
+        return line[:-1].decode("latin-1")
+
+    def exact(self, n):
+        while len(self.buf) < n:
+            self.more()
+        data, self.buf = self.buf[:n], self.buf[n:]
+        return data
+
+    def chunks(self):
+        body = b""
+        while True:
+            n = int(self.line(), 16)
+            if n == 0:
+                assert self.line() == ""
+                return body
+            body += self.exact(n)
+            assert self.exact(2) == b"\r\n"
+
+    def rest(self):
+        try:
+            while True:
+                self.more()
+        except Broken:
+            data, self.buf = self.buf, b""
+            return data
+
+    def response(self, head=False):
+        version, status, _ = (self.line() + " ").split(" ", 2)
+        assert version == "HTTP/1.1", version
+        fields = []
+        while line := self.line():
+            name, value = line.split(": ", 1)
+            fields.append((name, value))
+        r = Response(int(status), fields, b"")
+        if r.status == 100:
+            return r
+        assert r.get("Date")
+        if head or r.status in (204, 304):
+            return r
+        if r.get("Transfer-Encoding"):
+            assert r.get("Transfer-Encoding") == "chunked" and r.get("Content-Length") is None
+            r.body = self.chunks()
+        elif r.get("Content-Length") is not None:
+            r.body = self.exact(int(r.get("Content-Length")))
+        else:
+            r.body = self.rest()
+        return r
+
+    def ask(self, method, target, *fields, body=b"", version="1.1"):
+        head = f"{method} {target} HTTP/{version}\r\nHost: x\r\n"
+        head += "".join(f + "\r\n" for f in fields) + "\r\n"
+        self.send(head.encode("latin-1") + body)
+        return self.response(method == "HEAD")
+
+    def ended(self, seconds=5):
+        """True if the server ends the connection, with nothing more on it."""
+        self.s.settimeout(seconds)
+        try:
+            return not self.buf and self.s.recv(1) == b""
+        except ConnectionResetError:
+            return True
+        except socket.timeout:
+            return False
+
+
+class Process:
+    """A server; its port is what it printed."""
+
+    def __init__(self, args, **more):
+        self.p = subprocess.Popen(args, stdout=more.pop("stdout", subprocess.PIPE),
+                                  stderr=subprocess.PIPE, bufsize=0, **more)
+        if self.p.stdout:
+            line = self.line()
+            assert line.startswith("listening 127.0.0.1:"), (line, self.p.stderr.read())
+            self.port = int(line.rsplit(":", 1)[1])
+
+    def line(self, seconds=20):
+        if not select.select([self.p.stdout], [], [], seconds)[0]:
+            raise AssertionError("nothing printed")
+        return self.p.stdout.readline().decode()
+
+    def client(self, **more):
+        return Client(self.port, **more)
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.p.pid}/fd"))
+
+    def end(self, seconds=8):
+        """SIGTERM; what is left must be a clean exit and an empty stderr."""
+        if self.p.poll() is None:
+            self.p.send_signal(signal.SIGTERM)
+        try:
+            out, err = self.p.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            self.p.communicate()
+            raise
+        return self.p.returncode, out, err
+
+
+def serve(folder, *args, **more):
+    return Process([PROA, "serve", folder, "--listen", "127.0.0.1:0", "--backend", BACKEND, *args],
+                   **more)
+
+
+def app(folder, head_ms=5000, idle_ms=5000):
+    return Process([APP, folder, BACKEND, str(head_ms), str(idle_ms)])
+
+
+class Folder(unittest.TestCase):
+    """Tests with a folder, and one server for all of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="proa-http-")
+        cls.put("hello.txt", b"hello world\n")
+        cls.server = cls.start()
+        with cls.server.client() as c:  # what a loop opens at its first connections is no leak
+            c.ask("GET", "/hello.txt")
+        cls.baseline = None
+
+    @classmethod
+    def start(cls):
+        return serve(cls.folder, "--workers", "1")
+
+    @classmethod
+    def put(cls, name, data):
+        path = os.path.join(cls.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(data)
+        return path
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            status, _, err = cls.server.end()
+            assert (status, err) == (0, b""), (status, err)
+        finally:
+            shutil.rmtree(cls.folder)
+
+    def client(self, **more):
+        c = self.server.client(**more)
+        self.addCleanup(c.s.close)
+        return c
+
+    def ask(self, *args, **more):
+        with self.server.client() as c:
+            return c.ask(*args, **more)
+
+    def settle(self, want, seconds=5):
+        """Waits until the server holds no more descriptors than `want`."""
+        end = time.monotonic() + seconds
+        while self.server.descriptors() > want and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertLessEqual(self.server.descriptors(), want)
