@@ -12,6 +12,8 @@ proa_test(conform
 	tests/c_conform/accept.c
 	tests/c_conform/pool.c
 	tests/c_conform/misuse.c
+	tests/c_conform/trace.c
+	tests/c_conform/nomem.c
 	tests/c_conform/count.c
 	tests/c_conform/many.c
 	BACKENDS)

@@ -241,7 +241,7 @@ TEST(misuse_stops_the_program)
 	CHECK_DIES(runs_on_another_thread, "thread");
 	CHECK_DIES(closes_on_another_thread, "thread");
 	CHECK_DIES(uses_a_closed_handle, "close has completed");
-	CHECK_DIES(closes_a_closed_handle, "close has completed");
+	CHECK_DIES(closes_a_closed_handle, "closed already");
 	CHECK_DIES(inits_twice, "in use");
 	CHECK_DIES(adopts_twice, "open already");
 	CHECK_DIES(closes_the_root, "root");
