@@ -28,7 +28,7 @@ static inline bool px_mpsc_push(px_mpsc *q, px_mpsc_node *node)
 	do
 		node->next = head;
 	while (!atomic_compare_exchange_weak_explicit(&q->head, &head, node, memory_order_release,
-						      memory_order_relaxed));
+	                                              memory_order_relaxed));
 	return head == NULL;
 }
 

@@ -23,7 +23,7 @@ typedef struct px_slab {
 	size_t object_bytes; /* rounded up to the alignment */
 	size_t align;
 	size_t next_objects; /* of the chunk to come */
-	size_t live;	     /* objects handed out and not given back */
+	size_t live;         /* objects handed out and not given back */
 	size_t capacity;     /* objects in all chunks */
 } px_slab;
 

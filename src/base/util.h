@@ -19,14 +19,14 @@ _Noreturn void px_panic(const char *message, const char *file, int line);
 /* For misuse by the caller, with a sentence that says what was wrong. */
 #define PX_PANIC(message) px_panic((message), __FILE__, __LINE__)
 
-#define PX_UNUSED(x)	((void)(x))
+#define PX_UNUSED(x)    ((void)(x))
 #define PX_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #if defined(__GNUC__) || defined(__clang__)
-#define PX_LIKELY(cond)	  __builtin_expect(!!(cond), 1)
+#define PX_LIKELY(cond)   __builtin_expect(!!(cond), 1)
 #define PX_UNLIKELY(cond) __builtin_expect(!!(cond), 0)
 #else
-#define PX_LIKELY(cond)	  (cond)
+#define PX_LIKELY(cond)   (cond)
 #define PX_UNLIKELY(cond) (cond)
 #endif
 
@@ -42,9 +42,9 @@ _Noreturn void px_panic(const char *message, const char *file, int line);
  * dies, so that a stale or foreign pointer is named at the door. */
 #define PX_MAGIC(a, b, c, d) \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
-#define PX_MAGIC_DEAD		  PX_MAGIC('d', 'e', 'a', 'd')
+#define PX_MAGIC_DEAD             PX_MAGIC('d', 'e', 'a', 'd')
 #define PX_MAGIC_CHECK(ptr, word) px_assert((ptr) && (ptr)->magic == (word))
-#define PX_MAGIC_KILL(ptr)	  ((void)((ptr)->magic = PX_MAGIC_DEAD))
+#define PX_MAGIC_KILL(ptr)        ((void)((ptr)->magic = PX_MAGIC_DEAD))
 
 /* ---- bits and sizes ---- */
 

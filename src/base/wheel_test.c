@@ -124,14 +124,14 @@ static void one_stepwise(px_wheel *w, uint64_t start, uint64_t tick)
 TEST(wheel_every_distance_and_boundary)
 {
 	static const uint64_t starts[] = {0,
-					  1,
-					  62,
-					  63,
-					  64,
-					  4095,
-					  4096,
-					  UINT64_C(0x3ffffffffff),
-					  UINT64_C(0xfffffffffffff000)};
+	                                  1,
+	                                  62,
+	                                  63,
+	                                  64,
+	                                  4095,
+	                                  4096,
+	                                  UINT64_C(0x3ffffffffff),
+	                                  UINT64_C(0xfffffffffffff000)};
 	static px_wheel w;
 
 	for (unsigned i = 0; i < PX_COUNT(starts); i++) {

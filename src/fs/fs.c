@@ -1,8 +1,8 @@
 /* Files: the public calls become ops. */
 /* SPDX-License-Identifier: MIT */
+#include "proa/fs.h"
 #include "op/backend.h"
 #include "op/file.h"
-#include "proa/fs.h"
 
 #include <string.h>
 

@@ -96,7 +96,7 @@ enum {
 	PX_F_CALLING = 1 << 11, /* a MORE callback of it is running */
 	PX_F_STARTED = 1 << 13, /* a connect that has made its handle CONNECTING */
 	PX_F_SAVED = 1 << 12    /* finished during that: the outputs wait in args.own */
-	/* bits 14 and 15: a backend's own, uring.h */
+				/* bits 14 and 15: a backend's own, uring.h */
 };
 
 typedef struct px_handle px_handle;
@@ -322,8 +322,8 @@ void px_op_retire(px_op *op);
 void px_op_cancel(px_op *op, unsigned why); /* PX_F_CANCEL or PX_F_TIMEOUT */
 /* After the caller changed op->deadline_ns of an op in flight. */
 void px_op_rearm(px_op *op);
-/* The op's wheel node came out at `now`, the time of its slot, which may lie behind core->now_ns: fires,
- * or arms again if its own time is later, so that ops fire in the order of their ticks. */
+/* The op's wheel node came out at `now`, the time of its slot, which may lie behind core->now_ns:
+ * fires, or arms again if its own time is later, so that ops fire in the order of their ticks. */
 void px_op_due(px_op *op, int64_t now);
 /* Starts what stands at the head of a direction, as far as it ends at once. */
 void px_queue_advance(px_handle *h, int dir);

@@ -1,5 +1,4 @@
-/* Opening a loop: options, backends by name, the size handshake, the allocator, what a loop says of
- * itself. */
+/* Opening a loop: options, backends by name, the size handshake, the allocator. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 

@@ -1,5 +1,4 @@
-/* Bytes: partial writes against a stalling reader, pieces of odd lengths, files, v6, local sockets.
- */
+/* Bytes: partial writes against a stalling reader, odd pieces, files, v6, local sockets. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 

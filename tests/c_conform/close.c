@@ -1,5 +1,4 @@
-/* Close: with anything in flight, inside callbacks, twice, trees of owners, descriptors used again.
- */
+/* Close: anything in flight, inside callbacks, twice, trees of owners, descriptors reused. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 

@@ -1,5 +1,4 @@
-/* Counted: allocations per operation, bytes per idle connection, system calls per echo, statistics.
- */
+/* Counted: allocations an operation, bytes an idle connection, system calls an echo. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 

@@ -1,5 +1,4 @@
-/* What the conformance tests stand on: loops with an account, recorded ops, pairs of connections.
- */
+/* What the conformance tests stand on: loops with an account, recorded ops, pairs. */
 /* SPDX-License-Identifier: MIT */
 #ifndef C_CONFORM_KIT_H
 #define C_CONFORM_KIT_H

@@ -1,5 +1,4 @@
-/* Allocation k fails, once and for ever, for every k: an error is told, nothing is lost, nothing
- * hangs. */
+/* Allocation k fails, once and for ever, for every k: told as an error, nothing hangs. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 

@@ -1,5 +1,4 @@
-/* The canonical trace: one script without races says the same on each backend, for every handle and
- * direction. */
+/* The canonical trace: one script without races says the same on each backend. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
