@@ -188,7 +188,8 @@ TEST(idle_ends_what_is_in_flight)
 
 	for (int i = 0; i < 2; i++)
 		kit_pair(loop, &a[i], &b[i]);
-	begin = proa_clock(loop);
+	kit_once(loop, 0);
+	begin = proa_now(loop);
 	proa_set_idle(&a[0], 30 * PROA_MSEC);
 	proa_set_idle(&a[1], 30 * PROA_MSEC);
 	SUBMIT(proa_recv, &a[0], &recv, buf, sizeof buf);
