@@ -8,12 +8,13 @@
 #include <stdio.h>
 
 const px_ur_kind px_ur_kinds[PX_KIND_COUNT] = {
-#define KIND_ENTRY(kind, submit_fn, cqe_fn, settled_fn) [PX_##kind] = { submit_fn, cqe_fn, settled_fn },
+#define KIND_ENTRY(kind, submit_fn, cqe_fn, settled_fn) \
+	[PX_##kind] = {submit_fn, cqe_fn, settled_fn},
 	PX_UR_KINDS(KIND_ENTRY)
 #undef KIND_ENTRY
 };
-_Static_assert((uint32_t)PX_UR_NATIVE == (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE) |
-                                          PX_KIND_BIT(PX_FSYNC)),
+_Static_assert((uint32_t)PX_UR_NATIVE == (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) |
+                                          PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC)),
                "every kind that this backend takes has its functions");
 
 /* ---- open, start, close ---- */
@@ -57,11 +58,11 @@ static void wake_arm(px_uring *u)
 		sqe->len = PX_IORING_POLL_ADD_MULTI;
 }
 
-/* A ring that one thread submits to belongs to the thread that enables it; a loop may be opened on one thread and run on
- * another. So this waits for the first submit or wait. */
+/* A ring that one thread submits to belongs to the thread that enables it; a loop may be opened on
+ * one thread and run on another. So this waits for the first submit or wait. */
 void px_ur_start(px_uring *u)
 {
-	px_uring_rsrc_update arg = { .offset = UINT32_MAX };
+	px_uring_rsrc_update arg = {.offset = UINT32_MAX};
 
 	u->started = true;
 	u->thread = px_sys_thread();
@@ -69,11 +70,13 @@ void px_ur_start(px_uring *u)
 	    px_ur_register(u, PX_IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0)
 		PX_PANIC("io_uring: the ring cannot be enabled");
 	arg.data = (uint64_t)(uint32_t)u->fd;
-	if (px_ur_has(u, PX_UR_RING_FD) && px_ur_register(u, PX_IORING_REGISTER_RING_FDS, &arg, 1) == 1) {
+	if (px_ur_has(u, PX_UR_RING_FD) &&
+	    px_ur_register(u, PX_IORING_REGISTER_RING_FDS, &arg, 1) == 1) {
 		u->enter_fd = (int)arg.offset;
 		u->enter_flags = PX_IORING_ENTER_REGISTERED_RING;
 	} else {
-		u->has &= ~PX_UR_BIT(RING_FD); /* too old, or this thread has registered its sixteen */
+		/* too old, or this thread has registered its sixteen */
+		u->has &= ~PX_UR_BIT(RING_FD);
 	}
 	px_ur_probe_start(u);
 	wake_arm(u);
@@ -86,7 +89,8 @@ void px_ur_close(px_core *core, bool forked)
 	if (!u)
 		return; /* open failed before there was anything */
 	PX_MAGIC_CHECK(u, PX_UR_MAGIC);
-	px_ur_ring_close(u, forked); /* with it goes the poll of `wake`, which is all that is left in it */
+	/* with it goes the poll of `wake`, which is all that is left in it */
+	px_ur_ring_close(u, forked);
 	if (u->wake.rd >= 0)
 		px_wake_close(&u->wake);
 	px_ur_scratch_close(u);
@@ -121,7 +125,8 @@ void px_ur_poll(px_uring *u, px_op *op)
 
 static void cancel_push(px_uring *u, px_op *op)
 {
-	px_uring_sqe *sqe = px_ur_sqe(u, PX_IORING_OP_ASYNC_CANCEL, -1, px_ur_addr(op) | PX_UR_CANCEL);
+	px_uring_sqe *sqe = px_ur_sqe(u, PX_IORING_OP_ASYNC_CANCEL, -1,
+	                              px_ur_addr(op) | PX_UR_CANCEL);
 
 	sqe->addr = px_ur_addr(op) | PX_UR_MAIN;
 }
@@ -179,7 +184,7 @@ bool px_ur_again(px_uring *u, px_op *op, int res)
 
 static void main_polled(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 {
-	px_uring_cqe canceled = { .res = -ECANCELED };
+	px_uring_cqe canceled = {.res = -ECANCELED};
 
 	op->flags &= (uint16_t)~PX_UR_F_POLLING;
 	if (cqe->res > 0 && px_kind_dir[op->kind] == PX_DIR_IN)
@@ -211,8 +216,9 @@ static void cancel_completed(px_uring *u, px_op *op, int res)
 		px_ur_kinds[op->kind].settled(u, op);
 		return;
 	}
-	/* Completions come in order, so "not found" with the target still there means that it was just being woken and
-	 * could not be caught; it may yet go back to waiting. What is at work in a worker is not asked again. */
+	/* Completions come in order, so "not found" with the target still there means that it was
+	 * just being woken and could not be caught; it may yet go back to waiting. What is at work
+	 * in a worker is not asked again. */
 	if ((res == -ENOENT || res == -EALREADY) && (waits & PX_KIND_BIT(op->kind)))
 		cancel_push(u, op);
 	else
@@ -225,18 +231,16 @@ static void internal_completed(px_uring *u, uint64_t what, const px_uring_cqe *c
 	case PX_UR_I_WAKE:
 		u->woken = true;
 		if (cqe->flags & PX_IORING_CQE_F_MORE)
-			return; /* armed still; the counter is never read, each ring of it is an event */
+			/* armed still; the counter is never read, each ring of it is an event */
+			return;
 		if (cqe->res < 0)
 			u->has &= ~PX_UR_BIT(POLL_MULTI);
 		px_count(&u->core->stat.system_calls);
 		px_wake_drain(&u->wake);
 		wake_arm(u); /* in this order: what is rung in between is seen by the new poll */
 		break;
-	case PX_UR_I_TIMEOUT:
-		break; /* the wait looks at the clock itself */
-	default:
-		px_ur_probed(u, what, cqe->res);
-		break;
+	case PX_UR_I_TIMEOUT: break; /* the wait looks at the clock itself */
+	default: px_ur_probed(u, what, cqe->res); break;
 	}
 }
 
@@ -246,21 +250,15 @@ static void cqe_dispatch(px_uring *u, const px_uring_cqe *cqe)
 	px_op *op = (px_op *)(uintptr_t)rest;
 
 	switch (cqe->user_data & PX_UR_TAGS) {
-	case PX_UR_MAIN:
-		main_completed(u, op, cqe);
-		break;
-	case PX_UR_CANCEL:
-		cancel_completed(u, op, cqe->res);
-		break;
-	case PX_UR_INTERNAL:
-		internal_completed(u, rest >> 3, cqe);
-		break;
-	default:
-		PX_PANIC("io_uring: a completion of nothing that was submitted");
+	case PX_UR_MAIN: main_completed(u, op, cqe); break;
+	case PX_UR_CANCEL: cancel_completed(u, op, cqe->res); break;
+	case PX_UR_INTERNAL: internal_completed(u, rest >> 3, cqe); break;
+	default: PX_PANIC("io_uring: a completion of nothing that was submitted");
 	}
 }
 
-/* All that are there. Each is copied before its place is given up, since what it starts may enter the kernel. */
+/* All that are there. Each is copied before its place is given up, since what it starts may enter
+ * the kernel. */
 static void ring_reap(px_uring *u)
 {
 	uint32_t tail = px_uring_load(u->cq_ktail);
@@ -288,7 +286,8 @@ static void uring_cancel(px_core *core, px_op *op)
 {
 	px_uring *u = px_ur_of(core);
 
-	op->flags &= (uint16_t)~PX_F_PAUSED; /* what it still has is delivered in front of its end */
+	/* what it still has is delivered in front of its end */
+	op->flags &= (uint16_t)~PX_F_PAUSED;
 	if (op->flags & PX_F_KERNEL) {
 		px_ur_cancel_main(u, op);
 	} else if (px_ur_settled(op)) {
@@ -301,7 +300,8 @@ static px_pulled uring_pull(px_core *core, px_op *op)
 {
 	px_uring *u = px_ur_of(core);
 
-	return op->kind == PX_ACCEPT_MANY ? px_ur_accept_many_pull(u, op) : px_ur_recv_many_pull(u, op);
+	return op->kind == PX_ACCEPT_MANY ? px_ur_accept_many_pull(u, op)
+	                                  : px_ur_recv_many_pull(u, op);
 }
 
 static void uring_pause(px_core *core, px_op *op, bool paused)
@@ -320,15 +320,17 @@ static void wait_turn(px_uring *u, bool wait, int64_t deadline_ns)
 	px_ur_pools_tend(u);
 	if (wait && px_uring_load(u->cq_ktail) == u->cq_head) {
 		px_ur_enter(u, true, deadline_ns);
-		u->core->now_ns = px_sys_now_ns(); /* what moves now is not stamped with the time it began */
+		/* what moves now is not stamped with the time it began */
+		u->core->now_ns = px_sys_now_ns();
 	} else if (px_ur_pending(u)) {
 		px_ur_enter(u, false, 0);
 	}
 	ring_reap(u);
 }
 
-/* Half an outcome (a cancel's completion, the first part of a send, a poll) is no reason to return. Nor is a wake-up that
- * comes late, for a sleep that was over before: who wakes this one has cleared `asleep` first. */
+/* Half an outcome (a cancel's completion, the first part of a send, a poll) is no reason to return.
+ * Nor is a wake-up that comes late, for a sleep that was over before: who wakes this one has
+ * cleared `asleep` first. */
 static bool wait_goes_on(px_uring *u, int64_t deadline_ns)
 {
 	px_core *core = u->core;

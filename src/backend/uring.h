@@ -11,23 +11,23 @@
 
 /* ---- how it works ----
  *
- * Submitting writes an entry into the ring's submission queue, no more. The loop's wait is one system call, which submits
- * what was written and waits. Then everything in the completion queue is taken, and each entry goes to the function
- * of its op's kind.
+ * Submitting writes an entry into the ring's submission queue, no more. The loop's wait is one
+ * system call, which submits what was written and waits. Then everything in the completion queue is
+ * taken, and each entry goes to the function of its op's kind.
  *
- * An op has at most two entries in the kernel at a time: its main one (PX_F_KERNEL), and one that cancels it
- * (PX_F_KCANCEL). Both name the op by its address, so it ends only when both have been completed, whichever is last:
+ * An op has at most two entries in the kernel at a time: its main one (PX_F_KERNEL), and one that
+ * cancels it (PX_F_KCANCEL). Both name the op by its address, so it ends only when both have been
+ * completed, whichever is last:
  *
  *   KERNEL KCANCEL
  *     1      0      in the kernel
  *     1      1      asked to end
  *     0      1      has ended; its outcome is held until the cancel's completion
- *     0      0      settled: finished, or a multishot between two turns, or with somebody else (a pool's list of
- *                   the parked, an accept's back-off)
+ *     0      0      settled: finished, a multishot between two turns, or with somebody else
  *
- * Cancels go by op, never by descriptor, and stand in the same queue as the submissions: one can neither overtake its target
- * nor hit the next op. Closing a socket releases nothing that the ring holds; but a handle is closed only when its ops
- * have ended, so there is nothing. */
+ * Cancels go by op, never by descriptor, and stand in the same queue as the submissions: one can
+ * neither overtake its target nor hit the next op. Closing a socket releases nothing that the ring
+ * holds; but a handle is closed only when its ops have ended, so there is nothing. */
 
 enum {
 #ifdef PX_TORTURE
@@ -56,52 +56,54 @@ enum {
 	PX_UR_I_TRY_CANCEL
 };
 
-/* Features: name, setup flag (or 0), text. The setup flags in front, the newest first: in this order they are given up.
- * PROA_URING_OFF in the environment names those to do without, with commas between them. */
-#define PX_UR_FEATURES(X)                                                                          \
-	X(NO_SQARRAY, "no_sqarray", PX_IORING_SETUP_NO_SQARRAY, "one indirection less")            \
-	X(DEFER_TASKRUN, "defer_taskrun", PX_IORING_SETUP_DEFER_TASKRUN,                           \
-	  "completions are made when the loop asks for them")                                      \
-	X(SINGLE_ISSUER, "single_issuer", PX_IORING_SETUP_SINGLE_ISSUER, "one thread submits")     \
-	X(COOP_TASKRUN, "coop_taskrun", PX_IORING_SETUP_COOP_TASKRUN,                              \
-	  "no interrupts of the thread; for want of defer_taskrun")                                \
-	X(TASKRUN_FLAG, "taskrun_flag", PX_IORING_SETUP_TASKRUN_FLAG,                              \
-	  "looking without a system call")                                                         \
-	X(SUBMIT_ALL, "submit_all", PX_IORING_SETUP_SUBMIT_ALL,                                    \
-	  "an entry in error does not stop the batch")                                             \
-	X(R_DISABLED, "r_disabled", PX_IORING_SETUP_R_DISABLED,                                    \
-	  "opened on one thread, run on another")                                                  \
-	X(CLAMP, "clamp", PX_IORING_SETUP_CLAMP, "sizes are cut to what is allowed")               \
-	X(CQSIZE, "cqsize", PX_IORING_SETUP_CQSIZE, "a completion queue of our size")              \
-	X(EXT_ARG, "ext_arg", 0, "the wait has a time-out of its own")                             \
-	X(RING_FD, "ring_fd", 0, "the ring is registered with its thread")                         \
-	X(POLL_MULTI, "multishot_poll", 0, "the wake-up is armed once")                            \
-	X(ACCEPT_MULTI, "multishot_accept", 0, "accept is armed once")                             \
-	X(RECV_MULTI, "multishot_recv", 0, "recv is armed once")                                   \
-	X(PBUF_RING, "pbuf_ring", 0, "the kernel takes a pool's buffers when bytes are there")     \
-	X(POLL_FIRST, "poll_first", 0, "no recv is tried that would come too early")               \
-	X(SUBMIT_NOW, "submit_now", 0, "a full submission queue is submitted at once")             \
-	X(MSG_RING, "msg_ring", 0, "known, not used yet")                                          \
-	X(SEND_ZC, "send_zc", 0, "known, not used yet")                                            \
-	X(BUNDLE, "bundle", 0, "known, not used yet")                                              \
-	X(PBUF_INC, "pbuf_inc", 0, "known, not used yet")                                          \
+/* Features: name, setup flag (or 0), text. The setup flags in front, the newest first: in this
+ * order they are given up. PROA_URING_OFF in the environment names those to do without, with commas
+ * between them. */
+#define PX_UR_FEATURES(X)                                                                      \
+	X(NO_SQARRAY, "no_sqarray", PX_IORING_SETUP_NO_SQARRAY, "one indirection less")        \
+	X(DEFER_TASKRUN, "defer_taskrun", PX_IORING_SETUP_DEFER_TASKRUN,                       \
+	  "completions are made when the loop asks for them")                                  \
+	X(SINGLE_ISSUER, "single_issuer", PX_IORING_SETUP_SINGLE_ISSUER, "one thread submits") \
+	X(COOP_TASKRUN, "coop_taskrun", PX_IORING_SETUP_COOP_TASKRUN,                          \
+	  "no interrupts of the thread; for want of defer_taskrun")                            \
+	X(TASKRUN_FLAG, "taskrun_flag", PX_IORING_SETUP_TASKRUN_FLAG,                          \
+	  "looking without a system call")                                                     \
+	X(SUBMIT_ALL, "submit_all", PX_IORING_SETUP_SUBMIT_ALL,                                \
+	  "an entry in error does not stop the batch")                                         \
+	X(R_DISABLED, "r_disabled", PX_IORING_SETUP_R_DISABLED,                                \
+	  "opened on one thread, run on another")                                              \
+	X(CLAMP, "clamp", PX_IORING_SETUP_CLAMP, "sizes are cut to what is allowed")           \
+	X(CQSIZE, "cqsize", PX_IORING_SETUP_CQSIZE, "a completion queue of our size")          \
+	X(EXT_ARG, "ext_arg", 0, "the wait has a time-out of its own")                         \
+	X(RING_FD, "ring_fd", 0, "the ring is registered with its thread")                     \
+	X(POLL_MULTI, "multishot_poll", 0, "the wake-up is armed once")                        \
+	X(ACCEPT_MULTI, "multishot_accept", 0, "accept is armed once")                         \
+	X(RECV_MULTI, "multishot_recv", 0, "recv is armed once")                               \
+	X(PBUF_RING, "pbuf_ring", 0, "the kernel takes a pool's buffers when bytes are there") \
+	X(POLL_FIRST, "poll_first", 0, "no recv is tried that would come too early")           \
+	X(SUBMIT_NOW, "submit_now", 0, "a full submission queue is submitted at once")         \
+	X(MSG_RING, "msg_ring", 0, "known, not used yet")                                      \
+	X(SEND_ZC, "send_zc", 0, "known, not used yet")                                        \
+	X(BUNDLE, "bundle", 0, "known, not used yet")                                          \
+	X(PBUF_INC, "pbuf_inc", 0, "known, not used yet")                                      \
 	X(MIN_WAIT, "min_wait", 0, "known, not used yet")
 
 typedef enum px_ur_feature {
 #define PX_UR_ENUM(id, name, flag, text) PX_UR_##id,
 	PX_UR_FEATURES(PX_UR_ENUM)
 #undef PX_UR_ENUM
-	PX_UR_FEATURE_COUNT
+		PX_UR_FEATURE_COUNT
 } px_ur_feature;
 _Static_assert(PX_UR_FEATURE_COUNT <= 32, "px_uring.has");
 
-#define PX_UR_BIT(id) (UINT32_C(1) << PX_UR_##id)
+#define PX_UR_BIT(id)    (UINT32_C(1) << PX_UR_##id)
 #define PX_UR_SETUP_BITS (((PX_UR_BIT(CQSIZE) << 1) - 1)) /* those with a setup flag */
 
 /* Flags of an op: the two that op.h leaves to the backends. */
 enum {
 	PX_UR_F_POLLING = 1 << 14, /* the main entry is a poll, in front of the real one */
-	PX_UR_F_ENDED = 1 << 15    /* multishot: its end is known, and told behind what is undelivered */
+	/* multishot: its end is known, and told behind what is undelivered */
+	PX_UR_F_ENDED = 1 << 15
 };
 
 #define PX_UR_MAGIC PX_MAGIC('u', 'r', 'n', 'g')
@@ -111,36 +113,39 @@ typedef struct px_ur_scratch px_ur_scratch;
 
 struct px_uring {
 	uint32_t magic;
-	uint32_t has;          /* PX_UR_BITs that are there, and not forced off */
+	uint32_t has; /* PX_UR_BITs that are there, and not forced off */
 	uint32_t setup_flags;
-	int      fd;
-	int      enter_fd;     /* the same, or its registered index */
+	int fd;
+	int enter_fd; /* the same, or its registered index */
 	uint32_t enter_flags;
-	bool     started;      /* enabled, on the loop's own thread */
-	bool     woken;        /* this wait: the wake-up rang */
-	bool     armed;        /* this wait: a timer was set, so its deadline may be too late */
+	bool started; /* enabled, on the loop's own thread */
+	bool woken;   /* this wait: the wake-up rang */
+	bool armed;   /* this wait: a timer was set, so its deadline may be too late */
 	px_core *core;
-	/* The submission queue. sq_tail is ours, published at enter; sq_head is as of the last enter. */
+	/* The submission queue. sq_tail is ours, published at enter; sq_head is as of the last
+	 * enter. */
 	uint32_t *sq_khead, *sq_ktail, *sq_kflags;
-	uint32_t  sq_mask, sq_entries, sq_head, sq_tail;
+	uint32_t sq_mask, sq_entries, sq_head, sq_tail;
 	px_uring_sqe *sqes;
-	/* The completion queue. cq_head is ours, published before each enter and after each batch. */
+	/* The completion queue. cq_head is ours, published before each enter and after each batch.
+	 */
 	uint32_t *cq_khead, *cq_ktail;
-	uint32_t  cq_mask, cq_head;
+	uint32_t cq_mask, cq_head;
 	px_uring_cqe *cqes;
-	/* What was pushed while the queue was full and the kernel took nothing: goes before anything later. */
+	/* What was pushed while the queue was full and the kernel took nothing: goes before
+	 * anything later. */
 	px_uring_sqe *spill;
 	uint32_t spill_first, spill_n, spill_size;
-	void    *ring_map, *sqe_map;
-	size_t   ring_bytes, sqe_bytes;
-	px_wake  wake;
-	const void *thread;    /* that started it */
+	void *ring_map, *sqe_map;
+	size_t ring_bytes, sqe_bytes;
+	px_wake wake;
+	const void *thread;        /* that started it */
 	px_uring_timespec timeout; /* of the entry that stands in for EXT_ARG */
-	px_slab  records;      /* accepted and not yet delivered */
-	px_slab  headers;      /* of sendmsg */
-	px_ur_scratch *scratch; /* free ones, for send_file */
+	px_slab records;           /* accepted and not yet delivered */
+	px_slab headers;           /* of sendmsg */
+	px_ur_scratch *scratch;    /* free ones, for send_file */
 	unsigned scratch_free;
-	uint64_t groups[16];   /* buffer groups in use, a bit each */
+	uint64_t groups[16]; /* buffer groups in use, a bit each */
 };
 
 static inline px_uring *px_ur_of(const px_core *core)
@@ -158,29 +163,33 @@ static inline bool px_ur_has(const px_uring *u, px_ur_feature f)
 
 /* ---- uring_ring.c: the two queues ---- */
 
-/* Makes the ring with as many of the features in u->has as the kernel knows; 0, or -PROA_E... and `why`. */
-int  px_ur_ring_open(px_uring *u, char *why);
+/* Makes the ring with as many of the features in u->has as the kernel knows; 0, or -PROA_E... and
+ * `why`. */
+int px_ur_ring_open(px_uring *u, char *why);
 void px_ur_ring_close(px_uring *u, bool forked);
 /* An entry to be filled in: all zero but for these. Never fails, and keeps the order. */
 px_uring_sqe *px_ur_sqe(px_uring *u, unsigned opcode, int fd, uint64_t user_data);
-/* Submits; runs what the kernel has put off; waits for a completion until the deadline, if `wait`. */
+/* Submits; runs what the kernel has put off; waits for a completion until the deadline, if `wait`.
+ */
 void px_ur_enter(px_uring *u, bool wait, int64_t deadline_ns);
 /* Would entering show anything, without waiting? */
 bool px_ur_pending(const px_uring *u);
-int  px_ur_register(px_uring *u, unsigned opcode, const void *arg, unsigned n);
+int px_ur_register(px_uring *u, unsigned opcode, const void *arg, unsigned n);
 
 /* ---- uring_probe.c: what this kernel has ---- */
 
-uint32_t px_ur_wanted(void);                   /* every feature but those in PROA_URING_OFF */
-int  px_ur_probe(px_uring *u, char *why);      /* after ring_open: drops features that are not there; refuses */
-void px_ur_probe_start(px_uring *u);           /* on the loop's thread: tries flags that only a try can tell */
+uint32_t px_ur_wanted(void); /* every feature but those in PROA_URING_OFF */
+/* after ring_open: drops features that are not there; refuses */
+int px_ur_probe(px_uring *u, char *why);
+/* on the loop's thread: tries flags that only a try can tell */
+void px_ur_probe_start(px_uring *u);
 void px_ur_probed(px_uring *u, uint64_t what, int res); /* its completions */
 void px_ur_examine(struct proa_doctor_report *report);
-int  px_ur_refused(int error, char *why);      /* io_uring_setup failed: says why */
+int px_ur_refused(int error, char *why); /* io_uring_setup failed: says why */
 
 /* ---- uring.c ---- */
 
-int  px_ur_open(px_core *core, char *why);
+int px_ur_open(px_core *core, char *why);
 void px_ur_close(px_core *core, bool forked);
 void px_ur_start(px_uring *u);
 
@@ -203,7 +212,8 @@ static inline uint64_t px_ur_addr(const void *p)
 
 /* The op's main entry. */
 px_uring_sqe *px_ur_main(px_uring *u, px_op *op, unsigned opcode, int fd);
-/* A poll in front of it: when the direction is ready, or failed, the kind's submit is called (again). */
+/* A poll in front of it: when the direction is ready, or failed, the kind's submit is called
+ * (again). */
 void px_ur_poll(px_uring *u, px_op *op);
 /* Asks the kernel to end the main entry, once. */
 void px_ur_cancel_main(px_uring *u, px_op *op);
@@ -211,7 +221,8 @@ void px_ur_cancel_main(px_uring *u, px_op *op);
 void px_ur_end(px_op *op, int64_t result, int64_t count, int32_t sys_error);
 /* The same with what the kernel said, -errno. */
 void px_ur_end_error(px_op *op, int res, int64_t count);
-/* A failure that is none, nothing having moved: started anew (true), unless somebody asked for the end. */
+/* A failure that is none, nothing having moved: started anew (true), unless somebody asked for the
+ * end. */
 bool px_ur_again(px_uring *u, px_op *op, int res);
 
 /* Flags of a recv by what is known of the socket, and what its completion tells. */
@@ -222,35 +233,37 @@ void px_ur_sent(px_uring *u, px_op *op, int bytes);
 
 /* What a kind does. */
 typedef struct px_ur_kind {
-	void (*submit)(px_uring *, px_op *);  /* starts, or goes on; INFLIGHT and settled */
-	void (*cqe)(px_uring *, px_op *, const px_uring_cqe *); /* of the main entry; KERNEL is clear if it was the last */
-	void (*settled)(px_uring *, px_op *); /* the cancel came last, or there was nothing to cancel */
+	void (*submit)(px_uring *, px_op *); /* starts, or goes on; INFLIGHT and settled */
+	/* of the main entry; KERNEL is clear if it was the last */
+	void (*cqe)(px_uring *, px_op *, const px_uring_cqe *);
+	/* the cancel came last, or there was nothing to cancel */
+	void (*settled)(px_uring *, px_op *);
 } px_ur_kind;
 
 /* Kind, and the three functions, in the file that comment names. */
-#define PX_UR_KINDS(X)                                                                             \
-	/* uring_prep.c */                                                                         \
-	X(CONNECT, px_ur_connect, px_ur_connect_cqe, px_ur_once_settled)                           \
-	X(ACCEPT, px_ur_accept, px_ur_accept_cqe, px_ur_once_settled)                              \
-	X(RECV, px_ur_recv, px_ur_recv_cqe, px_ur_once_settled)                                    \
-	X(RECV_POOLED, px_ur_recv_pooled, px_ur_recv_pooled_cqe, px_ur_once_settled)               \
-	/* uring_multi.c */                                                                        \
-	X(ACCEPT_MANY, px_ur_accept_many, px_ur_accept_many_cqe, px_ur_accept_many_settled)        \
-	X(RECV_MANY, px_ur_recv_many, px_ur_recv_many_cqe, px_ur_recv_many_settled)                \
-	/* uring_send.c */                                                                         \
-	X(SEND, px_ur_send, px_ur_send_cqe, px_ur_once_settled)                                    \
-	X(SENDV, px_ur_sendv, px_ur_sendv_cqe, px_ur_once_settled)                                 \
-	X(SEND_POOLED, px_ur_send, px_ur_send_cqe, px_ur_once_settled)                             \
-	X(SHUTDOWN, px_ur_shutdown, px_ur_no_cqe, px_ur_once_settled)                              \
-	/* uring_file.c */                                                                         \
-	X(SEND_FILE, px_ur_send_file, px_ur_send_file_cqe, px_ur_once_settled)                     \
-	X(READ, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                                    \
-	X(WRITE, px_ur_write, px_ur_write_cqe, px_ur_once_settled)                                 \
+#define PX_UR_KINDS(X)                                                                      \
+	/* uring_prep.c */                                                                  \
+	X(CONNECT, px_ur_connect, px_ur_connect_cqe, px_ur_once_settled)                    \
+	X(ACCEPT, px_ur_accept, px_ur_accept_cqe, px_ur_once_settled)                       \
+	X(RECV, px_ur_recv, px_ur_recv_cqe, px_ur_once_settled)                             \
+	X(RECV_POOLED, px_ur_recv_pooled, px_ur_recv_pooled_cqe, px_ur_once_settled)        \
+	/* uring_multi.c */                                                                 \
+	X(ACCEPT_MANY, px_ur_accept_many, px_ur_accept_many_cqe, px_ur_accept_many_settled) \
+	X(RECV_MANY, px_ur_recv_many, px_ur_recv_many_cqe, px_ur_recv_many_settled)         \
+	/* uring_send.c */                                                                  \
+	X(SEND, px_ur_send, px_ur_send_cqe, px_ur_once_settled)                             \
+	X(SENDV, px_ur_sendv, px_ur_sendv_cqe, px_ur_once_settled)                          \
+	X(SEND_POOLED, px_ur_send, px_ur_send_cqe, px_ur_once_settled)                      \
+	X(SHUTDOWN, px_ur_shutdown, px_ur_no_cqe, px_ur_once_settled)                       \
+	/* uring_file.c */                                                                  \
+	X(SEND_FILE, px_ur_send_file, px_ur_send_file_cqe, px_ur_once_settled)              \
+	X(READ, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                             \
+	X(WRITE, px_ur_write, px_ur_write_cqe, px_ur_once_settled)                          \
 	X(FSYNC, px_ur_fsync, px_ur_fsync_cqe, px_ur_once_settled)
 
-#define PX_UR_KIND_DECLARE(kind, submit_fn, cqe_fn, settled_fn)                                    \
-	void submit_fn(px_uring *, px_op *);                                                       \
-	void cqe_fn(px_uring *, px_op *, const px_uring_cqe *);                                    \
+#define PX_UR_KIND_DECLARE(kind, submit_fn, cqe_fn, settled_fn) \
+	void submit_fn(px_uring *, px_op *);                    \
+	void cqe_fn(px_uring *, px_op *, const px_uring_cqe *); \
 	void settled_fn(px_uring *, px_op *);
 PX_UR_KINDS(PX_UR_KIND_DECLARE)
 #undef PX_UR_KIND_DECLARE
@@ -276,15 +289,16 @@ void px_ur_scratch_close(px_uring *u);
 
 /* ---- uring_pool.c: free buffers, in a ring of the kernel's or a list ---- */
 
-int  px_ur_pool_open(px_core *core, px_pool *pool);
+int px_ur_pool_open(px_core *core, px_pool *pool);
 void px_ur_pool_close(px_core *core, px_pool *pool);
 void px_ur_pool_give(px_core *core, px_pool *pool, uint32_t index);
 /* A free buffer is there, or has been made. */
 bool px_ur_pool_ready(px_pool *pool);
-/* Before a wait: keeps the rings from running dry, and starts parked recvs for which there are buffers. */
+/* Before a wait: keeps the rings from running dry, and starts parked recvs for which there are
+ * buffers. */
 void px_ur_pools_tend(px_uring *u);
-/* Pushes a recv into a buffer of the op's pool. False: there was none, nothing was pushed (lists only: with a ring the
- * kernel says so later). `flags`: PX_IORING_RECV_MULTISHOT or 0. */
+/* Pushes a recv into a buffer of the op's pool. False: there was none, nothing was pushed (lists
+ * only: with a ring the kernel says so later). `flags`: PX_IORING_RECV_MULTISHOT or 0. */
 bool px_ur_pool_recv(px_uring *u, px_op *op, uint16_t flags);
 /* What its completion brought: a lent buffer, or NULL. */
 void *px_ur_pool_received(px_op *op, const px_uring_cqe *cqe);

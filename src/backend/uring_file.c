@@ -92,10 +92,12 @@ void px_ur_fsync_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 	if (cqe->res >= 0)
 		px_ur_end(op, 0, 0, 0);
 	else if ((cqe->res != -ECANCELED && cqe->res != -EINTR) || !px_ur_again(u, op, cqe->res))
-		px_ur_end_error(op, cqe->res, 0); /* a real failure is never tried again: it would say all is well */
+		/* a real failure is never tried again: it would say all is well */
+		px_ur_end_error(op, cqe->res, 0);
 }
 
-/* ---- send_file: a piece is read into scratch memory (op->buf), then sent (PHASE2), and so on ---- */
+/* ---- send_file: a piece is read into scratch memory (op->buf), then sent (PHASE2), and so on ----
+ */
 
 enum { SCRATCH_KEEP = 16 };
 
@@ -207,7 +209,8 @@ static void send_file_failed(px_uring *u, px_op *op, int res)
 	}
 }
 
-/* What was read goes out, unless somebody asked for the end; nothing read: the file is shorter than was asked for. */
+/* What was read goes out, unless somebody asked for the end; nothing read: the file is shorter than
+ * was asked for. */
 static void send_file_filled(px_uring *u, px_op *op, int n)
 {
 	px_ur_scratch *s = op->buf;

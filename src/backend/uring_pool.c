@@ -1,4 +1,4 @@
-/* The free buffers of a pool: in a ring that the kernel takes them from, or, where there is none, on a list. */
+/* The free buffers of a pool: in a ring that the kernel takes them from, or on a list. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/uring.h"
 
@@ -7,7 +7,8 @@
 
 #define UR_POOL_MAGIC PX_MAGIC('u', 'r', 'p', 'l')
 
-/* By buffer. FREE and on the list: the next one. LENT and received, not yet delivered: the next of its op's queue. */
+/* By buffer. FREE and on the list: the next one. LENT and received, not yet delivered: the next of
+ * its op's queue. */
 typedef struct slot {
 	uint32_t next; /* index + 1, 0: none */
 	int32_t bytes;
@@ -18,8 +19,8 @@ typedef struct ur_pool {
 	px_uring_buf_ring *ring; /* NULL: the free ones are on the list */
 	size_t ring_bytes;
 	uint16_t tail, mask;
-	uint32_t free;           /* as far as completions have told */
-	uint32_t top;            /* the list: index + 1, 0: empty */
+	uint32_t free; /* as far as completions have told */
+	uint32_t top;  /* the list: index + 1, 0: empty */
 	uint32_t slots;
 	slot slot[];
 } ur_pool;
@@ -68,7 +69,7 @@ static void ring_release(px_uring *u, px_pool *pool, ur_pool *p)
 static void ring_try(px_uring *u, px_pool *pool, ur_pool *p)
 {
 	uint32_t entries = (uint32_t)px_pow2_up(pool->max);
-	px_uring_buf_reg reg = { .ring_entries = entries };
+	px_uring_buf_reg reg = {.ring_entries = entries};
 	int group = group_take(u);
 	void *ring;
 
@@ -77,7 +78,8 @@ static void ring_try(px_uring *u, px_pool *pool, ur_pool *p)
 	pool->backend_id = (uint32_t)group;
 	p->ring_bytes = entries * sizeof(px_uring_buf);
 	p->mask = (uint16_t)(entries - 1);
-	ring = mmap(NULL, p->ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ring = mmap(NULL, p->ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	            0);
 	if (ring == MAP_FAILED) {
 		group_give(u, pool->backend_id);
 		return;
@@ -108,7 +110,7 @@ void px_ur_pool_close(px_core *core, px_pool *pool)
 {
 	px_uring *u = px_ur_of(core);
 	ur_pool *p = ur_pool_of(pool);
-	px_uring_buf_reg reg = { .bgid = (uint16_t)pool->backend_id };
+	px_uring_buf_reg reg = {.bgid = (uint16_t)pool->backend_id};
 
 	if (p->ring) { /* the kernel first: it must not see the memory go */
 		px_ur_register(u, PX_IORING_UNREGISTER_PBUF_RING, &reg, 1);
@@ -150,7 +152,8 @@ static void pool_tend(px_pool *pool)
 
 	if (p->ring && pool->users && p->free <= pool->total / 8)
 		px_pool_grow(pool);
-	/* As many as there are buffers; those who then find nothing to read take none, and the next wait goes on. */
+	/* As many as there are buffers; those who then find nothing to read take none, and the next
+	 * wait goes on. */
 	if (p->free && !px_list_empty(&pool->parked))
 		px_pool_wake(pool, p->free);
 }
@@ -165,7 +168,8 @@ void px_ur_pools_tend(px_uring *u)
 
 /* ---- recv ---- */
 
-/* From the list, into a buffer taken now: so only when bytes are there, or an idle connection would hold one. */
+/* From the list, into a buffer taken now: so only when bytes are there, or an idle connection would
+ * hold one. */
 static bool list_recv(px_uring *u, px_op *op)
 {
 	px_pool *pool = op->args.pooled.pool;
@@ -203,8 +207,8 @@ bool px_ur_pool_recv(px_uring *u, px_op *op, uint16_t flags)
 	sqe = px_ur_main(u, op, PX_IORING_OP_RECV, op->handle->fd);
 	sqe->flags = PX_IOSQE_BUFFER_SELECT;
 	sqe->buf_group = (uint16_t)pool->backend_id;
-	/* Not both: a multishot that first waits, and then finds bytes and a reset, takes the bytes and waits for ever
-	 * (seen on Linux 6.18). */
+	/* Not both: a multishot that first waits, and then finds bytes and a reset, takes the bytes
+	 * and waits for ever (seen on Linux 6.18). */
 	sqe->ioprio = flags ? flags : px_ur_recv_flags(u, op->handle);
 	return true;
 }
@@ -233,7 +237,7 @@ void px_ur_pool_queue(px_pool *pool, uint64_t *own, void *buf, int bytes)
 	ur_pool *p = ur_pool_of(pool);
 	uint32_t index = px_pool_index(pool, buf), last = (uint32_t)(*own >> 32);
 
-	p->slot[index] = (slot){ .bytes = bytes };
+	p->slot[index] = (slot){.bytes = bytes};
 	if (last)
 		p->slot[last - 1].next = index + 1;
 	*own = (uint64_t)(index + 1) << 32 | (last ? (uint32_t)*own : index + 1);

@@ -17,7 +17,8 @@ void px_ur_connect(px_uring *u, px_op *op)
 
 void px_ur_connect_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 {
-	/* One that was interrupted goes on by itself, or not: to start it anew would ask about another attempt. */
+	/* One that was interrupted goes on by itself, or not: to start it anew would ask about
+	 * another attempt. */
 	if (cqe->res >= 0)
 		px_ur_end(op, 0, 0, 0);
 	else if (cqe->res != -EAGAIN || !px_ur_again(u, op, cqe->res))
@@ -92,7 +93,8 @@ void px_ur_accept_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 
 /* ---- recv ---- */
 
-/* READABLE: the last completion said that there was more. Else the kernel need not try before it waits. */
+/* READABLE: the last completion said that there was more. Else the kernel need not try before it
+ * waits. */
 uint16_t px_ur_recv_flags(const px_uring *u, const px_handle *h)
 {
 	if ((h->flags & PX_HF_READABLE) || !px_ur_has(u, PX_UR_POLL_FIRST))

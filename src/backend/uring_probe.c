@@ -14,7 +14,7 @@
 static const struct {
 	const char *name, *text;
 } features[PX_UR_FEATURE_COUNT] = {
-#define FEATURE_TEXT(id, name, flag, text) [PX_UR_##id] = { name, text },
+#define FEATURE_TEXT(id, name, flag, text) [PX_UR_##id] = {name, text},
 	PX_UR_FEATURES(FEATURE_TEXT)
 #undef FEATURE_TEXT
 };
@@ -27,7 +27,9 @@ static uint32_t feature_bit(const char *name, size_t len)
 		if (strlen(features[i].name) == len && !memcmp(features[i].name, name, len))
 			return UINT32_C(1) << i;
 	}
-	return 0; /* of another version, or a slip: it is a tool for tests, which look at the doctor's report */
+	/* of another version, or a slip: it is a tool for tests, which look at the doctor's report
+	 */
+	return 0;
 }
 
 uint32_t px_ur_wanted(void)
@@ -46,7 +48,8 @@ uint32_t px_ur_wanted(void)
 
 /* ---- refusals ---- */
 
-/* kernel.io_uring_disabled (since Linux 6.6): 1 for the unprivileged, 2 for all. 0: no, or no such thing. */
+/* kernel.io_uring_disabled (since Linux 6.6): 1 for the unprivileged, 2 for all. 0: no, or no such
+ * thing. */
 static char sysctl_disabled(void)
 {
 	char c = '0';
@@ -66,23 +69,28 @@ int px_ur_refused(int error, char *why)
 
 	switch (error) {
 	case ENOSYS:
-		snprintf(why, 160, "the kernel has no io_uring, or a seccomp filter hides it (ENOSYS)");
+		snprintf(why, 160,
+		         "the kernel has no io_uring, or a seccomp filter hides it (ENOSYS)");
 		return -PROA_ENOTSUP;
 	case EPERM:
 	case EACCES:
 		if (disabled != '0')
-			snprintf(why, 160, "forbidden by the sysctl kernel.io_uring_disabled = %c", disabled);
+			snprintf(why, 160, "forbidden by the sysctl kernel.io_uring_disabled = %c",
+			         disabled);
 		else
-			snprintf(why, 160, "forbidden by a seccomp filter or a security module (%s)",
+			snprintf(why, 160,
+			         "forbidden by a seccomp filter or a security module (%s)",
 			         error == EPERM ? "EPERM" : "EACCES");
 		return -PROA_ENOTSUP;
 	case ENOMEM:
-		snprintf(why, 160, "not enough memory that may be locked (RLIMIT_MEMLOCK is %lld bytes)",
+		snprintf(why, 160,
+		         "not enough memory that may be locked (RLIMIT_MEMLOCK is %lld bytes)",
 		         (long long)px_sys_limit_memlock());
 		return -PROA_ENOMEM;
 	default:
 		snprintf(why, 160, "io_uring_setup: %s", strerror(error));
-		return error == EMFILE || error == ENFILE ? (int)px_sys_error(error) : -PROA_ENOTSUP;
+		return error == EMFILE || error == ENFILE ? (int)px_sys_error(error)
+		                                          : -PROA_ENOTSUP;
 	}
 }
 
@@ -99,18 +107,19 @@ static int opcodes_probe(px_uring *u, char *why)
 		uint8_t opcode;
 		const char *name;
 	} needed[] = {
-		{ PX_IORING_OP_POLL_ADD, "POLL_ADD" }, { PX_IORING_OP_ASYNC_CANCEL, "ASYNC_CANCEL" },
-		{ PX_IORING_OP_ACCEPT, "ACCEPT" },     { PX_IORING_OP_CONNECT, "CONNECT" },
-		{ PX_IORING_OP_SEND, "SEND" },         { PX_IORING_OP_RECV, "RECV" },
-		{ PX_IORING_OP_SENDMSG, "SENDMSG" },   { PX_IORING_OP_READ, "READ" },
-		{ PX_IORING_OP_WRITE, "WRITE" },       { PX_IORING_OP_FSYNC, "FSYNC" },
-		{ PX_IORING_OP_TIMEOUT, "TIMEOUT" },
+		{PX_IORING_OP_POLL_ADD, "POLL_ADD"}, {PX_IORING_OP_ASYNC_CANCEL, "ASYNC_CANCEL"},
+		{PX_IORING_OP_ACCEPT, "ACCEPT"},     {PX_IORING_OP_CONNECT, "CONNECT"},
+		{PX_IORING_OP_SEND, "SEND"},         {PX_IORING_OP_RECV, "RECV"},
+		{PX_IORING_OP_SENDMSG, "SENDMSG"},   {PX_IORING_OP_READ, "READ"},
+		{PX_IORING_OP_WRITE, "WRITE"},       {PX_IORING_OP_FSYNC, "FSYNC"},
+		{PX_IORING_OP_TIMEOUT, "TIMEOUT"},
 	};
-	px_uring_probe probe = { 0 };
+	px_uring_probe probe = {0};
 	int rc = px_ur_register(u, PX_IORING_REGISTER_PROBE, &probe, PX_COUNT(probe.ops));
 
 	if (rc < 0) {
-		snprintf(why, 160, "io_uring cannot be probed (%s): too old, or a seccomp filter", strerror(-rc));
+		snprintf(why, 160, "io_uring cannot be probed (%s): too old, or a seccomp filter",
+		         strerror(-rc));
 		return -PROA_ENOTSUP;
 	}
 	for (unsigned i = 0; i < PX_COUNT(needed); i++) {
@@ -130,7 +139,8 @@ enum { TRY_GROUP = UINT16_MAX, TRY_RING_BYTES = 4096 };
 
 static void *buffer_ring_open(px_uring *u, px_uring_buf_reg *reg)
 {
-	void *ring = mmap(NULL, TRY_RING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *ring = mmap(NULL, TRY_RING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	                  -1, 0);
 
 	if (ring == MAP_FAILED)
 		return NULL;
@@ -160,7 +170,8 @@ static bool buffer_ring_works(px_uring *u, uint16_t flags)
 	return ring != NULL;
 }
 
-/* Some filters let the set-up pass and forbid the rest. A disabled ring answers EBADFD, which is fine. */
+/* Some filters let the set-up pass and forbid the rest. A disabled ring answers EBADFD, which is
+ * fine. */
 static int enter_probe(px_uring *u, char *why)
 {
 	int rc = px_uring_enter(u->fd, 0, 0, 0, NULL, 0);
@@ -186,8 +197,9 @@ int px_ur_probe(px_uring *u, char *why)
 
 /* ---- trying ---- */
 
-/* On a descriptor that is no socket: a kernel that knows the flag says so (or that it will not wait, the descriptor
- * being non-blocking); one that does not, calls the entry invalid. Neither takes time. */
+/* On a descriptor that is no socket: a kernel that knows the flag says so (or that it will not
+ * wait, the descriptor being non-blocking); one that does not, calls the entry invalid. Neither
+ * takes time. */
 static void try_push(px_uring *u, unsigned opcode, unsigned ioprio, uint64_t what)
 {
 	px_uring_sqe *sqe = px_ur_sqe(u, opcode, u->wake.rd, what << 3 | PX_UR_INTERNAL);
@@ -206,11 +218,12 @@ static void try_reap(px_uring *u)
 	}
 }
 
-/* The end of a stream, close behind bytes: some kernels take both for one event, of which a multishot recv sees the
- * bytes and never the end. */
+/* The end of a stream, close behind bytes: some kernels take both for one event, of which a
+ * multishot recv sees the bytes and never the end. */
 static void try_end(px_uring *u, int ours, int peer)
 {
-	px_uring_sqe *sqe = px_ur_sqe(u, PX_IORING_OP_RECV, ours, (uint64_t)PX_UR_I_TRY_END << 3 | PX_UR_INTERNAL);
+	px_uring_sqe *sqe = px_ur_sqe(u, PX_IORING_OP_RECV, ours,
+	                              (uint64_t)PX_UR_I_TRY_END << 3 | PX_UR_INTERNAL);
 	bool both = false;
 
 	sqe->flags = PX_IOSQE_BUFFER_SELECT;
@@ -223,7 +236,8 @@ static void try_end(px_uring *u, int ours, int peer)
 	try_reap(u);
 	if (both && px_ur_has(u, PX_UR_RECV_MULTI))
 		return;
-	sqe = px_ur_sqe(u, PX_IORING_OP_ASYNC_CANCEL, -1, (uint64_t)PX_UR_I_TRY_CANCEL << 3 | PX_UR_INTERNAL);
+	sqe = px_ur_sqe(u, PX_IORING_OP_ASYNC_CANCEL, -1,
+	                (uint64_t)PX_UR_I_TRY_CANCEL << 3 | PX_UR_INTERNAL);
 	sqe->addr = (uint64_t)PX_UR_I_TRY_END << 3 | PX_UR_INTERNAL;
 	px_ur_enter(u, false, 0);
 	u->cq_head = px_uring_load(u->cq_ktail);
@@ -236,7 +250,8 @@ static void try_multishot(px_uring *u)
 	void *ring;
 	int pair[2];
 
-	if (!px_ur_has(u, PX_UR_RECV_MULTI) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+	if (!px_ur_has(u, PX_UR_RECV_MULTI) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return;
 	ring = buffer_ring_open(u, &reg);
 	if (ring) {
@@ -256,7 +271,8 @@ void px_ur_probe_start(px_uring *u)
 	try_push(u, PX_IORING_OP_RECV, PX_IORING_RECV_MULTISHOT, PX_UR_I_TRY_RECV);
 	try_push(u, PX_IORING_OP_RECV, PX_IORING_RECVSEND_POLL_FIRST, PX_UR_I_TRY_FIRST);
 	px_ur_enter(u, false, 0);
-	/* Taken here, before any op is submitted by what they say. Nothing else is in the ring yet. */
+	/* Taken here, before any op is submitted by what they say. Nothing else is in the ring yet.
+	 */
 	try_reap(u);
 	try_multishot(u);
 }
@@ -277,7 +293,8 @@ void px_ur_probed(px_uring *u, uint64_t what, int res)
 
 static void report_features(const px_uring *u, uint32_t wanted, proa_doctor_report *report)
 {
-	for (unsigned i = 0; i < PX_UR_FEATURE_COUNT && report->features < PX_COUNT(report->feature); i++) {
+	for (unsigned i = 0;
+	     i < PX_UR_FEATURE_COUNT && report->features < PX_COUNT(report->feature); i++) {
 		proa_doctor_item *item = &report->feature[report->features++];
 		bool off = !(wanted >> i & 1);
 
@@ -290,7 +307,7 @@ static void report_features(const px_uring *u, uint32_t wanted, proa_doctor_repo
 
 void px_ur_examine(proa_doctor_report *report)
 {
-	px_core core = { .magic = PX_CORE_MAGIC };
+	px_core core = {.magic = PX_CORE_MAGIC};
 	char why[160] = "";
 	px_uring *u;
 

@@ -18,7 +18,8 @@ static const uint32_t setup_flag[PX_UR_FEATURE_COUNT] = {
 static uint32_t features_consistent(uint32_t has)
 {
 	if (!(has & PX_UR_BIT(R_DISABLED)))
-		has &= ~PX_UR_BIT(SINGLE_ISSUER); /* it would bind the ring to the thread that opened it */
+		/* it would bind the ring to the thread that opened it */
+		has &= ~PX_UR_BIT(SINGLE_ISSUER);
 	if (!(has & PX_UR_BIT(SINGLE_ISSUER)))
 		has &= ~PX_UR_BIT(DEFER_TASKRUN);
 	if (has & PX_UR_BIT(DEFER_TASKRUN))
@@ -30,7 +31,7 @@ static uint32_t features_consistent(uint32_t has)
 
 static int ring_setup(uint32_t has, px_uring_params *params)
 {
-	*params = (px_uring_params){ 0 };
+	*params = (px_uring_params){0};
 	for (unsigned i = 0; i < PX_UR_FEATURE_COUNT; i++)
 		params->flags |= has >> i & 1 ? setup_flag[i] : 0;
 	params->cq_entries = has & PX_UR_BIT(CQSIZE) ? PX_UR_CQ_ENTRIES : 0;
@@ -56,7 +57,8 @@ static int ring_peel(px_uring *u, px_uring_params *params)
 
 static void *map_open(px_uring *u, size_t bytes, off_t offset)
 {
-	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd, offset);
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd,
+	                 offset);
 
 	return map == MAP_FAILED ? NULL : map;
 }
@@ -128,7 +130,7 @@ void px_ur_ring_close(px_uring *u, bool forked)
 {
 	/* Registered with a thread, it would live as long as that one. */
 	if (!forked && u->enter_fd != u->fd && u->thread == px_sys_thread()) {
-		px_uring_rsrc_update arg = { .offset = (uint32_t)u->enter_fd };
+		px_uring_rsrc_update arg = {.offset = (uint32_t)u->enter_fd};
 
 		px_ur_register(u, PX_IORING_UNREGISTER_RING_FDS, &arg, 1);
 	}
@@ -169,16 +171,15 @@ static void enter_failed(int error)
 {
 	switch (error) {
 	case EBADR:
-		PX_PANIC("io_uring lost completions: the kernel had no memory to keep them (EBADR)");
-	case EEXIST:
-		PX_PANIC("io_uring: the ring belongs to another thread (EEXIST)");
+		PX_PANIC(
+			"io_uring lost completions: the kernel had no memory to keep them (EBADR)");
+	case EEXIST: PX_PANIC("io_uring: the ring belongs to another thread (EEXIST)");
 	case EBADF:
 	case EBADFD:
-	case ENXIO:
-		PX_PANIC("io_uring: the ring's descriptor was closed, or is disabled");
+	case ENXIO: PX_PANIC("io_uring: the ring's descriptor was closed, or is disabled");
 	default:
-		/* EINTR, ETIME: what they say. EBUSY: completions are to be taken first, as comes next. EAGAIN, ENOMEM: what
-		 * was not taken is submitted by the next call. */
+		/* EINTR, ETIME: what they say. EBUSY: completions are to be taken first, as comes
+		 * next. EAGAIN, ENOMEM: what was not taken is submitted by the next call. */
 		break;
 	}
 }
@@ -192,7 +193,8 @@ static int ring_turn(px_uring *u, unsigned n, unsigned flags, const void *arg, s
 	px_uring_store(u->sq_ktail, u->sq_tail);
 	px_uring_store(u->cq_khead, u->cq_head);
 	px_count(&u->core->stat.system_calls);
-	rc = px_uring_enter(u->enter_fd, u->sq_tail - u->sq_head, n, flags | u->enter_flags, arg, size);
+	rc = px_uring_enter(u->enter_fd, u->sq_tail - u->sq_head, n, flags | u->enter_flags, arg,
+	                    size);
 	u->sq_head = px_uring_load(u->sq_khead);
 	if (rc < 0)
 		enter_failed(-rc);
@@ -211,7 +213,7 @@ static px_uring_sqe *spill_entry(px_uring *u)
 		void *spill = px_alloc(&u->core->alloc, size * sizeof *u->spill);
 
 		if (!spill)
-			PX_PANIC("out of memory, while the kernel takes no submissions for the same reason");
+			PX_PANIC("out of memory, and the kernel takes no submissions for it");
 		if (u->spill_n)
 			memcpy(spill, u->spill + u->spill_first, u->spill_n * sizeof *u->spill);
 		px_free(&u->core->alloc, u->spill, u->spill_size * sizeof *u->spill);
@@ -260,7 +262,7 @@ bool px_ur_pending(const px_uring *u)
 
 static px_uring_timespec timespec_of(int64_t ns)
 {
-	return (px_uring_timespec){ .sec = ns / PROA_SEC, .nsec = ns % PROA_SEC };
+	return (px_uring_timespec){.sec = ns / PROA_SEC, .nsec = ns % PROA_SEC};
 }
 
 /* An entry that ends with the next completion, or at the deadline: then it is one itself. */
@@ -280,7 +282,7 @@ void px_ur_enter(px_uring *u, bool wait, int64_t deadline_ns)
 	bool timed = wait && deadline_ns != INT64_MAX;
 	int64_t left = timed ? deadline_ns - px_sys_now_ns() : 0;
 	px_uring_timespec ts = timespec_of(left);
-	px_uring_getevents_arg arg = { .ts = px_ur_addr(&ts) };
+	px_uring_getevents_arg arg = {.ts = px_ur_addr(&ts)};
 	int rc = 1;
 
 	if (timed && left <= 0)
@@ -290,14 +292,16 @@ void px_ur_enter(px_uring *u, bool wait, int64_t deadline_ns)
 		timed = false;
 	}
 	spill_drain(u);
-	while (u->spill_n && rc > 0) { /* more than one queue full: sleep only when all of it is in */
+	/* more than one queue full: sleep only when all of it is in */
+	while (u->spill_n && rc > 0) {
 		rc = ring_turn(u, 0, PX_IORING_ENTER_GETEVENTS, NULL, 0);
 		spill_drain(u);
 	}
 	if (u->spill_n)
 		wait = timed = false;
 	if (timed)
-		ring_turn(u, 1, PX_IORING_ENTER_GETEVENTS | PX_IORING_ENTER_EXT_ARG, &arg, sizeof arg);
+		ring_turn(u, 1, PX_IORING_ENTER_GETEVENTS | PX_IORING_ENTER_EXT_ARG, &arg,
+		          sizeof arg);
 	else
 		ring_turn(u, wait, PX_IORING_ENTER_GETEVENTS, NULL, 0);
 }

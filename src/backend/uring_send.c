@@ -4,9 +4,9 @@
 
 #include <sys/socket.h>
 
-/* op->count is how far a send has come: of an op in flight it is ours. WAITALL makes the kernel go on by itself,
- * but a signal, a cancel or memory may still cut it short, and then the rest is sent. One that was asked to end is not
- * continued: it ends with what had gone. */
+/* op->count is how far a send has come: of an op in flight it is ours. WAITALL makes the kernel go
+ * on by itself, but a signal, a cancel or memory may still cut it short, and then the rest is sent.
+ * One that was asked to end is not continued: it ends with what had gone. */
 
 enum { SEND_MAX = 1 << 30 /* bytes in one entry, whose results are an int */ };
 
@@ -25,7 +25,8 @@ static bool send_failed(px_uring *u, px_op *op, int res)
 	if (res >= 0)
 		return false;
 	if (res == -EPIPE || res == -ECONNRESET || res == -ECONNABORTED) {
-		op->handle->flags |= PX_HF_DEAD; /* what a dead peer is called depends on what was noticed first */
+		/* what a dead peer is called depends on what was noticed first */
+		op->handle->flags |= PX_HF_DEAD;
 		px_ur_end(op, -PROA_ECONNRESET, op->count, -res);
 	} else if (!px_ur_again(u, op, res)) {
 		px_ur_end_error(op, res, op->count);
