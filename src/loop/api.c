@@ -155,7 +155,7 @@ void proa_resume(proa_op *pub)
 	core = px_handle_core(op->handle);
 	px_core_enter(core);
 	op->flags &= (uint16_t)~PX_F_PAUSED;
-	px_handle_moved(core, op->handle);
+	px_handle_idle_begins(op->handle);
 	if (core->ops->pause && (core->ops->native & PX_KIND_BIT(op->kind)))
 		core->ops->pause(core, op, false);
 	px_op_more(op);
@@ -238,7 +238,7 @@ void proa_set_idle(proa_handle *handle, int64_t idle_ns)
 	px_core_enter(core);
 	px_wheel_del(&core->idles, &h->idle);
 	h->idle_ms = (uint32_t)PX_MIN(ms, INT32_MAX);
-	h->moved_ms = px_ms(core);
+	px_handle_idle_begins(h);
 	if (h->idle_ms)
 		px_wheel_add(&core->idles, &h->idle,
 		             ((uint64_t)core->now_ns + ((uint64_t)h->idle_ms + 1) * 1000000u) >>

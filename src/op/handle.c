@@ -91,6 +91,12 @@ void px_handle_moved(px_core *core, px_handle *h)
 		h->moved_ms = px_ms(core);
 }
 
+void px_handle_idle_begins(px_handle *h)
+{
+	if (h->state != PX_H_CLOSING)
+		h->moved_ms = (uint32_t)((uint64_t)px_sys_now_ns() / 1000000u);
+}
+
 /* Something waits for the peer: not for a buffer, and not for a look at what has come already. */
 static bool waits_for_peer(px_handle *h, int dir)
 {
@@ -116,13 +122,13 @@ static void queue_time_out(px_handle *h, int dir)
 void px_handle_idle_due(px_handle *h)
 {
 	px_core *core = px_handle_core(h);
-	uint32_t still = px_ms(core) - h->moved_ms;
+	int32_t still = (int32_t)(px_ms(core) - h->moved_ms); /* < 0: begun after now was read */
 	bool waits = waits_for_peer(h, PX_DIR_IN) || waits_for_peer(h, PX_DIR_OUT);
 	uint32_t left = h->idle_ms;
 
 	px_assert(!px_handle_closing(h));
-	if (still < h->idle_ms) {
-		left = h->idle_ms - still;
+	if (still < (int32_t)h->idle_ms) {
+		left = (uint32_t)((int32_t)h->idle_ms - still);
 	} else if (waits) {
 		queue_time_out(h, PX_DIR_IN);
 		queue_time_out(h, PX_DIR_OUT);

@@ -188,7 +188,7 @@ void px_op_go(px_op *op)
 		return;
 	}
 	if (h->idle_ms && h->in_flight == 1) /* idle time counts from here */
-		px_handle_moved(px_handle_core(h), h);
+		px_handle_idle_begins(h);
 	px_queue_advance(h, dir);
 }
 

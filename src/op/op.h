@@ -345,5 +345,8 @@ px_core *px_handle_core(const px_handle *h);
 
 /* A byte moved on this handle: two stores. */
 void px_handle_moved(px_core *core, px_handle *h);
+/* Idle time is counted from here: from this very moment, for core->now_ns may be as old as a long
+ * callback. */
+void px_handle_idle_begins(px_handle *h);
 
 #endif

@@ -227,7 +227,7 @@ static void buffer_discharge(px_core *core, px_buf *b)
 			px_free(&core->alloc, q, sizeof *q);
 	} else if (q->op->flags & PX_F_QUOTA) {
 		q->op->flags &= (uint16_t)~PX_F_QUOTA;
-		px_handle_moved(core, q->op->handle); /* held back was not idle */
+		px_handle_idle_begins(q->op->handle); /* held back was not idle */
 		px_op_more(q->op);
 	}
 }
@@ -282,14 +282,12 @@ void px_pool_park(px_pool *pool, px_op *op)
 
 void px_pool_unpark(px_op *op)
 {
-	px_core *core = px_handle_core(op->handle);
-
 	px_assert(op->flags & PX_F_PARKED);
 	op->flags &= (uint16_t)~PX_F_PARKED;
 	px_list_remove(&op->more);
 	op->count = 0;
 	op->buf = NULL;
-	px_handle_moved(core, op->handle); /* parked time was not idle time */
+	px_handle_idle_begins(op->handle); /* parked time was not idle time */
 }
 
 void px_pool_wake(px_pool *pool, uint32_t n)
