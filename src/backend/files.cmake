@@ -18,5 +18,6 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 		src/backend/uring_send.c)
 	list(APPEND PROA_UNIT_TESTS
 		src/backend/ready_many_test.c
-		src/backend/ready_test.c)
+		src/backend/ready_test.c
+		src/backend/uring_test.c)
 endif()
