@@ -28,10 +28,8 @@ if(CMAKE_CXX_COMPILER)
 	endforeach()
 endif()
 
-if(TARGET proa_static)
-	proa_add_test(install ${dir}/tests/install/run ${PROJECT_BINARY_DIR} ${CMAKE_C_COMPILER})
-	set_tests_properties(install PROPERTIES RESOURCE_LOCK build)
-endif()
+proa_add_test(install ${dir}/tests/install/run ${PROJECT_BINARY_DIR} ${CMAKE_C_COMPILER})
+set_tests_properties(install PROPERTIES RESOURCE_LOCK build)
 
 # One CTest run over several builds: PROA_TREES="asan tsan" ctest --test-dir build
 file(WRITE ${PROJECT_BINARY_DIR}/trees.cmake [[

@@ -31,9 +31,6 @@ endfunction()
 function(proa_test name)
 	cmake_parse_arguments(T "BACKENDS;SERIAL" "TIMEOUT" "ARGS" ${ARGN})
 	proa_program(test_${name} tests ${name} ${T_UNPARSED_ARGUMENTS})
-	if(NOT TARGET test_${name})
-		return()
-	endif()
 	target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
 	target_link_libraries(test_${name} PRIVATE proa_test_frame proa_llhttp)
 	set(tests)
@@ -64,13 +61,13 @@ function(proa_unit_tests)
 	endforeach()
 endfunction()
 
-# proa_valgrind_test(NAME ARG...): the program of an earlier proa_test again, under valgrind; not in
-# builds that look at memory themselves, and not where valgrind is missing.
+# proa_valgrind_test(NAME SUFFIX ARG...): the program of an earlier proa_test again, under valgrind;
+# not in builds that look at memory themselves, and not where valgrind is missing.
 find_program(PROA_VALGRIND valgrind)
-function(proa_valgrind_test name)
-	if(NOT PROA_VALGRIND OR PROA_TREE OR NOT TARGET test_${name})
+function(proa_valgrind_test name suffix)
+	if(NOT PROA_VALGRIND OR PROA_TREE)
 		return()
 	endif()
-	proa_add_test(valgrind.${name} ${PROA_VALGRIND} -q --error-exitcode=9 --leak-check=full
-		--show-leak-kinds=definite $<TARGET_FILE:test_${name}> ${ARGN})
+	proa_add_test(valgrind.${name}-${suffix} ${PROA_VALGRIND} -q --error-exitcode=9
+		--leak-check=full $<TARGET_FILE:test_${name}> ${ARGN})
 endfunction()

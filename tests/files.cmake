@@ -1,6 +1,5 @@
 # The lettered folders of tests, most basic first, so that the first failure is the most basic one.
 # SPDX-License-Identifier: MIT
-foreach(folder a_base b_loop c_conform d_net e_fs f_http g_security r_regression
-		examples)
-	include(tests/${folder}/files.cmake OPTIONAL)
+foreach(folder b_loop c_conform d_net e_fs f_http examples)
+	include(tests/${folder}/files.cmake)
 endforeach()
