@@ -128,8 +128,8 @@ const cli_command cli_serve = {
 		"  --backend NAME       io_uring, epoll or poll, or it fails (default: the best)\n"
 		"  --log                a line on stdout for each request\n\n"
 		"Names that begin with a dot are hidden. Nothing outside of the folder is served,\n"
-		"not by a link either. SIGTERM or SIGINT lets what runs end for up to 10 seconds; a\n"
-		"second one ends it at once.\n",
+		"not by a link either. SIGTERM or SIGINT lets what runs end for up to 10 seconds;\n"
+		"a second one ends it at once.\n",
 	.takes = CLI_DIR | CLI_LISTEN | CLI_WORKERS | CLI_BACKEND | CLI_LOG,
 	.run = serve_run,
 };

@@ -168,7 +168,7 @@ def serve(folder, *args, **more):
                    **more)
 
 
-def app(folder, head_ms=5000, idle_ms=5000):
+def app(folder, head_ms=20000, idle_ms=20000):
     return Process([APP, folder, BACKEND, str(head_ms), str(idle_ms)])
 
 
