@@ -1,4 +1,4 @@
-/* Multishot on a ring: what the kernel has made is queued here, and pulled by the loop one by one. */
+/* Multishot on a ring: what the kernel has made is queued here, and pulled one by one. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/uring.h"
 
@@ -6,18 +6,18 @@
 
 /* ---- how it works ----
  *
- * One entry in the kernel completes many times. Its completions are taken in batches, before any callback runs: so they are
- * queued per op (accepted descriptors in records of a slab, received buffers in the pool's own table, which costs no
- * memory and cannot fail) and px_op_more announces them. Only `pull` tells an end, behind everything queued.
+ * One entry in the kernel completes many times. Its completions are taken in batches, before any
+ * callback runs: so they are queued per op (accepted descriptors in records of a slab, received
+ * buffers in the pool's own table, which costs no memory and cannot fail) and px_op_more announces
+ * them. Only `pull` tells an end, behind everything queued.
  *
- * The kernel's entry may end at any time without the op being at its end: after an error that is none, or because
- * we took it back (pause). Whenever an op has nothing in the kernel and nothing queued, `arm` decides whether it goes
- * on; each path ends there.
+ * The kernel's entry may end at any time without the op being at its end: after an error that is
+ * none, or because we took it back (pause). Whenever an op has nothing in the kernel and nothing
+ * queued, `arm` decides whether it goes on; each path ends there.
  *
- * A recv is armed once per buffer, and with a quota only while the caller may have one more. The kernel's own multishot is
- * not used: it reads ahead, and what it has read beyond a quota could neither be delivered nor be put back when the op is
- * cancelled; and a reset that arrives together with bytes wakes it once, so it delivers the bytes and then waits for ever
- * (an end does not: that is known with the bytes). A new entry looks at the socket first. */
+ * A recv with a quota is armed once per buffer, and only while the caller may have one more: a
+ * multishot reads ahead, and what it has read beyond the quota could neither be delivered nor be
+ * put back when the op is cancelled. */
 
 static bool multi_held(const px_op *op)
 {
@@ -36,11 +36,13 @@ void px_ur_many_paused(px_uring *u, px_op *op, bool paused)
 		else
 			recv_many_arm(u, op);
 	} else if (op->flags & PX_F_KERNEL) {
-		px_ur_cancel_main(u, op); /* else it would go on and fill the queue, or take every buffer */
+		px_ur_cancel_main(
+			u, op); /* else it would go on and fill the queue, or take every buffer */
 	}
 }
 
-/* ---- accept_many: own.a is the last record, which points at the first; own.b what it ended with ---- */
+/* ---- accept_many: own.a is the last record, which points at the first; own.b what it ended with
+ * ---- */
 
 typedef struct record {
 	struct record *next;
@@ -153,7 +155,8 @@ static px_pulled accept_many_final(px_uring *u, px_op *op)
 		return PX_PULL_FINAL;
 	}
 	op->flags &= (uint16_t)~PX_UR_F_ENDED;
-	if (px_ur_accept_exhausted(-error)) { /* only now, for a paused accept has nothing of ours */
+	if (px_ur_accept_exhausted(
+		    -error)) { /* only now, for a paused accept has nothing of ours */
 		px_ur_accept_rest(u, op, error);
 		return PX_PULL_NONE;
 	}
@@ -171,7 +174,8 @@ px_pulled px_ur_accept_many_pull(px_uring *u, px_op *op)
 	if (fd >= 0) {
 		op->result = 0;
 		op->count = 0;
-		op->socket = px_socket_pack(fd, (proa_kind)(op->handle->kind & ~PX_HANDLE_TAG), false);
+		op->socket = px_socket_pack(fd, (proa_kind)(op->handle->kind & ~PX_HANDLE_TAG),
+		                            false);
 		op->sys_error = 0;
 		op->got = PROA_MORE;
 		return PX_PULL_MORE;
@@ -184,7 +188,8 @@ px_pulled px_ur_accept_many_pull(px_uring *u, px_op *op)
 	return PX_PULL_NONE;
 }
 
-/* ---- recv_many: pooled.own is the queue; aux the errno of its end, or a list buffer in the kernel (uring_pool.c) ---- */
+/* ---- recv_many: pooled.own is the queue; aux the errno of its end, or a list buffer in the kernel
+ * (uring_pool.c) ---- */
 
 static bool recv_many_multi(const px_uring *u, const px_op *op)
 {
