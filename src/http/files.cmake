@@ -20,6 +20,7 @@ list(APPEND PROA_SOURCES
 	src/http/serve.c
 	src/http/text.c)
 list(APPEND PROA_UNIT_TESTS
+	src/http/page_test.c
 	src/http/range_test.c
 	src/http/scan_test.c
 	src/http/text_test.c)

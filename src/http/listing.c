@@ -155,7 +155,7 @@ static int entry_compare(const void *a, const void *b)
 static void put_size(px_buf *out, int64_t bytes)
 {
 	static const char *const unit[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
-	int64_t scale = 1000;
+	double n = (double)bytes / 1000;
 	unsigned i = 0;
 	char text[32];
 
@@ -164,11 +164,10 @@ static void put_size(px_buf *out, int64_t bytes)
 		px_buf_text(out, " B");
 		return;
 	}
-	/* The next unit where rounding would print 1000 of this one. */
-	for (; i + 1 < PX_COUNT(unit) && bytes >= scale * 1000 - scale / 2; i++)
-		scale *= 1000;
-	snprintf(text, sizeof text, "%.*f %s", bytes < scale * 10 - scale / 20,
-	         (double)bytes / (double)scale, unit[i]);
+	for (; i + 1 < PX_COUNT(unit) && n >= 999.5;
+	     i++) /* rounded it would be 1000 of this unit */
+		n /= 1000;
+	snprintf(text, sizeof text, "%.*f %s", n < 9.95, n, unit[i]);
 	px_buf_text(out, text);
 }
 
