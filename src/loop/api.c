@@ -134,6 +134,8 @@ void proa_pause(proa_op *pub)
 
 	if (op->state != PX_INFLIGHT || !(op->flags & PX_F_MULTI) || (op->flags & PX_F_PAUSED))
 		return;
+	if (op->flags & (PX_F_CANCEL | PX_F_TIMEOUT))
+		return; /* it is on its way to its end, which no pause holds up */
 	core = px_handle_core(op->handle);
 	px_core_enter(core);
 	if (op->flags & PX_F_LISTED) {

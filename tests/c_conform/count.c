@@ -168,8 +168,8 @@ TEST(idle_connection_costs_an_op_and_a_handle)
 	kit_settle(loop);
 	each = (double)(kit_mem.bytes - before) / N;
 	test_note("%zu of the caller's memory, %.1f from the allocator", sizeof *c, each);
-	/* poll has an array: a slot is 16 bytes, and it doubles. A ring that may not submit early keeps
-	 * what was written. */
+	/* poll has an array: a slot is 16 bytes, and it doubles. A ring that may not submit early
+	 * keeps what was written. */
 	if (!getenv("PROA_URING_OFF"))
 		CHECK_LE(each, !strcmp(proa_loop_backend(loop), "poll") ? 64 : 0);
 	CHECK_LE(sizeof *c, 224);

@@ -16,6 +16,7 @@ proa_test(conform
 	tests/c_conform/nomem.c
 	tests/c_conform/count.c
 	tests/c_conform/many.c
+	tests/c_conform/soak.c
 	BACKENDS)
 
 # Valgrind does not see what a ring's kernel writes, so only where system calls do.
