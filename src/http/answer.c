@@ -3,6 +3,7 @@
 #include "http/server.h"
 #include "http/text.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -207,15 +208,11 @@ static void answer_whole(proa_http_request *req, int status, const char *type, c
 
 void px_answer_status(proa_http_request *req, int status)
 {
-	px_buf page = {0};
+	char text[64];
+	int n = snprintf(text, sizeof text, "%d %s\n", status, proa_http_reason(status));
 
 	req->phase = PX_ANSWER;
-	px_buf_number(&page, (uint64_t)status);
-	px_buf_char(&page, ' ');
-	px_buf_text(&page, proa_http_reason(status));
-	px_buf_char(&page, '\n');
-	answer_whole(req, status, "text/plain; charset=utf-8", page.data, page.len);
-	px_buf_free(&page);
+	answer_whole(req, status, "text/plain; charset=utf-8", text, (size_t)n);
 }
 
 void px_answer_fail(proa_http_request *req, int status)
