@@ -78,7 +78,6 @@ void px_ur_start(px_uring *u)
 		/* too old, or this thread has registered its sixteen */
 		u->has &= ~PX_UR_BIT(RING_FD);
 	}
-	px_ur_probe_start(u);
 	wake_arm(u);
 }
 
@@ -240,7 +239,7 @@ static void internal_completed(px_uring *u, uint64_t what, const px_uring_cqe *c
 		wake_arm(u); /* in this order: what is rung in between is seen by the new poll */
 		break;
 	case PX_UR_I_TIMEOUT: break; /* the wait looks at the clock itself */
-	default: px_ur_probed(u, what, cqe->res); break;
+	default: PX_PANIC("io_uring: a completion of nothing that was submitted");
 	}
 }
 

@@ -46,15 +46,7 @@ enum {
 /* The low bits of user_data; the rest is the op, or one of PX_UR_I_. */
 enum { PX_UR_MAIN, PX_UR_CANCEL, PX_UR_INTERNAL, PX_UR_TAGS = 7 };
 /* The ring's own entries. They are no ops and keep nothing running. */
-enum {
-	PX_UR_I_WAKE,
-	PX_UR_I_TIMEOUT,
-	PX_UR_I_TRY_ACCEPT, /* the flags of an accept, a recv: are they known? */
-	PX_UR_I_TRY_RECV,
-	PX_UR_I_TRY_FIRST,
-	PX_UR_I_TRY_END, /* does a multishot see the end behind bytes? */
-	PX_UR_I_TRY_CANCEL
-};
+enum { PX_UR_I_WAKE, PX_UR_I_TIMEOUT };
 
 /* Features: name, setup flag (or 0), text. The setup flags in front, the newest first: in this
  * order they are given up. PROA_URING_OFF in the environment names those to do without, with commas
@@ -118,6 +110,7 @@ struct px_uring {
 	int fd;
 	int enter_fd; /* the same, or its registered index */
 	uint32_t enter_flags;
+	bool trial;   /* opened to try features, used by whoever opens it */
 	bool started; /* enabled, on the loop's own thread */
 	bool woken;   /* this wait: the wake-up rang */
 	bool armed;   /* this wait: a timer was set, so its deadline may be too late */
@@ -181,11 +174,13 @@ int px_ur_register(px_uring *u, unsigned opcode, const void *arg, unsigned n);
 uint32_t px_ur_wanted(void); /* every feature but those in PROA_URING_OFF */
 /* after ring_open: drops features that are not there; refuses */
 int px_ur_probe(px_uring *u, char *why);
-/* on the loop's thread: tries flags that only a try can tell */
-void px_ur_probe_start(px_uring *u);
-void px_ur_probed(px_uring *u, uint64_t what, int res); /* its completions */
 void px_ur_examine(struct proa_doctor_report *report);
 int px_ur_refused(int error, char *why); /* io_uring_setup failed: says why */
+
+/* ---- uring_try.c ---- */
+
+void px_ur_try(px_uring *u); /* drops features that turn out not to work */
+bool px_ur_try_buffer_ring(px_uring *u, uint16_t flags);
 
 /* ---- uring.c ---- */
 

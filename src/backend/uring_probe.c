@@ -1,4 +1,4 @@
-/* What this kernel's io_uring has: asked where it can be asked, tried where it cannot. */
+/* What this kernel's io_uring has, as far as it can be asked; and what the doctor says of it. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/uring.h"
 
@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 
 static const struct {
 	const char *name, *text;
@@ -135,41 +133,6 @@ static int opcodes_probe(px_uring *u, char *why)
 	return 0;
 }
 
-enum { TRY_GROUP = UINT16_MAX, TRY_RING_BYTES = 4096 };
-
-static void *buffer_ring_open(px_uring *u, px_uring_buf_reg *reg)
-{
-	void *ring = mmap(NULL, TRY_RING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	                  -1, 0);
-
-	if (ring == MAP_FAILED)
-		return NULL;
-	reg->ring_addr = px_ur_addr(ring);
-	if (px_ur_register(u, PX_IORING_REGISTER_PBUF_RING, reg, 1) >= 0)
-		return ring;
-	munmap(ring, TRY_RING_BYTES);
-	return NULL;
-}
-
-static void buffer_ring_close(px_uring *u, px_uring_buf_reg *reg, void *ring)
-{
-	px_uring_buf_reg gone = {.bgid = reg->bgid};
-
-	px_ur_register(u, PX_IORING_UNREGISTER_PBUF_RING, &gone, 1);
-	munmap(ring, TRY_RING_BYTES);
-}
-
-/* Registered and taken back: with these flags, does the kernel take one? */
-static bool buffer_ring_works(px_uring *u, uint16_t flags)
-{
-	px_uring_buf_reg reg = {.ring_entries = 8, .bgid = TRY_GROUP, .flags = flags};
-	void *ring = buffer_ring_open(u, &reg);
-
-	if (ring)
-		buffer_ring_close(u, &reg, ring);
-	return ring != NULL;
-}
-
 /* Some filters let the set-up pass and forbid the rest. A disabled ring answers EBADFD, which is
  * fine. */
 static int enter_probe(px_uring *u, char *why)
@@ -188,105 +151,12 @@ int px_ur_probe(px_uring *u, char *why)
 
 	if (rc < 0 || (rc = enter_probe(u, why)) < 0)
 		return rc;
-	if (!buffer_ring_works(u, 0))
+	if (!px_ur_try_buffer_ring(u, 0))
 		u->has &= ~PX_UR_BIT(PBUF_RING);
+	px_ur_try(u);
 	if (!px_ur_has(u, PX_UR_PBUF_RING)) /* a multishot recv takes its buffers from one */
 		u->has &= ~(PX_UR_BIT(RECV_MULTI) | PX_UR_BIT(PBUF_INC));
 	return 0;
-}
-
-/* ---- trying ---- */
-
-/* On a descriptor that is no socket: a kernel that knows the flag says so (or that it will not
- * wait, the descriptor being non-blocking); one that does not, calls the entry invalid. Neither
- * takes time. */
-static void try_push(px_uring *u, unsigned opcode, unsigned ioprio, uint64_t what)
-{
-	px_uring_sqe *sqe = px_ur_sqe(u, opcode, u->wake.rd, what << 3 | PX_UR_INTERNAL);
-
-	sqe->ioprio = (uint16_t)ioprio;
-	if (what == PX_UR_I_TRY_RECV)
-		sqe->flags = PX_IOSQE_BUFFER_SELECT;
-}
-
-static void try_reap(px_uring *u)
-{
-	for (uint32_t tail = px_uring_load(u->cq_ktail); u->cq_head != tail; u->cq_head++) {
-		const px_uring_cqe *cqe = &u->cqes[u->cq_head & u->cq_mask];
-
-		px_ur_probed(u, cqe->user_data >> 3, cqe->res);
-	}
-}
-
-/* The end of a stream, close behind bytes: some kernels take both for one event, of which a
- * multishot recv sees the bytes and never the end. */
-static void try_end(px_uring *u, int ours, int peer)
-{
-	px_uring_sqe *sqe = px_ur_sqe(u, PX_IORING_OP_RECV, ours,
-	                              (uint64_t)PX_UR_I_TRY_END << 3 | PX_UR_INTERNAL);
-	bool both = false;
-
-	sqe->flags = PX_IOSQE_BUFFER_SELECT;
-	sqe->buf_group = TRY_GROUP;
-	sqe->ioprio = PX_IORING_RECV_MULTISHOT;
-	px_ur_enter(u, false, 0);
-	u->has &= ~PX_UR_BIT(RECV_MULTI); /* until the end has been seen */
-	both = send(peer, "", 1, MSG_NOSIGNAL) == 1 && shutdown(peer, SHUT_WR) == 0;
-	px_ur_enter(u, false, 0);
-	try_reap(u);
-	if (both && px_ur_has(u, PX_UR_RECV_MULTI))
-		return;
-	sqe = px_ur_sqe(u, PX_IORING_OP_ASYNC_CANCEL, -1,
-	                (uint64_t)PX_UR_I_TRY_CANCEL << 3 | PX_UR_INTERNAL);
-	sqe->addr = (uint64_t)PX_UR_I_TRY_END << 3 | PX_UR_INTERNAL;
-	px_ur_enter(u, false, 0);
-	u->cq_head = px_uring_load(u->cq_ktail);
-}
-
-static void try_multishot(px_uring *u)
-{
-	px_uring_buf_reg reg = {.ring_entries = 8, .bgid = TRY_GROUP};
-	unsigned char bytes[8];
-	void *ring;
-	int pair[2];
-
-	if (!px_ur_has(u, PX_UR_RECV_MULTI) ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return;
-	ring = buffer_ring_open(u, &reg);
-	if (ring) {
-		for (uint16_t i = 0; i < 8; i++)
-			px_uring_buf_set(ring, i, &bytes[i], 1, i);
-		px_uring_buf_publish(ring, 8);
-		try_end(u, pair[0], pair[1]);
-		buffer_ring_close(u, &reg, ring);
-	}
-	close(pair[0]);
-	close(pair[1]);
-}
-
-void px_ur_probe_start(px_uring *u)
-{
-	try_push(u, PX_IORING_OP_ACCEPT, PX_IORING_ACCEPT_MULTISHOT, PX_UR_I_TRY_ACCEPT);
-	try_push(u, PX_IORING_OP_RECV, PX_IORING_RECV_MULTISHOT, PX_UR_I_TRY_RECV);
-	try_push(u, PX_IORING_OP_RECV, PX_IORING_RECVSEND_POLL_FIRST, PX_UR_I_TRY_FIRST);
-	px_ur_enter(u, false, 0);
-	/* Taken here, before any op is submitted by what they say. Nothing else is in the ring yet.
-	 */
-	try_reap(u);
-	try_multishot(u);
-}
-
-void px_ur_probed(px_uring *u, uint64_t what, int res)
-{
-	uint32_t bit = what == PX_UR_I_TRY_ACCEPT ? PX_UR_BIT(ACCEPT_MULTI)
-	               : what == PX_UR_I_TRY_RECV ? PX_UR_BIT(RECV_MULTI)
-	                                          : PX_UR_BIT(POLL_FIRST);
-
-	if (what == PX_UR_I_TRY_END)
-		u->has |= res == 0 ? PX_UR_BIT(RECV_MULTI) : 0;
-	else if (res == -EINVAL)
-		u->has &= ~bit;
 }
 
 /* ---- for the doctor ---- */
@@ -316,7 +186,7 @@ void px_ur_examine(proa_doctor_report *report)
 	if (px_ur_open(&core, why) >= 0) {
 		u = core.backend;
 		px_ur_start(u);
-		if (px_ur_has(u, PX_UR_PBUF_INC) && !buffer_ring_works(u, PX_IOU_PBUF_RING_INC))
+		if (px_ur_has(u, PX_UR_PBUF_INC) && !px_ur_try_buffer_ring(u, PX_IOU_PBUF_RING_INC))
 			u->has &= ~PX_UR_BIT(PBUF_INC);
 		report_features(u, px_ur_wanted(), report);
 	}

@@ -15,10 +15,10 @@ static const uint32_t setup_flag[PX_UR_FEATURE_COUNT] = {
 };
 
 /* What stands or falls together. */
-static uint32_t features_consistent(uint32_t has)
+static uint32_t features_consistent(const px_uring *u, uint32_t has)
 {
-	if (!(has & PX_UR_BIT(R_DISABLED)))
-		/* it would bind the ring to the thread that opened it */
+	/* One thread's from the start, a ring would be bound to the thread that opened it. */
+	if (!(has & PX_UR_BIT(R_DISABLED)) && !u->trial)
 		has &= ~PX_UR_BIT(SINGLE_ISSUER);
 	if (!(has & PX_UR_BIT(SINGLE_ISSUER)))
 		has &= ~PX_UR_BIT(DEFER_TASKRUN);
@@ -29,13 +29,17 @@ static uint32_t features_consistent(uint32_t has)
 	return has;
 }
 
-static int ring_setup(uint32_t has, px_uring_params *params)
+static int ring_setup(const px_uring *u, uint32_t has, px_uring_params *params)
 {
+	unsigned n = u->trial ? 4 : PX_UR_SQ_ENTRIES;
+
 	*params = (px_uring_params){0};
 	for (unsigned i = 0; i < PX_UR_FEATURE_COUNT; i++)
 		params->flags |= has >> i & 1 ? setup_flag[i] : 0;
-	params->cq_entries = has & PX_UR_BIT(CQSIZE) ? PX_UR_CQ_ENTRIES : 0;
-	return px_uring_setup(PX_UR_SQ_ENTRIES, params);
+	params->cq_entries = has & PX_UR_BIT(CQSIZE) && !u->trial ? PX_UR_CQ_ENTRIES : 0;
+	if (!params->cq_entries)
+		params->flags &= ~PX_IORING_SETUP_CQSIZE;
+	return px_uring_setup(n, params);
 }
 
 /* The newest features are given up one by one, until the kernel knows those that are left. */
@@ -45,8 +49,8 @@ static int ring_peel(px_uring *u, px_uring_params *params)
 	int fd;
 
 	for (;;) {
-		has = features_consistent(wanted);
-		fd = ring_setup(has, params);
+		has = features_consistent(u, wanted);
+		fd = ring_setup(u, has, params);
 		if (fd != -EINVAL || !wanted)
 			break;
 		wanted &= wanted - 1; /* the lowest bit is the newest */
