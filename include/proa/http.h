@@ -9,12 +9,12 @@ PROA_C_BEGIN
 /* What the protocol asks for (RFC 9110, RFC 9112) is done here: keep-alive, pipelining (answers in
  * order), HEAD, chunked in both directions, Expect, limits with their statuses, and for files
  * conditional requests and byte ranges. Your handler sees only requests that are well formed, and
- * answers at once or later. All calls but proa_http_open and proa_http_serve_group belong to the
- * connection's loop's thread.
+ * answers at once or later. All calls but proa_http_open, proa_http_serve_group and
+ * proa_http_close belong to the connection's loop's thread.
  *
  * Memory: an idle connection holds its struct (under 450 bytes) and no buffer; one that is being
- * served holds about 3 KiB more, its head, its body if it is buffered, and what is not sent yet,
- * each up to its limit below. */
+ * served holds about 5 KiB more, its head, its body if it is buffered, and what is not sent yet,
+ * each up to its limit below. A loop keeps what 256 such connections need for those to come. */
 typedef struct proa_http proa_http;
 typedef struct proa_http_request
 	proa_http_request; /* the server's; valid until answered or gone, see below */

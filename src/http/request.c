@@ -42,6 +42,7 @@ proa_http_request *px_request_take(px_conn *c)
 
 	if (req) {
 		local->free = req->next_free;
+		local->free_count--;
 	} else {
 		req = calloc(1, sizeof *req);
 		if (!req)
@@ -89,14 +90,22 @@ void px_request_reset(proa_http_request *req)
 
 void px_request_give(proa_http_request *req)
 {
+	px_local *local = req->local;
+
 	px_assert(!proa_in_flight(&req->out_op) && !proa_in_flight(&req->aux_op) &&
 	          !proa_in_flight(&req->bell));
 	px_request_reset(req);
+	req->conn = NULL;
+	if (local->free_count == PX_KEEP_REQUESTS) {
+		px_list_remove(&req->all);
+		request_free(req);
+		return;
+	}
 	px_buf_clear(&req->out[0], PX_KEEP_BYTES);
 	px_buf_clear(&req->out[1], PX_KEEP_BYTES);
-	req->conn = NULL;
-	req->next_free = req->local->free;
-	req->local->free = req;
+	req->next_free = local->free;
+	local->free = req;
+	local->free_count++;
 }
 
 /* ---- what programs ask ---- */

@@ -22,6 +22,7 @@ enum {
 	PX_FIELDS_MAX = 100,       /* header fields of a request; more: 431 */
 	PX_TARGET_MAX = 8 * 1024,  /* bytes of a request line; more: 414 */
 	PX_KEEP_BYTES = 32 * 1024, /* a buffer larger than that is not kept for the next request */
+	PX_KEEP_REQUESTS = 256,    /* a loop keeps that many for connections to come */
 	PX_PIPELINE_BYTES = 64 * 1024, /* unsent answers beyond which no further request is begun */
 	PX_BODY_RATE = 256,            /* bytes a second that a body must come with */
 	PX_SMALL_FILE = 8 * 1024       /* files up to that go out in one send with their head */
@@ -150,8 +151,9 @@ struct px_local {
 	proa_http *http;
 	proa_loop *loop;
 	px_list all;             /* requests ever made here; freed with the server */
-	proa_http_request *free; /* those not lent */
-	px_list waiting;         /* requests that wait for the folder */
+	proa_http_request *free; /* those not lent, up to PX_KEEP_REQUESTS */
+	unsigned free_count;
+	px_list waiting; /* requests that wait for the folder */
 	proa_handle dir;
 	proa_op dir_op;
 	px_dir_state dir_state;
