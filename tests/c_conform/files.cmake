@@ -15,11 +15,46 @@ proa_test(conform
 	tests/c_conform/trace.c
 	tests/c_conform/nomem.c
 	tests/c_conform/count.c
+	tests/c_conform/connect.c
+	tests/c_conform/world.c
 	tests/c_conform/many.c
 	tests/c_conform/soak.c
+	BACKENDS)
+
+proa_test(random
+	tests/c_conform/kit.c
+	tests/c_conform/random_side.c
+	tests/c_conform/random_test.c
 	BACKENDS)
 
 # Valgrind does not see what a ring's kernel writes, so only where system calls do.
 foreach(backend epoll poll)
 	proa_valgrind_test(conform ${backend} --backend ${backend} --only "c*")
 endforeach()
+
+# io_uring with features forced off: everything in four groups and with none of them; each alone in
+# the soak. Once is enough: the release tree.
+set(groups
+	no_sqarray,defer_taskrun,ring_fd,multishot_accept,poll_first
+	single_issuer,defer_taskrun,cqsize,multishot_poll,submit_now
+	coop_taskrun,taskrun_flag,defer_taskrun,submit_all,ext_arg,pbuf_ring
+	r_disabled,clamp,multishot_recv)
+string(REPLACE ";" "," all "${groups}")
+string(REPLACE "," ";" features "${all}")
+list(REMOVE_DUPLICATES features)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND PROA_TREE STREQUAL "" AND TARGET test_conform)
+	foreach(off ${groups} ${all} ${features})
+		string(REPLACE "," "-" name ${off})
+		if(off STREQUAL "${all}")
+			set(name everything)
+		endif()
+		set(only "*")
+		if(off IN_LIST features)
+			set(only "soak*")
+		endif()
+		proa_add_test(conform-uring-without-${name}
+			test_conform --backend io_uring --only ${only})
+		set_property(TEST conform-uring-without-${name} APPEND PROPERTY
+			ENVIRONMENT PROA_URING_OFF=${off})
+	endforeach()
+endif()

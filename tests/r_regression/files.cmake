@@ -1,0 +1,6 @@
+# Bugs that were.
+# SPDX-License-Identifier: MIT
+proa_test(regression
+	tests/r_regression/fixed.c
+	tests/c_conform/kit.c
+	BACKENDS)

@@ -1,0 +1,222 @@
+/* Bugs that were, each as small as it was found, so that it stays away. */
+/* SPDX-License-Identifier: MIT */
+#include "c_conform/kit.h"
+
+#include <stdlib.h>
+
+/* A pause after the cancel of a multishot that was still in the kernel kept its end from being
+ * told. */
+TEST(pause_after_cancel)
+{
+	rec r = {0};
+	proa_handle a, b;
+	LOOP(loop);
+
+	kit_pair(loop, &a, &b);
+	SUBMIT(proa_recv_pooled_many, &a, &r, NULL, 0);
+	kit_once(loop, 1);
+	proa_cancel(&r.op);
+	proa_pause(&r.op);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
+	kit_close(&loop);
+}
+
+/* When a torn send failed two queued ones, the end of the first started the second meanwhile: an
+ * endless ring. */
+TEST(torn_send_with_two_behind)
+{
+	enum { LEN = 8 << 20 };
+	unsigned char *big = calloc(1, LEN);
+	rec r[4] = {{.submits = 0}};
+	proa_handle a, b;
+	LOOP(loop);
+
+	kit_pair(loop, &a, &b);
+	for (int i = 0; i < 4; i++)
+		SUBMIT(proa_send, &a, &r[i], big, i ? 1 : LEN);
+	kit_settle(loop);
+	proa_cancel(&r[0].op);
+	for (int i = 1; i < 4; i++)
+		CHECK_EQ(kit_await(loop, &r[i]), -PROA_EBROKEN);
+	free(big);
+	kit_close(&loop);
+}
+
+static void ring_in_callback(rec *r)
+{
+	if (r->got & PROA_MORE && r->mores < 10)
+		proa_notify(&r->op);
+}
+
+/* A bell rung in its own callback was pulled again at once, while it was on its way: sent twice, a
+ * list in pieces. */
+TEST(doorbell_rung_while_delivered)
+{
+	rec r = {.then = ring_in_callback};
+	LOOP(loop);
+
+	SUBMIT_BELL(proa_root(loop), &r);
+	proa_notify(&r.op);
+	UNTIL(loop, r.mores == 10);
+	CHECK_EQ(r.bytes, 10);
+	kit_close(&loop);
+}
+
+/* The final of a multishot recv brought the last buffer once more: who gave it back, did so twice.
+ */
+TEST(final_of_a_multishot_has_no_buffer)
+{
+	rec r = {0};
+	proa_handle a;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	SUBMIT(proa_recv_pooled_many, &a, &r, NULL, 0);
+	kit_fd_write(fd, "x", 1);
+	UNTIL(loop, r.mores == 1);
+	CHECK(r.buf != NULL);
+	proa_cancel(&r.op);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
+	CHECK(r.buf == NULL);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+/* A buffer that was out with a quota when its loop was closed left the quota behind. */
+TEST(quota_outlived_by_its_buffer_at_loop_close)
+{
+	rec r = {0};
+	proa_handle a;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	SUBMIT(proa_recv_pooled_many, &a, &r, NULL, 1);
+	kit_fd_write(fd, "x", 1);
+	UNTIL(loop, r.mores == 1);
+	kit_close(&loop);
+	kit_fd_close(fd);
+}
+
+/* A byte that ended a sleep was stamped with the time at which the sleep had begun. */
+TEST(idle_time_counts_from_the_byte)
+{
+	rec r = {0};
+	proa_handle a;
+	char buf[8];
+	int64_t byte_ns = 0;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	proa_set_idle(&a, 200 * PROA_MSEC);
+	for (int i = 0; i < 2; i++) {
+		SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+		if (i)
+			break;
+		for (int64_t end = proa_clock(loop) + 120 * PROA_MSEC; proa_clock(loop) < end;)
+			kit_once(loop, 120);
+		kit_fd_write(fd, "x", 1);
+		CHECK_EQ(kit_await(loop, &r), 1);
+		byte_ns = r.at_ns;
+	}
+	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	CHECK_GE(r.at_ns - byte_ns, 190 * PROA_MSEC);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+/* A coarse slot of the wheel came out whole: a timer in it fired before an earlier one of a finer
+ * slot. */
+TEST(timers_out_of_a_coarse_slot_in_order)
+{
+	enum { N = 130, TICK_NS = 131072 };
+	static rec r[N];
+	long long until;
+	LOOP(loop);
+
+	memset(r, 0, sizeof r);
+	kit_once(loop, 0);
+	for (int i = N; i--;)
+		SUBMIT(proa_timer, proa_root(loop), &r[i], proa_now(loop) + (i + 1) * 2 * TICK_NS);
+	for (until = test_now_ns() + 60 * PROA_MSEC; test_now_ns() < until;)
+		;
+	for (int i = 0; i < N; i++)
+		kit_await(loop, &r[i]);
+	for (int i = 1; i < N; i++)
+		CHECK_LT(r[i - 1].order, r[i].order);
+	kit_close(&loop);
+}
+
+static void post_at_close(rec *r)
+{
+	SUBMIT0(proa_post, proa_op_loop(&r->op), (rec *)r->ctx);
+}
+
+/* A post made by a callback that the loop's close ran, was never told. */
+TEST(post_made_while_the_loop_closes)
+{
+	rec post = {0}, timer = {.then = post_at_close, .ctx = &post};
+	LOOP(loop);
+
+	SUBMIT(proa_timer, proa_root(loop), &timer, proa_in(loop, PROA_SEC));
+	kit_close(&loop);
+	CHECK_EQ(post.finals, 1);
+}
+
+/* With no memory for any buffer, a pooled recv waited for ever for one to come back. */
+TEST(pooled_recv_without_memory_for_any_buffer)
+{
+	rec r = {0}, many = {0};
+	proa_handle a[2];
+	int fd[2];
+	LOOP(loop);
+
+	CHECK(proa_loop_buffers(loop) != NULL);
+	for (int i = 0; i < 2; i++) {
+		fd[i] = kit_half(loop, &a[i]);
+		kit_fd_write(fd[i], "x", 1);
+	}
+	kit_mem.fail_at = kit_mem.calls + 1;
+	kit_mem.fail_on = true;
+	SUBMIT(proa_recv_pooled, &a[0], &r, NULL);
+	SUBMIT(proa_recv_pooled_many, &a[1], &many, NULL, 0);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOMEM);
+	CHECK_EQ(kit_await(loop, &many), -PROA_ENOMEM);
+	kit_mem.fail_at = 0;
+	kit_mem.fail_on = false;
+	SUBMIT(proa_recv_pooled, &a[0], &r, NULL);
+	CHECK_EQ(kit_await(loop, &r), 1);
+	proa_buffer_return(loop, r.buf);
+	for (int i = 0; i < 2; i++)
+		kit_fd_close(fd[i]);
+	kit_close(&loop);
+}
+
+static void give_back(rec *r)
+{
+	if (r->buf && r->result > 0)
+		proa_buffer_return(proa_op_loop(&r->op), r->buf);
+}
+
+/* A reset that came together with bytes woke a ring's multishot once: the bytes came, and then
+ * nothing. */
+TEST(reset_together_with_bytes_ends_a_multishot)
+{
+	LOOP(loop);
+
+	for (int i = 0; i < 10; i++) {
+		rec r = {.then = give_back};
+		proa_handle a;
+		int fd = kit_half(loop, &a);
+
+		SUBMIT(proa_recv_pooled_many, &a, &r, NULL, 0);
+		kit_settle(loop);
+		kit_fd_write(fd, "bytes", 5);
+		kit_fd_reset(fd);
+		CHECK_EQ(kit_await(loop, &r), -PROA_ECONNRESET);
+		kit_end(loop, &a);
+	}
+	kit_close(&loop);
+}
