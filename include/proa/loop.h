@@ -71,7 +71,7 @@ typedef struct proa_loop_options {
 	void *(*alloc)(void *user, void *old, size_t old_bytes, size_t new_bytes);
 	void *alloc_user;
 	size_t buffers_count;      /* the loop's own pool: how many buffers at most (0: 4096) ... */
-	size_t buffers_size_bytes; /* ... and how large each is (0: 16 KiB) */
+	size_t buffers_size_bytes; /* ... and how large each is (0: 64 KiB) */
 	proa_workers *
 		workers; /* for what blocks; NULL: one pool of this loop's own, made at first use */
 	bool stay;       /* proa_run returns only for proa_stop (loops that live on posts) */
@@ -252,7 +252,7 @@ PROA_API void proa_set_idle(proa_handle *handle, int64_t idle_ns);
 typedef struct proa_buffers_options {
 	size_t size;
 	size_t count;      /* at most; grown in steps as needed (0: 4096; at most 32768) */
-	size_t size_bytes; /* of each (0: 16 KiB) */
+	size_t size_bytes; /* of each (0: 64 KiB) */
 } proa_buffers_options;
 
 /* A pool on a loop, for proa_recv_pooled. Errors: ENOMEM, EINVAL. */

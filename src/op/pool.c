@@ -8,7 +8,7 @@
 
 enum {
 	COUNT_DEFAULT = 4096,
-	SIZE_DEFAULT = 16 * 1024,
+	SIZE_DEFAULT = 64 * 1024,
 #ifdef PX_TORTURE
 	CHUNK_FIRST = 1,
 #else
