@@ -206,8 +206,10 @@ static void recv_many_park(px_op *op)
 {
 	px_pool *pool = op->args.pooled.pool;
 
-	if (op->flags & (PX_F_LISTED | PX_F_CALLING))
-		return; /* its outputs are in use; when all is pulled, it comes here again */
+	/* Its outputs are in use, or what is queued is to be delivered: when all is pulled, it
+	 * comes here again. A parked op has nothing but its place in the line. */
+	if (op->args.pooled.own || (op->flags & (PX_F_LISTED | PX_F_CALLING)))
+		return;
 	if (pool->total) {
 		px_pool_park(pool, op);
 		return;
