@@ -268,9 +268,9 @@ TEST(signals_interrupt_nothing)
 	char buf[64];
 	LOOP(loop);
 
+	kit_pair(loop, &a, &b);
 	sigaction(SIGUSR2, &on, &before);
 	CHECK_EQ(pthread_create(&t, NULL, storm_run, &s), 0);
-	kit_pair(loop, &a, &b);
 	for (int i = 0; i < (int)TEST_TIMES(2000); i++) {
 		rec recv = {0}, send = {0}, timer = {0};
 
