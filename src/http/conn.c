@@ -84,17 +84,41 @@ static void conn_finish(px_conn *c)
 
 /* ---- receiving ---- */
 
+/* The whole head by one time, and a body by one that moves with it; what is idle otherwise is ended
+ * by proa_set_idle. */
+static int64_t recv_deadline(const px_conn *c)
+{
+	const proa_http_request *req = c->req;
+	const proa_http_options *o = &c->local->http->o;
+
+	if (!req)
+		return c->served ? 0 : c->start_ns + o->head_ns;
+	if (req->phase == PX_HEAD)
+		return req->begin_ns ? req->begin_ns + o->head_ns : 0;
+	if (req->phase == PX_BODY)
+		return req->body_ns + o->idle_ns + req->got / PX_BODY_RATE * PROA_SEC;
+	return 0;
+}
+
+/* The handle's idle time knows nothing of pauses: those are not the client's. */
+static bool body_is_late(const px_conn *c)
+{
+	const proa_http_request *req = c->req;
+	int64_t now = proa_now(c->local->loop);
+
+	return !req->paused && (now >= recv_deadline(c) ||
+	                        now - req->moved_ns >= c->local->http->o.idle_ns - PROA_MSEC);
+}
+
 static void recv_timed_out(px_conn *c)
 {
 	proa_http_request *req = c->req;
 
-	if (!req || (req->phase == PX_HEAD && !req->head.len)) {
+	if (!req || (req->phase == PX_HEAD && !req->head.len))
 		c->closing = true;
-	} else if (req->phase != PX_ANSWER) {
+	else if (req->phase == PX_HEAD || (req->phase == PX_BODY && body_is_late(c)))
 		px_answer_fail(req, 408);
-	}
-	/* else only the idle time of a client that waits for us: received again by px_conn_settle
-	 */
+	/* else it was the client that waited, for us: px_conn_settle receives again */
 	px_conn_turn(c);
 }
 
@@ -116,22 +140,6 @@ static void on_recv(proa_op *op)
 		px_conn_turn(c);
 	else
 		px_conn_die(c);
-}
-
-/* The whole head by one time, and a body by one that moves with it; what is idle otherwise is ended
- * by proa_set_idle. */
-static int64_t recv_deadline(const px_conn *c)
-{
-	const proa_http_request *req = c->req;
-	const proa_http_options *o = &c->local->http->o;
-
-	if (!req)
-		return c->served ? 0 : c->start_ns + o->head_ns;
-	if (req->phase == PX_HEAD)
-		return req->begin_ns ? req->begin_ns + o->head_ns : 0;
-	if (req->phase == PX_BODY)
-		return req->body_ns + o->idle_ns + req->got / PX_BODY_RATE * PROA_SEC;
-	return 0;
 }
 
 /* While an answer is awaited one looks out for the client's end; not while it is being sent, since
@@ -285,12 +293,11 @@ void px_conn_settle(px_conn *c)
 		px_answer_flush(c->req);
 	if (c->req)
 		px_file_pump(c->req);
-	if (c->eof && !c->buf && (!c->req || c->req->phase != PX_ANSWER)) {
-		if (c->req && c->req->phase == PX_BODY) {
-			px_conn_die(c); /* the rest of its body will not come */
-			return;
-		}
+	if (c->eof && !c->buf && (!c->req || c->req->phase == PX_HEAD))
 		c->closing = true;
+	if (c->eof && !c->buf && c->req && c->req->phase == PX_BODY && !c->req->body_done) {
+		px_conn_die(c); /* the rest of its body will not come */
+		return;
 	}
 	if (c->req && !request_busy(c->req))
 		request_return(c);
@@ -304,8 +311,11 @@ void px_conn_settle(px_conn *c)
 		c->in.deadline_ns = recv_deadline(c);
 		proa_recv_pooled(&c->h, &c->in, NULL, on_recv);
 	}
-	if (c->req)
-		bell_hang(c);
+	if (!c->req)
+		return;
+	if (c->req->ready && !proa_in_flight(&c->req->out_op))
+		px_conn_kick(c); /* nothing that is sent will tell it */
+	bell_hang(c);
 }
 
 /* ---- beginning and draining ---- */

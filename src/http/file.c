@@ -18,10 +18,17 @@ static void on_dir(proa_op *op)
 	px_local *local = PROA_OF(op, px_local, dir_op);
 	px_node *node;
 
-	local->dir_error = op->result;
-	local->dir_state = op->result < 0 ? PX_DIR_FAILED : PX_DIR_OPEN;
-	while ((node = px_list_pop_front(&local->waiting)))
-		px_conn_kick(PX_OF(node, proa_http_request, wait)->conn);
+	local->dir_state = op->result < 0 ? PX_DIR_NONE_YET : PX_DIR_OPEN;
+	while ((node = px_list_pop_front(&local->waiting))) {
+		proa_http_request *req = PX_OF(node, proa_http_request, wait);
+
+		if (local->dir_state == PX_DIR_OPEN || req->conn->dead) {
+			px_conn_kick(req->conn);
+		} else {
+			req->file.stage = PX_FILE_NONE;
+			px_answer_status(req, 503);
+		}
+	}
 }
 
 /* Each loop opens it for itself, at its first connection: a handle belongs to one loop. */
@@ -30,7 +37,9 @@ void px_dir_start(px_local *local)
 	if (local->dir_state != PX_DIR_NONE_YET)
 		return;
 	local->dir_state = PX_DIR_OPENING;
-	proa_handle_init(proa_root(local->loop), &local->dir);
+	if (!local->dir_bound)
+		proa_handle_init(proa_root(local->loop), &local->dir);
+	local->dir_bound = true;
 	proa_file_open(&local->dir, &local->dir_op, local->http->folder, PROA_O_READ | PROA_O_DIR,
 	               0, on_dir);
 }
@@ -409,9 +418,6 @@ void px_file_start(proa_http_request *req)
 		req->file.stage = PX_FILE_WAIT_DIR;
 		if (!px_node_linked(&req->wait))
 			px_list_push_back(&local->waiting, &req->wait);
-	} else if (local->dir_state == PX_DIR_FAILED) {
-		req->file.stage = PX_FILE_NONE;
-		px_answer_status(req, 503);
 	} else if (proa_is_closing(&c->file)) {
 		req->file.stage = PX_FILE_WAIT_FREE;
 		proa_close(&c->file,

@@ -59,7 +59,7 @@ static void request_begin(px_conn *c, proa_http_request *req)
 	proa_http *http = req->local->http;
 
 	req->phase = PX_BODY;
-	req->body_ns = proa_now(req->local->loop);
+	req->body_ns = req->moved_ns = proa_now(req->local->loop);
 	if (http->o.head)
 		http->o.head(req, http->o.user);
 	if (req->answered || c->dead) {
@@ -113,6 +113,7 @@ static void piece_take(proa_http_request *req, const char *bytes, size_t len)
 	proa_http *http = req->local->http;
 
 	req->got += (int64_t)len;
+	req->moved_ns = proa_now(req->local->loop);
 	if (!len)
 		return;
 	if (req->got > (int64_t)http->o.body_max_bytes && !req->any_size) {
@@ -171,13 +172,13 @@ bool px_read_body(px_conn *c)
 		req->phase = PX_ANSWER;
 		return true;
 	}
-	if (!c->buf || req->paused)
+	if (req->paused || (!req->body_done && !c->buf))
 		return false;
-	if (req->chunked)
+	if (!req->body_done && req->chunked)
 		chunked_take(c, req);
-	else
+	else if (!req->body_done)
 		fixed_take(c, req);
-	if (req->body_done && !req->answered && !c->dead)
+	if (req->body_done && !req->paused && !req->answered && !c->dead)
 		call_handler(req);
 	return true;
 }

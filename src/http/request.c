@@ -72,6 +72,7 @@ void px_request_reset(proa_http_request *req)
 	req->query = "";
 	req->fields = 0;
 	req->length = req->got = req->begin_ns = req->body_ns = 0;
+	req->moved_ns = req->paused_ns = 0;
 	req->piece = NULL;
 	req->status = 0;
 	req->promised = req->written = 0;
@@ -208,6 +209,8 @@ void proa_http_stream(proa_http_request *req, proa_http_piece *piece, bool any_s
 void proa_http_pause(proa_http_request *req)
 {
 	check(req);
+	if (!req->paused)
+		req->paused_ns = proa_now(req->local->loop);
 	req->paused = true;
 }
 
@@ -217,6 +220,8 @@ void proa_http_resume(proa_http_request *req)
 	if (!req->paused)
 		return;
 	req->paused = false;
+	req->moved_ns = proa_now(req->local->loop);
+	req->body_ns += req->moved_ns - req->paused_ns;
 	px_conn_kick(req->conn);
 }
 

@@ -98,8 +98,11 @@ struct proa_http_request {
 	size_t target_len;
 	px_field field[PX_FIELDS_MAX];
 	unsigned fields;
-	int64_t length, got;       /* of the body */
-	int64_t begin_ns, body_ns; /* first byte of the head; of the body */
+	int64_t length, got; /* of the body */
+	int64_t begin_ns;    /* the head's first byte */
+	int64_t body_ns;     /* the body's beginning, later by as long as it was paused */
+	int64_t moved_ns;    /* when something of the body came, or could come again */
+	int64_t paused_ns;   /* since when it is */
 	proa_http_piece *piece;
 	bool any_size, paused;
 
@@ -140,12 +143,7 @@ enum { PX_PEER_TEXT = 64 };
 
 /* ---- what a loop keeps, and all of them ---- */
 
-typedef enum px_dir_state {
-	PX_DIR_NONE_YET,
-	PX_DIR_OPENING,
-	PX_DIR_OPEN,
-	PX_DIR_FAILED
-} px_dir_state;
+typedef enum px_dir_state { PX_DIR_NONE_YET, PX_DIR_OPENING, PX_DIR_OPEN } px_dir_state;
 
 struct px_local {
 	proa_http *http;
@@ -157,7 +155,7 @@ struct px_local {
 	proa_handle dir;
 	proa_op dir_op;
 	px_dir_state dir_state;
-	int64_t dir_error;
+	bool dir_bound; /* the handle is: opening may fail, and be tried again */
 	int64_t date_s;
 	char date[PX_DATE_TEXT];
 };

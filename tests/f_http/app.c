@@ -126,13 +126,15 @@ static void on_resume(proa_op *op)
 static void on_paused_piece(proa_http_request *request, const void *bytes, size_t len, void *user)
 {
 	later *l = calloc(1, sizeof *l);
+	const char *ms = proa_http_query(request);
 
 	if (!l)
 		abort();
 	on_piece(request, bytes, len, user);
 	l->request = request;
 	proa_http_pause(request);
-	proa_timer(proa_http_owner(request), &l->timer, proa_in(loop, 20 * PROA_MSEC), on_resume);
+	proa_timer(proa_http_owner(request), &l->timer,
+	           proa_in(loop, (*ms ? strtoll(ms, NULL, 10) : 20) * PROA_MSEC), on_resume);
 }
 
 static void answer_count(proa_http_request *request)
