@@ -109,7 +109,8 @@ PROA_API void proa_sendv(proa_handle *handle, proa_op *op, const proa_vec *vec, 
 PROA_API void proa_send_file(proa_handle *handle, proa_op *op, proa_handle *file, int64_t offset,
                              int64_t count, proa_done *done);
 
-/* Shuts the send side down, behind queued sends. Result 0, or ENOTCONN, ECONNRESET... */
+/* Shuts the send side down, behind queued sends. Result 0, or ENOTCONN, ECONNRESET, EBROKEN (behind
+ * a torn send)... */
 PROA_API void proa_shutdown(proa_handle *handle, proa_op *op, proa_done *done);
 
 /* ---- stream: a buffered reader and writer on a handle ---- */

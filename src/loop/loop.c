@@ -324,8 +324,9 @@ void px_loop_deliver(proa_loop *loop)
 	px_list more;
 
 	px_list_init(&more);
-	if (px_list_empty(&loop->batch))
-		px_list_splice_back(&loop->batch, &core->done);
+	/* Behind what a full array of proa_wait has left: a recv that ended is told before the
+	 * bytes of a multishot one that stood behind it. */
+	px_list_splice_back(&loop->batch, &core->done);
 	px_list_splice_back(&more, &core->more);
 	atomic_store_explicit(&loop->busy_since_ns, core->now_ns, memory_order_relaxed);
 	deliver_notice(loop);

@@ -117,6 +117,12 @@ void px_doorbell_begin(px_op *op, const px_engine *engine, void *data)
 	px_op_engine(op, engine, NULL, data);
 }
 
+/* Ended before it began: who rings it until it hears so sends nothing. */
+static void bell_shut(px_op *op)
+{
+	atomic_store_explicit(bell_count(op), BELL_SHUT, memory_order_release);
+}
+
 void px_doorbell_end(px_op *op)
 {
 	uint64_t before = atomic_fetch_or_explicit(bell_count(op), BELL_SHUT, memory_order_acq_rel);
@@ -162,7 +168,9 @@ void proa_doorbell(proa_handle *owner, proa_op *pub, proa_done *done)
 	static const px_engine engine = {.cancel = bell_cancel};
 	px_op *op = px_op_begin(owner, pub, PX_DOORBELL, done);
 
-	if (!px_op_refused(op))
+	if (px_op_refused(op))
+		bell_shut(op);
+	else
 		px_doorbell_begin(op, &engine, NULL);
 }
 

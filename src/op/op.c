@@ -146,26 +146,36 @@ bool px_op_refused(px_op *op)
 	return false;
 }
 
+/* Why nothing more goes out, 0 if it may. Behind a torn send not even the end of the stream does:
+ * it would say that all had gone. */
+static int64_t out_refusal(const px_op *op)
+{
+	unsigned flags = op->handle->flags;
+
+	if (flags & PX_HF_BROKEN)
+		return -PROA_EBROKEN;
+	if (!op_is(op, KINDS_SEND))
+		return 0;
+	if (flags & PX_HF_DEAD)
+		return -PROA_ECONNRESET;
+	return flags & PX_HF_SHUT ? -PROA_EPIPE : 0;
+}
+
 static void op_start(px_core *core, px_op *op)
 {
 	px_handle *h = op->handle;
+	int64_t rc;
 
 	px_assert(op->state == PX_WAITING);
 	op->state = PX_INFLIGHT;
 	if (op->kind == PX_TIMER)
 		return; /* the wheel has it */
-	if (op_is(op, KINDS_SEND)) {
-		if (h->flags & (PX_HF_BROKEN | PX_HF_SHUT | PX_HF_DEAD)) {
-			px_op_finish(op,
-			             h->flags & PX_HF_BROKEN ? -PROA_EBROKEN
-			             : h->flags & PX_HF_DEAD ? -PROA_ECONNRESET
-			                                     : -PROA_EPIPE,
-			             0, 0);
-			return;
-		}
-	} else if (op->kind == PX_SHUTDOWN) {
-		h->flags |= PX_HF_SHUT;
+	if (px_kind_dir[op->kind] == PX_DIR_OUT && (rc = out_refusal(op)) < 0) {
+		px_op_finish(op, rc, 0, 0);
+		return;
 	}
+	if (op->kind == PX_SHUTDOWN)
+		h->flags |= PX_HF_SHUT;
 	if (op_is(op, core->ops->native))
 		core->ops->submit(core, op);
 	else

@@ -1,0 +1,97 @@
+/* Bugs that were, found by random programs: order and ends. */
+/* SPDX-License-Identifier: MIT */
+#include "c_conform/kit.h"
+
+#include <stdlib.h>
+
+/* What a full array of proa_wait left over was told together with the bytes of a multishot recv,
+ * but before a recv that stood in front of that one. */
+TEST(wait_keeps_order_behind_a_full_array)
+{
+	proa_op timer[3] = {{.user = NULL}}, one = {0}, many = {0};
+	proa_event e[2];
+	proa_handle h;
+	char buf[1];
+	int fd, n;
+	LOOP(loop);
+
+	fd = kit_half(loop, &h);
+	kit_fd_write(fd, "abcd", 4);
+	proa_recv(&h, &one, buf, 1, NULL);
+	CHECK_EQ(proa_await(loop, &one), 1); /* more is known to be there: the next is tried */
+	for (int i = 0; i < 3; i++)
+		proa_timer(proa_root(loop), &timer[i], proa_now(loop), NULL);
+	kit_running = true;
+	CHECK_EQ(proa_wait(loop, e, 2, 0), 2);
+	proa_recv(&h, &one, buf, 1, NULL);
+	proa_recv_pooled_many(&h, &many, NULL, 0, NULL);
+	CHECK_GE(n = proa_wait(loop, e, 2, 0), 1);
+	CHECK(e[0].op == &timer[2]);
+	if (n == 1) /* a ring has to be asked */
+		CHECK_GE(proa_wait(loop, e + 1, 1, 0), 1);
+	CHECK(e[1].op == &one);
+	kit_running = false;
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+/* A shutdown that stood behind a torn send when it tore was broken with it, a later one was not. */
+TEST(shutdown_behind_a_torn_send)
+{
+	enum { LEN = 8 << 20 };
+	unsigned char *big = calloc(1, LEN);
+	rec send = {0}, queued = {0}, later = {0};
+	proa_handle h;
+	char text[64];
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &h);
+	SUBMIT(proa_send, &h, &send, big, LEN);
+	SUBMIT0(proa_shutdown, &h, &queued);
+	kit_settle(loop);
+	proa_cancel(&send.op);
+	CHECK_EQ(kit_await(loop, &send), -PROA_ECANCELED);
+	CHECK_EQ(kit_await(loop, &queued), -PROA_EBROKEN);
+	SUBMIT0(proa_shutdown, &h, &later);
+	CHECK_EQ(kit_await(loop, &later), -PROA_EBROKEN);
+	while (kit_fd_read(fd, big, LEN) > 0)
+		continue;
+	CHECK_EQ(kit_fd_read(fd, text, sizeof text), -1); /* no end */
+	kit_fd_close(fd);
+	free(big);
+	kit_close(&loop);
+}
+
+static void ring_next(rec *r)
+{
+	proa_notify(&r[1].op);
+}
+
+static void forget(rec *r)
+{
+	memset(&r->op, 0, sizeof r->op);
+}
+
+/* A bell refused at once, on a closing handle or past its deadline, was sent to the loop when it
+ * was rung before its final, and found there after it. */
+TEST(bell_rung_after_it_was_refused)
+{
+	rec r[2] = {{.then = ring_next}, {.then = forget}};
+	proa_handle h = {0};
+	LOOP(loop);
+
+	proa_handle_init(proa_root(loop), &h);
+	proa_close(&h, kit_closed);
+	for (int i = 0; i < 2; i++)
+		SUBMIT_BELL(&h, &r[i]);
+	CHECK_EQ(kit_await(loop, &r[1]), -PROA_ECANCELED);
+	kit_settle(loop);
+	for (int i = 0; i < 2; i++) {
+		r[i].op.deadline_ns = PROA_POLL;
+		SUBMIT_BELL(proa_root(loop), &r[i]);
+	}
+	CHECK_EQ(kit_await(loop, &r[1]), -PROA_ETIMEDOUT);
+	kit_settle(loop);
+	kit_close(&loop);
+}
