@@ -1,6 +1,8 @@
 # The references on the bare interfaces, and what loads them; bench/run runs them.
 # SPDX-License-Identifier: MIT
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+include(CheckFunctionExists)
+check_function_exists(epoll_pwait2 PROA_HAS_EPOLL_PWAIT2) # glibc 2.35
+if(PROA_HAS_EPOLL_PWAIT2)
 	proa_bench(raw_epoll bench/raw_epoll.c bench/common.c)
 	proa_bench(raw_uring bench/raw_uring.c bench/ring.c bench/common.c)
 	proa_bench(raw_blocking bench/raw_blocking.c bench/common.c)

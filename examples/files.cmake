@@ -10,5 +10,11 @@ proa_example(group examples/group.c)
 proa_example(hello_http examples/hello_http.c)
 proa_example(relay examples/relay.c)
 proa_example(relay_serve examples/relay_serve.c)
-proa_example(runtime examples/runtime.c)
 proa_example(strand examples/strand.c)
+
+# Not every libc switches stacks.
+include(CheckFunctionExists)
+check_function_exists(swapcontext PROA_HAS_SWAPCONTEXT)
+if(PROA_HAS_SWAPCONTEXT)
+	proa_example(runtime examples/runtime.c)
+endif()

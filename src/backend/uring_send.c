@@ -112,7 +112,7 @@ static void vec_push(px_uring *u, px_op *op, const proa_vec *vec, size_t n)
 		return;
 	}
 	header->msg_iov = (struct iovec *)(uintptr_t)vec;
-	header->msg_iovlen = n;
+	header->msg_iovlen = (uint16_t)n; /* at most 1024; an int or a size_t, as the libc has it */
 	sqe = px_ur_main(u, op, PX_IORING_OP_SENDMSG, op->handle->fd);
 	sqe->addr = px_ur_addr(header);
 	sqe->len = 1;
