@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef PX_TORTURE
+enum { BUF_FIRST = 1 };
+#else
 enum { BUF_FIRST = 512 };
+#endif
 
 bool px_buf_room(px_buf *buf, size_t more)
 {

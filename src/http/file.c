@@ -9,8 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { HOLD_BYTES = 16 * 1024 }; /* answers that may wait for the next one to be read */
-
 /* ---- the loop's folder ---- */
 
 static void on_dir(proa_op *op)
@@ -220,7 +218,7 @@ bool px_file_soon(const proa_http_request *req)
 	if (stage == PX_FILE_READING)
 		return true; /* the read is writing into the output */
 	return (stage == PX_FILE_OPENING || stage == PX_FILE_WAIT_FREE) &&
-	       req->out[req->fill].len < HOLD_BYTES;
+	       req->out[req->fill].len < PX_HOLD_BYTES;
 }
 
 /* ---- deciding what to send ---- */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_BYTES = 32 * 1024, ENTRIES_BYTES_MAX = 16 * 1024 * 1024 };
+enum { ENTRIES_BYTES_MAX = 16 * 1024 * 1024 };
 
 /* ---- reading the folder ---- */
 
@@ -24,11 +24,11 @@ static void list_read(proa_http_request *req)
 {
 	px_buf *entries = &req->file.entries;
 
-	if (!px_buf_room(entries, READ_BYTES)) {
+	if (!px_buf_room(entries, PX_READ_BYTES)) {
 		list_refuse(req, 503);
 		return;
 	}
-	proa_dir_read(&req->conn->file, &req->aux_op, entries->data + entries->len, READ_BYTES,
+	proa_dir_read(&req->conn->file, &req->aux_op, entries->data + entries->len, PX_READ_BYTES,
 	              on_entries);
 }
 

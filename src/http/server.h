@@ -19,13 +19,24 @@ typedef struct px_local px_local;
 typedef struct px_service px_service;
 
 enum {
-	PX_FIELDS_MAX = 100,       /* header fields of a request; more: 431 */
-	PX_TARGET_MAX = 8 * 1024,  /* bytes of a request line; more: 414 */
+	PX_FIELDS_MAX = 100,      /* header fields of a request; more: 431 */
+	PX_TARGET_MAX = 8 * 1024, /* bytes of a request line; more: 414 */
+	PX_BODY_RATE = 256,       /* bytes a second that a body must come with */
+#ifdef PX_TORTURE
+	PX_KEEP_BYTES = 64,
+	PX_KEEP_REQUESTS = 1,
+	PX_PIPELINE_BYTES = 300,
+	PX_SMALL_FILE = 11,
+	PX_HOLD_BYTES = 300,
+	PX_READ_BYTES = 1024
+#else
 	PX_KEEP_BYTES = 32 * 1024, /* a buffer larger than that is not kept for the next request */
 	PX_KEEP_REQUESTS = 256,    /* a loop keeps that many for connections to come */
 	PX_PIPELINE_BYTES = 64 * 1024, /* unsent answers beyond which no further request is begun */
-	PX_BODY_RATE = 256,            /* bytes a second that a body must come with */
-	PX_SMALL_FILE = 8 * 1024       /* files up to that go out in one send with their head */
+	PX_SMALL_FILE = 8 * 1024,      /* files up to that go out in one send with their head */
+	PX_HOLD_BYTES = 16 * 1024,     /* answers that may wait for the next one to be read */
+	PX_READ_BYTES = 32 * 1024      /* of a folder's entries at a time */
+#endif
 };
 
 /* ---- a request and its answer ---- */
