@@ -4,11 +4,9 @@
 
 const px_backend_ops *const px_backends[] = {
 #ifdef __linux__
+	&px_backend_uring,
 	&px_backend_epoll,
 #endif
 	&px_backend_poll,
-#ifdef __linux__
-	&px_backend_uring,
-#endif
 	NULL,
 };
