@@ -1,5 +1,4 @@
-/* Connects that stay in flight, refused ones, none without descriptors; each ends once, with its
- * own name. */
+/* Connects that stay in flight, refused ones, none without descriptors: each ends once. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 

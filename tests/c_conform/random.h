@@ -1,5 +1,4 @@
-/* What the random programs are made of: slots for ops, sides of connections, a world around them.
- */
+/* What the random programs are made of: slots for ops, sides of connections, a world. */
 /* SPDX-License-Identifier: MIT */
 #ifndef C_CONFORM_RANDOM_H
 #define C_CONFORM_RANDOM_H

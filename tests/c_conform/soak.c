@@ -1,5 +1,4 @@
-/* Soak: connections under random submits, cancels, deadlines, pauses, resets and closes; from a
- * seed. */
+/* Soak: connections under random submits, cancels, deadlines, pauses, closes; from a seed. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 

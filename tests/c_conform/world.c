@@ -1,5 +1,4 @@
-/* The program around: two loops on one thread, signals, what a callback may free, events of
- * multishots. */
+/* The program around: two loops on one thread, signals, what a callback may free. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
