@@ -58,3 +58,9 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND PROA_TREE STREQUAL "" AND TARGET test_
 			ENVIRONMENT PROA_URING_OFF=${off})
 	endforeach()
 endif()
+
+find_program(PROA_PYTHON python3)
+if(PROA_PYTHON AND PROA_TREE STREQUAL "")
+	proa_add_test(contract_names ${PROA_PYTHON}
+		${PROJECT_SOURCE_DIR}/tests/c_conform/contract_names ${PROJECT_SOURCE_DIR})
+endif()
