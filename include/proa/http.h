@@ -16,8 +16,8 @@ PROA_C_BEGIN
  * served holds about 5 KiB more, its head, its body if it is buffered, and what is not sent yet,
  * each up to its limit below. A loop keeps what 256 such connections need for those to come. */
 typedef struct proa_http proa_http;
-typedef struct proa_http_request
-	proa_http_request; /* the server's; valid until answered or gone, see below */
+/* The server's; valid until it is answered, or its connection has gone. */
+typedef struct proa_http_request proa_http_request;
 
 typedef void proa_http_fn(proa_http_request *request, void *user);
 
@@ -29,32 +29,31 @@ typedef struct proa_http_record {
 	const char *referer, *agent; /* "-" if not sent */
 	int status, version;         /* version: 10, 11 */
 	int64_t body_bytes;          /* of the answer, handed to the system */
-	int64_t time_s, duration_ns; /* when it ended, since 1970 in UTC; from its first byte to its
-	                                answer's end */
+	int64_t time_s;              /* when it ended, since 1970, UTC */
+	int64_t duration_ns;         /* from its first byte to its answer's end */
 } proa_http_record;
+
+typedef void proa_http_logger(const proa_http_record *record, void *user);
 
 typedef struct proa_http_options {
 	size_t size;
 	proa_http_fn *handler; /* a request and its whole body are there: answer it. NULL: the
 	                          folder answers */
-	proa_http_fn *head; /* its head is there, its body is not: answer, proa_http_stream, or just
-	                       return. May be NULL */
-	void *user;         /* given to both, and to `log` */
-	const char *folder; /* for proa_http_reply_folder and proa_http_reply_file; copied; may be
-	                       NULL */
-	bool listing_off;   /* a folder without index.html is 404, not a page that lists it */
-	size_t head_max_bytes; /* request line and headers (0: 16 KiB); more: 431, or 414 for the
-	                          line alone */
+	proa_http_fn *head;    /* only its head is there: answer, call proa_http_stream, or just
+	                          return. May be NULL */
+	void *user;            /* given to all of them */
+	proa_http_logger *log; /* on the loop's thread. May be NULL */
+	const char *folder;    /* for proa_http_reply_folder and _file; copied; may be NULL */
+	bool listing_off;      /* a folder without index.html is 404, not a page that lists it */
+	size_t head_max_bytes; /* request line and fields (0: 16 KiB); more: 431, or 414 */
 	size_t body_max_bytes; /* of a request (0: 1 MiB); more: 413 */
 	size_t out_max_bytes;  /* unsent output of a streamed answer (0: 256 KiB); more: EFULL */
-	int64_t head_ns; /* from a request's first byte (or the connection's start) to the end of
-	                    its head (0: 10 s); longer: 408 */
-	int64_t idle_ns; /* no byte moved either way (0: 30 s); bodies slower than 256 bytes a
-	                    second on top of that end too */
+	int64_t head_ns;       /* a request's first byte, or the connection's start, to the head's
+	                          end (0: 10 s); longer: 408 */
+	int64_t idle_ns;       /* no byte moved either way (0: 30 s); a body that comes slower than
+	                          256 bytes a second, on top of that, ends too */
 	unsigned requests_max; /* on one connection, then it is closed (0: 10000) */
 	unsigned conn_max;     /* then accepting pauses (0: no limit) */
-	void (*log)(const proa_http_record *record,
-	            void *user);           /* on the loop's thread. May be NULL */
 	const proa_listen_options *listen; /* read by the serve calls; must live until then */
 } proa_http_options;
 
@@ -84,8 +83,8 @@ PROA_API const char *proa_http_target(const proa_http_request *request); /* as i
  * no backslash. What cannot be brought to that form was answered with 400. "*" for OPTIONS of the
  * whole server. */
 PROA_API const char *proa_http_path(const proa_http_request *request);
-PROA_API const char *proa_http_query(
-	const proa_http_request *request); /* behind "?", not decoded; "" if there is none */
+/* Behind "?", not decoded; "" if there is none. */
+PROA_API const char *proa_http_query(const proa_http_request *request);
 PROA_API int proa_http_version(const proa_http_request *request); /* 10 or 11 */
 /* The first field of that name (any case), without surrounding blanks. NULL: none. */
 PROA_API const char *proa_http_header(const proa_http_request *request, const char *name);
@@ -94,8 +93,8 @@ PROA_API const char *proa_http_header_at(const proa_http_request *request, unsig
                                          const char **name);
 /* The body, complete in `handler`; *len_bytes 0 if it has none or was streamed. */
 PROA_API const void *proa_http_body(const proa_http_request *request, size_t *len_bytes);
-/* The connection: an owner for timers, work and look-ups which shall end with it. Do not send,
- * receive or close on it. */
+/* The connection: an owner for timers, work and look-ups which shall end with it; their ends with
+ * PROA_ECANCELED must not touch the request. Do not send, receive or close on it. */
 PROA_API proa_handle *proa_http_owner(const proa_http_request *request);
 PROA_API void *proa_http_data(const proa_http_request *request); /* yours; NULL at first */
 PROA_API void proa_http_set_data(proa_http_request *request, void *data);
@@ -104,8 +103,8 @@ PROA_API void proa_http_set_data(proa_http_request *request, void *data);
  * size if any_size. `handler` is called behind the last piece. */
 typedef void proa_http_piece(proa_http_request *request, const void *bytes, size_t len, void *user);
 PROA_API void proa_http_stream(proa_http_request *request, proa_http_piece *piece, bool any_size);
-/* Back-pressure on a streamed body: no piece after the current one until proa_http_resume; a paused
- * client is not timed. */
+/* Back-pressure on a streamed body: behind the current piece comes no other, and not `handler`,
+ * until proa_http_resume. A paused client is not timed. */
 PROA_API void proa_http_pause(proa_http_request *request);
 PROA_API void proa_http_resume(proa_http_request *request);
 
@@ -116,8 +115,9 @@ PROA_API void proa_http_resume(proa_http_request *request);
  * returns without an answer, a begin or proa_http_later gets a 500 sent in its place. */
 
 /* The answer comes later, from a callback on the same loop. If the connection ends first, `gone` is
- * called instead, once (from its start on, the request may only be read, not answered; after it,
- * not used at all). Covers answers begun and not ended as well. */
+ * called instead, once: from its start on, the request may only be read, not answered; after it,
+ * not used at all. Covers answers begun and not ended as well. `gone` may be NULL if what will
+ * answer is an op that the connection owns. */
 PROA_API void proa_http_later(proa_http_request *request, proa_http_fn *gone);
 
 /* Adds a field to the answer. 0; -PROA_EINVAL: the name is no token, the value has CR, LF, NUL or
@@ -132,8 +132,8 @@ PROA_API int proa_http_reply(proa_http_request *request, int status, const char 
                              const void *body, size_t len);
 
 /* A file of the folder, by its path from there ("a/b.html"), with type, ranges and conditions; GET
- * and HEAD only, else 405. What goes wrong (404...) is answered. 0; -PROA_EINVAL: no folder, or the
- * path leaves it; -PROA_EALREADY. */
+ * and HEAD only, else 405. What goes wrong is answered: 404, 403 for a path that leaves the
+ * folder... 0; -PROA_EINVAL: no folder, or the path is empty or begins with "/"; -PROA_EALREADY. */
 PROA_API int proa_http_reply_file(proa_http_request *request, const char *path);
 /* What the folder has at the request's own path: file, index.html, redirect, listing, 404. Names
  * that begin with "." are hidden. */
@@ -147,8 +147,8 @@ PROA_API int proa_http_begin(proa_http_request *request, int status, const char 
  * than out_max_bytes in one call, or than promised; -PROA_EINVAL: not begun; -PROA_ENOMEM. To HEAD
  * nothing is sent and everything fits. */
 PROA_API int proa_http_write(proa_http_request *request, const void *bytes, size_t len);
-PROA_API size_t
-proa_http_queued(const proa_http_request *request); /* written and not yet handed to the system */
+/* Bytes written and not yet handed to the system, framing included. */
+PROA_API size_t proa_http_queued(const proa_http_request *request);
 /* Calls `ready` once, when at most a quarter of out_max_bytes is queued; never from inside this
  * call. */
 PROA_API void proa_http_on_ready(proa_http_request *request, proa_http_fn *ready);
