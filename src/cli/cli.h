@@ -52,6 +52,9 @@ int cli_fail_listen(const cli_args *args, int rc);
 /* "listening ADDR:PORT", flushed. */
 void cli_print_listening(const proa_addr *addr);
 
+/* When it has listened and ended: a local socket's name does not stay behind. */
+void cli_unlisten(const cli_args *args);
+
 /* SIGTERM and SIGINT on a loop: `stop` is called with 0 at the first and 1 at the second. In the
  * background: they keep no loop running. */
 typedef struct cli_signals {

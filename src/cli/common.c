@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- failures ---- */
 
@@ -35,6 +36,12 @@ void cli_print_listening(const proa_addr *addr)
 		snprintf(text, sizeof text, "?");
 	printf("listening %s\n", text);
 	fflush(stdout);
+}
+
+void cli_unlisten(const cli_args *args)
+{
+	if (!strncmp(args->listen, "unix:", 5))
+		remove(args->listen + 5);
 }
 
 void cli_print_stats(const char *backend, const proa_stats *s)

@@ -199,6 +199,8 @@ static int echo_run(const cli_args *args)
 		return cli_fail("echo needs --listen ADDR:PORT");
 	cli_signals_prepare();
 	status = args->workers > 1 ? run_group(&e) : run_loop(&e);
+	if (status == CLI_OK)
+		cli_unlisten(args);
 	if (status == CLI_OK && args->stats)
 		cli_print_stats(e.backend, &e.stats);
 	return status;

@@ -45,18 +45,16 @@ static void on_record(const proa_http_record *record, void *user)
 
 static void print_url(const serve *s, const proa_addr *addr)
 {
-	char text[PROA_ADDR_TEXT];
-	char *path = realpath(s->args->dir, NULL);
+	char text[PROA_ADDR_TEXT], *path = realpath(s->args->dir, NULL);
 
+	cli_print_listening(addr);
 	if (proa_addr_print(addr, text, sizeof text) < 0)
 		snprintf(text, sizeof text, "?");
-	cli_print_listening(addr);
 	/* Every address: say one that a browser here can open. */
 	if (!strncmp(text, "0.0.0.0:", 8) || !strncmp(text, "[::]:", 5))
-		printf("serving %s at http://localhost:%u/\n", path ? path : s->args->dir,
-		       proa_addr_port(addr));
-	else
-		printf("serving %s at http://%s/\n", path ? path : s->args->dir, text);
+		snprintf(text, sizeof text, "localhost:%u", proa_addr_port(addr));
+	printf("serving %s at %s%s%s\n", path ? path : s->args->dir,
+	       proa_addr_port(addr) ? "http://" : "", text, proa_addr_port(addr) ? "/" : "");
 	fflush(stdout);
 	free(path);
 }
@@ -112,6 +110,8 @@ static int serve_run(const cli_args *given)
 		return cli_fail("%s", proa_err_text(-PROA_ENOMEM));
 	cli_signals_prepare();
 	status = serve_group(&s);
+	if (status == CLI_OK)
+		cli_unlisten(&args);
 	proa_http_close(&s.http);
 	cli_log_close(s.log);
 	return status;

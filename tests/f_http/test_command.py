@@ -102,6 +102,22 @@ class Words(unittest.TestCase):
                                         f"http://127.0.0.1:{server.port}/\n")
         self.assertEqual(server.end(), (0, b"", b""))
 
+    def test_local_socket(self):
+        """Reachable, and its name is gone afterwards."""
+        path = self.folder + "/s"
+        for args in (["serve", self.folder], ["echo"]):
+            p = subprocess.Popen([kit.PROA, *args, "--listen", "unix:" + path, "--backend",
+                                  kit.BACKEND], stdout=subprocess.PIPE, bufsize=0)
+            self.assertEqual(p.stdout.readline().decode(), f"listening unix:{path}\n")
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(path)
+                s.sendall(b"GET /file HTTP/1.0\r\n\r\n")
+                self.assertTrue(s.recv(100))
+            p.send_signal(signal.SIGTERM)
+            p.communicate(timeout=8)
+            self.assertEqual(p.returncode, 0)
+            self.assertFalse(os.path.exists(path))
+
     def test_signals(self):
         for signo in (signal.SIGTERM, signal.SIGINT):
             for args in (["serve", self.folder], ["echo"], ["echo", "--workers", "2"]):
