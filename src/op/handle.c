@@ -106,6 +106,11 @@ static bool waits_for_peer(px_handle *h, int dir)
 	       !(op->flags & (PX_F_PARKED | PX_F_PAUSED | PX_F_QUOTA | PX_F_LISTED));
 }
 
+bool px_handle_waits(px_handle *h)
+{
+	return waits_for_peer(h, PX_DIR_IN) || waits_for_peer(h, PX_DIR_OUT);
+}
+
 static void queue_time_out(px_handle *h, int dir)
 {
 	px_op *op = px_queue_head(h, dir);
@@ -123,7 +128,7 @@ void px_handle_idle_due(px_handle *h)
 {
 	px_core *core = px_handle_core(h);
 	int32_t still = (int32_t)(px_ms(core) - h->moved_ms); /* < 0: begun after now was read */
-	bool waits = waits_for_peer(h, PX_DIR_IN) || waits_for_peer(h, PX_DIR_OUT);
+	bool waits = px_handle_waits(h);
 	uint32_t left = h->idle_ms;
 
 	px_assert(!px_handle_closing(h));

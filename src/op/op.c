@@ -197,7 +197,7 @@ void px_op_go(px_op *op)
 		px_op_finish(op, -PROA_ENOTCONN, 0, 0);
 		return;
 	}
-	if (h->idle_ms && h->in_flight == 1) /* idle time counts from here */
+	if (h->idle_ms && !px_handle_waits(h)) /* idle time counts from here */
 		px_handle_idle_begins(h);
 	px_queue_advance(h, dir);
 }

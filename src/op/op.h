@@ -348,5 +348,7 @@ void px_handle_moved(px_core *core, px_handle *h);
 /* Idle time is counted from here: from this very moment, for core->now_ns may be as old as a long
  * callback. */
 void px_handle_idle_begins(px_handle *h);
+/* Something of it waits for its peer, so that idle time counts. */
+bool px_handle_waits(px_handle *h);
 
 #endif
