@@ -228,6 +228,12 @@ static bool try_recv_pooled(px_core *core, px_op *op)
 	return recv_end(op, n, sys_error);
 }
 
+static bool pool_is_empty(const px_pool *pool)
+{
+	return pool->free_head == PX_POOL_NONE && pool->total == pool->max;
+}
+
+/* PHASE2: it took a buffer the last time. */
 static px_pulled pull_recv(px_core *core, px_op *op, bool *waits)
 {
 	int32_t sys_error = 0;
@@ -240,6 +246,12 @@ static px_pulled pull_recv(px_core *core, px_op *op, bool *waits)
 		op->flags |= PX_F_QUOTA; /* a returned buffer lists it again */
 		return PX_PULL_NONE;
 	}
+	if ((op->flags & PX_F_PHASE2) && pool_is_empty(op->args.pooled.pool)) {
+		op->flags &= (uint16_t)~PX_F_PHASE2;
+		px_op_more(op); /* it has had one: those that got none now park before it */
+		return PX_PULL_NONE;
+	}
+	op->flags &= (uint16_t)~PX_F_PHASE2;
 	n = recv_buffer(core, op, &buf, waits, &sys_error);
 	if (n == PX_AGAIN)
 		return PX_PULL_NONE;
@@ -254,6 +266,7 @@ static px_pulled pull_recv(px_core *core, px_op *op, bool *waits)
 	op->buf = buf;
 	op->sys_error = 0;
 	op->got = PROA_MORE;
+	op->flags |= PX_F_PHASE2;
 	return PX_PULL_MORE;
 }
 
