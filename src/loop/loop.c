@@ -276,15 +276,14 @@ static void handle_tell(proa_loop *loop, px_handle *h)
 
 	px_handle_told(h);
 	loop->delivered++;
-	if (closed) {
-		loop->core.calling = true;
+	loop->core.calling = true; /* in `told` too, which may start what waited for room */
+	if (closed)
 		closed(px_handle_pub(h));
-		loop->core.calling = false;
-	} else if (loop->events && !watched) {
+	else if (loop->events && !watched)
 		loop->events[loop->events_n++] = (proa_event){.handle = px_handle_pub(h)};
-	}
 	if (watched)
 		((const px_watch *)owner->user)->told(owner, h);
+	loop->core.calling = false;
 	if (owner)
 		px_handle_check(owner);
 }
@@ -459,10 +458,13 @@ int proa_loop_close(proa_loop **out, int64_t deadline_ns)
 			px_list_remove(&core->root.link);
 		if (loop_ended(loop))
 			break;
-		if (deadline_ns && px_sys_now_ns() >= deadline_ns)
+		if (deadline_ns && px_sys_now_ns() >= deadline_ns) {
+			px_loop_leave(loop);
 			return -PROA_ETIMEDOUT;
+		}
 		px_loop_iterate(loop, deadline_ns);
 	}
+	px_loop_leave(loop);
 	loop_release(loop, false);
 	*out = NULL;
 	return 0;

@@ -42,6 +42,8 @@ static inline proa_loop *px_loop_of(px_core *core)
 int64_t px_loop_busy_since_ns(const proa_loop *loop);
 
 void px_core_init(px_core *core, const proa_loop_options *o); /* of zeroed memory; no backend yet */
+/* Behind the last iteration of a run function: the thread's signals are its own again. */
+void px_loop_leave(proa_loop *loop);
 void px_loop_iterate(proa_loop *loop, int64_t deadline_ns);
 bool px_loop_full(const proa_loop *loop); /* proa_wait's array takes no more */
 void px_loop_deliver(proa_loop *loop);

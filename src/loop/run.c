@@ -25,7 +25,7 @@ static void run_enter(proa_loop *loop)
 		PX_PANIC("a loop was run from one of its own callbacks");
 }
 
-static void run_leave(proa_loop *loop)
+void px_loop_leave(proa_loop *loop)
 {
 	if (loop->core.sigpipe_blocked) {
 		px_sys_sigpipe_restore();
@@ -62,7 +62,7 @@ int proa_run(proa_loop *loop)
 			break;
 		px_loop_iterate(loop, 0);
 	}
-	run_leave(loop);
+	px_loop_leave(loop);
 	return rc;
 }
 
@@ -71,11 +71,13 @@ int proa_run_once(proa_loop *loop, int64_t deadline_ns)
 	uint64_t before;
 
 	run_enter(loop);
-	if (run_stopped(loop))
+	if (run_stopped(loop)) {
+		px_loop_leave(loop);
 		return -PROA_ESTOPPED;
+	}
 	before = loop->delivered;
 	px_loop_iterate(loop, deadline_ns);
-	run_leave(loop);
+	px_loop_leave(loop);
 	return (int)(loop->delivered - before);
 }
 
@@ -101,7 +103,7 @@ int proa_wait(proa_loop *loop, proa_event *out, int max, int64_t deadline_ns)
 			break;
 	}
 	loop->events = NULL;
-	run_leave(loop);
+	px_loop_leave(loop);
 	return loop->events_n ? loop->events_n : rc;
 }
 
@@ -114,6 +116,6 @@ int64_t proa_await(proa_loop *loop, proa_op *pub)
 		PX_PANIC("proa_await of an op that has a callback");
 	while (op->state != PX_IDLE)
 		px_loop_iterate(loop, 0);
-	run_leave(loop);
+	px_loop_leave(loop);
 	return op->result;
 }

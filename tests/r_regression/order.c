@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 /* What a full array of proa_wait left over was told together with the bytes of a multishot recv,
@@ -94,4 +95,81 @@ TEST(bell_rung_after_it_was_refused)
 	CHECK_EQ(kit_await(loop, &r[1]), -PROA_ETIMEDOUT);
 	kit_settle(loop);
 	kit_close(&loop);
+}
+
+/* A timer of the handle's own made a recv inherit the idle time that had passed before it. */
+TEST(idle_time_of_the_first_recv_beside_a_timer)
+{
+	enum { IDLE_MS = 200 };
+	rec timer = {0}, recv = {0};
+	proa_handle h;
+	char buf[8];
+	int64_t from;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &h);
+	proa_set_idle(&h, IDLE_MS * PROA_MSEC);
+	SUBMIT(proa_timer, &h, &timer, proa_clock(loop) + 60 * PROA_SEC);
+	for (from = proa_clock(loop); proa_clock(loop) < from + IDLE_MS * 3 / 4 * PROA_MSEC;)
+		kit_once(loop, 10);
+	from = proa_clock(loop);
+	SUBMIT(proa_recv, &h, &recv, buf, sizeof buf);
+	CHECK_EQ(kit_await(loop, &recv), -PROA_ETIMEDOUT);
+	CHECK_GE(recv.at_ns - from, (IDLE_MS - 2) * PROA_MSEC);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+/* Two multishot recvs shared a pool of one buffer: the one that had just had it got it again. */
+TEST(multishot_recvs_take_turns_at_a_small_pool)
+{
+	proa_loop_options o = {.buffers_count = 1, .buffers_size_bytes = 16};
+	char bytes[4096] = {0};
+	rec r[3] = {{.submits = 0}};
+	proa_handle h[3];
+	int fd[3];
+	proa_loop *loop = kit_open(&o);
+
+	if (!loop)
+		return;
+	for (int i = 0; i < 3; i++) {
+		fd[i] = kit_half(loop, &h[i]);
+		kit_fd_write(fd[i], bytes, sizeof bytes);
+		SUBMIT(proa_recv_pooled_many, &h[i], &r[i], NULL, 0);
+	}
+	for (unsigned n = 0; n < 60; n++) {
+		UNTIL(loop, r[0].mores + r[1].mores + r[2].mores == n + 1);
+		kit_once(loop, 0);
+		for (int i = 0; i < 3; i++) {
+			if (r[i].buf)
+				proa_buffer_return(loop, r[i].buf);
+			r[i].buf = NULL;
+		}
+	}
+	for (int i = 0; i < 3; i++) {
+		CHECK_GE(r[i].mores, 10);
+		kit_fd_close(fd[i]);
+	}
+	kit_close(&loop);
+}
+
+/* A loop closed without having been run left SIGPIPE blocked, where it had sent a file. */
+TEST(loop_close_gives_sigpipe_back)
+{
+	rec r = {0};
+	proa_handle file = {0}, h;
+	sigset_t before, after;
+	int fd;
+	LOOP(loop);
+
+	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	fd = kit_half(loop, &h);
+	proa_handle_init(proa_root(loop), &file);
+	proa_adopt_os(&file, kit_file(100), PROA_FILE);
+	SUBMIT(proa_send_file, &h, &r, &file, 0, 100);
+	kit_close(&loop);
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	CHECK_EQ(sigismember(&before, SIGPIPE), sigismember(&after, SIGPIPE));
+	kit_fd_close(fd);
 }
