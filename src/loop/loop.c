@@ -395,10 +395,10 @@ void px_loop_iterate(proa_loop *loop, int64_t deadline_ns)
 	px_core *core = &loop->core;
 
 	px_count(&core->stat.iterations);
-	px_core_receive(core);
+	px_loop_receive(core);
 	time_pass(core, false);
 	loop_wait(loop, deadline_ns ? deadline_ns : INT64_MAX);
-	px_core_receive(core);
+	px_loop_receive(core);
 	time_pass(core, loop->unseen == 0);
 	px_loop_deliver(loop);
 	atomic_store_explicit(&core->stat.memory_bytes, core->alloc.live_bytes,

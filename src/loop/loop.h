@@ -48,6 +48,9 @@ void px_loop_iterate(proa_loop *loop, int64_t deadline_ns);
 bool px_loop_full(const proa_loop *loop); /* proa_wait's array takes no more */
 void px_loop_deliver(proa_loop *loop);
 
+/* Everything that other threads sent, in order, onto the core's lists. */
+void px_loop_receive(px_core *core);
+
 /* proa_notify from inside the library (signal handlers, groups); any thread. */
 void px_doorbell_ring(px_op *op);
 /* Begins a doorbell-like op: an engine op that counts rings. `engine` may add to what a cancel

@@ -3,50 +3,9 @@
 #include "loop/loop.h"
 #include "op/worker.h"
 
-static void core_wake(px_core *core)
-{
-	/* Exchanges of one word have one order. The loop's, before it sleeps, comes either before
-	 * this one, which then finds it asleep, or after, and then the loop sees what was sent
-	 * before this one. */
-	if (atomic_exchange_explicit(&core->asleep, 0, memory_order_acq_rel))
-		core->ops->wake(core);
-}
-
-/* What was sent may run, and close the loop, before its sender has come back from waking it: so the
- * loop's memory waits for those who are inside. */
-static void core_enter_sender(px_core *core)
-{
-	atomic_fetch_add_explicit(&core->senders, 1, memory_order_relaxed);
-}
-
-static void core_leave_sender(px_core *core)
-{
-	atomic_fetch_sub_explicit(&core->senders, 1, memory_order_release);
-}
-
-void px_core_wake(px_core *core)
-{
-	core_enter_sender(core);
-	core_wake(core);
-	core_leave_sender(core);
-}
-
-void px_core_send(px_core *core, px_op *op)
-{
-	core_enter_sender(core);
-	if (px_mpsc_push(&core->inbox, &op->inbox))
-		core_wake(core); /* exactly one push after each receive is the first */
-	core_leave_sender(core);
-}
-
 void proa_stop(proa_loop *loop)
 {
-	px_core *core = px_core_of(loop);
-
-	core_enter_sender(core);
-	atomic_store_explicit(&core->stop, 1, memory_order_release);
-	core_wake(core);
-	core_leave_sender(core);
+	px_core_stop(px_core_of(loop));
 }
 
 /* ---- posts ---- */
@@ -176,7 +135,7 @@ void proa_doorbell(proa_handle *owner, proa_op *pub, proa_done *done)
 
 /* ---- the inbox ---- */
 
-void px_core_receive(px_core *core)
+void px_loop_receive(px_core *core)
 {
 	px_mpsc_node *node, *next;
 

@@ -3,19 +3,6 @@
 #include "loop/loop.h"
 #include "sys/sys.h"
 
-void px_core_enter(px_core *core)
-{
-	const void *self = px_sys_thread();
-
-	if (core->thread != self) {
-		if (core->thread)
-			PX_PANIC("a loop was used by a thread that it does not belong to");
-		core->thread = self;
-	}
-	if (core->fork_mark && !*core->fork_mark)
-		PX_PANIC("a loop was used in the child of a fork, where it may only be closed");
-}
-
 static void run_enter(proa_loop *loop)
 {
 	px_core *core = px_core_of(loop);

@@ -60,7 +60,7 @@ struct px_core {
 	bool calling; /* a callback is running */
 	bool forked;  /* being released in the child of a fork: the system's side is the parent's */
 	bool closing; /* proa_loop_close has begun */
-	bool sigpipe_blocked; /* by px_core_block_sigpipe, until the run function returns */
+	bool sigpipe_blocked; /* by a send_file, until the run function returns */
 	int64_t noticed;      /* an error the loop is to tell the program's notice, 0 none */
 	const char *noticed_what;
 	/* Shared with other threads from here on, and on a cache line of their own: padded, not
@@ -70,7 +70,7 @@ struct px_core {
 	_Atomic uint32_t
 		asleep; /* 1 while the loop may sleep in ops->wait: who sets it 0 wakes it */
 	_Atomic uint32_t
-		senders; /* threads inside px_core_send or px_core_wake; a close awaits them */
+		senders; /* threads inside px_core_send or px_core_stop; a close awaits them */
 	_Atomic uint32_t stop;
 	_Atomic uint64_t posted; /* posts not yet run */
 };
@@ -89,10 +89,8 @@ static inline uint32_t px_ms(const px_core *core)
 
 /* Any thread: hands an op (by op->inbox) to the loop, and wakes it if it sleeps. */
 void px_core_send(px_core *core, px_op *op);
-/* Any thread: makes ops->wait return. */
-void px_core_wake(px_core *core);
-/* The loop's thread: everything that was sent, in order, onto done lists (loop floor). */
-void px_core_receive(px_core *core);
+/* Any thread: the run function that is under way, or the next one, returns. */
+void px_core_stop(px_core *core);
 /* Panics unless this is the owner's thread; the first caller becomes it. */
 void px_core_enter(px_core *core);
 
