@@ -205,10 +205,16 @@ static void main_completed(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 		px_ur_kinds[op->kind].cqe(u, op, cqe);
 }
 
+/* Not with a file: that may be at work in a thread of the kernel's, and is not asked again. */
+static bool main_waits_for_peer(const px_op *op)
+{
+	if (op->kind == PX_SEND_FILE)
+		return (op->flags & PX_F_PHASE2) != 0;
+	return (PX_KINDS_SOCKET & PX_KIND_BIT(op->kind)) != 0;
+}
+
 static void cancel_completed(px_uring *u, px_op *op, int res)
 {
-	const uint32_t waits = PX_KINDS_SOCKET & ~PX_KIND_BIT(PX_SEND_FILE);
-
 	px_assert(op->flags & PX_F_KCANCEL);
 	if (!(op->flags & PX_F_KERNEL)) {
 		op->flags &= (uint16_t)~PX_F_KCANCEL;
@@ -216,9 +222,8 @@ static void cancel_completed(px_uring *u, px_op *op, int res)
 		return;
 	}
 	/* Completions come in order, so "not found" with the target still there means that it was
-	 * just being woken and could not be caught; it may yet go back to waiting. What is at work
-	 * in a worker is not asked again. */
-	if ((res == -ENOENT || res == -EALREADY) && (waits & PX_KIND_BIT(op->kind)))
+	 * just being woken and could not be caught; it may yet go back to waiting. */
+	if ((res == -ENOENT || res == -EALREADY) && main_waits_for_peer(op))
 		cancel_push(u, op);
 	else
 		op->flags &= (uint16_t)~PX_F_KCANCEL;

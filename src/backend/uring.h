@@ -57,7 +57,7 @@ enum { PX_UR_I_WAKE, PX_UR_I_TIMEOUT };
 	  "completions are made when the loop asks for them")                                  \
 	X(SINGLE_ISSUER, "single_issuer", PX_IORING_SETUP_SINGLE_ISSUER, "one thread submits") \
 	X(COOP_TASKRUN, "coop_taskrun", PX_IORING_SETUP_COOP_TASKRUN,                          \
-	  "no interrupts of the thread; for want of defer_taskrun")                            \
+	  "no interrupts of the thread; where defer_taskrun is missing")                       \
 	X(TASKRUN_FLAG, "taskrun_flag", PX_IORING_SETUP_TASKRUN_FLAG,                          \
 	  "looking without a system call")                                                     \
 	X(SUBMIT_ALL, "submit_all", PX_IORING_SETUP_SUBMIT_ALL,                                \
@@ -225,6 +225,7 @@ uint16_t px_ur_recv_flags(const px_uring *u, const px_handle *h);
 void px_ur_recv_seen(px_handle *h, const px_uring_cqe *cqe);
 void px_ur_received(px_core *core, px_handle *h, int64_t bytes);
 void px_ur_sent(px_uring *u, px_op *op, int bytes);
+uint32_t px_ur_send_flags(const px_handle *h, size_t len);
 
 /* What a kind does. */
 typedef struct px_ur_kind {

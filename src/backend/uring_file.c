@@ -2,8 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/uring.h"
 
-#include <sys/socket.h>
-
 enum { FILE_MAX = 1 << 30 /* bytes in one entry, whose results are an int */ };
 
 /* ---- read and write: op->count is how far it has come ---- */
@@ -183,7 +181,9 @@ static void send_file_send(px_uring *u, px_op *op)
 	op->flags |= PX_F_PHASE2;
 	sqe->addr = px_ur_addr(s->bytes + s->sent);
 	sqe->len = s->filled - s->sent;
-	sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
+	sqe->msg_flags = px_ur_send_flags(op->handle, sqe->len);
+	if (s->sent && px_ur_has(u, PX_UR_POLL_FIRST))
+		sqe->ioprio = PX_IORING_RECVSEND_POLL_FIRST;
 }
 
 void px_ur_send_file(px_uring *u, px_op *op)

@@ -169,7 +169,8 @@ static void report_features(const px_uring *u, uint32_t wanted, proa_doctor_repo
 		bool off = !(wanted >> i & 1);
 
 		snprintf(item->name, sizeof item->name, "%s", features[i].name);
-		item->works = px_ur_has(u, (px_ur_feature)i);
+		item->works = px_ur_has(u, (px_ur_feature)i) ||
+		              (i == PX_UR_COOP_TASKRUN && px_ur_has(u, PX_UR_DEFER_TASKRUN));
 		snprintf(item->why, sizeof item->why, "%s%s", features[i].text,
 		         off ? " (off, by PROA_URING_OFF)" : "");
 	}

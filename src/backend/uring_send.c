@@ -5,10 +5,19 @@
 #include <sys/socket.h>
 
 /* op->count is how far a send has come: of an op in flight it is ours. WAITALL makes the kernel go
- * on by itself, but a signal, a cancel or memory may still cut it short, and then the rest is sent.
- * One that was asked to end is not continued: it ends with what had gone. */
+ * on by itself; without it, or after a signal or for want of memory, it stops short, and then the
+ * rest is sent. One that was asked to end is not continued: it ends with what had gone. */
 
-enum { SEND_MAX = 1 << 30 /* bytes in one entry, whose results are an int */ };
+enum {
+	SEND_MAX = 1 << 30,   /* bytes in one entry, whose results are an int */
+	WHOLE_MAX = 64 * 1024 /* up to here, the kernel is to go on until all has gone */
+};
+
+/* Of a long send, or where an idle time counts, each part that moves has to be seen. */
+uint32_t px_ur_send_flags(const px_handle *h, size_t len)
+{
+	return MSG_NOSIGNAL | (h->idle_ms || len > WHOLE_MAX ? 0 : MSG_WAITALL);
+}
 
 static void send_push(px_uring *u, px_op *op, const void *from, size_t len)
 {
@@ -16,7 +25,9 @@ static void send_push(px_uring *u, px_op *op, const void *from, size_t len)
 
 	sqe->addr = px_ur_addr(from);
 	sqe->len = (uint32_t)PX_MIN(len, (size_t)SEND_MAX);
-	sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
+	sqe->msg_flags = px_ur_send_flags(op->handle, len);
+	if (op->count && px_ur_has(u, PX_UR_POLL_FIRST)) /* it stopped because there was no room */
+		sqe->ioprio = PX_IORING_RECVSEND_POLL_FIRST;
 }
 
 /* True: it has ended, or has been started anew. */
@@ -116,7 +127,7 @@ static void vec_push(px_uring *u, px_op *op, const proa_vec *vec, size_t n)
 	sqe = px_ur_main(u, op, PX_IORING_OP_SENDMSG, op->handle->fd);
 	sqe->addr = px_ur_addr(header);
 	sqe->len = 1;
-	sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
+	sqe->msg_flags = px_ur_send_flags(op->handle, SIZE_MAX);
 }
 
 void px_ur_sendv(px_uring *u, px_op *op)

@@ -406,6 +406,41 @@ TEST(uring_descriptor_turns_nonblocking)
 	free(big);
 }
 
+/* ---- a slow reader is not an idle one ---- */
+
+static void slow_reader(bool idle_first)
+{
+	enum { LEN = 4 << 20, IDLE_MS = 100 };
+	unsigned char *big = calloc(1, LEN), part[16384];
+	proa_op out = {0};
+	int64_t read = 0, n;
+	pair p;
+	proa_loop *loop = uring_open(NULL);
+
+	if (loop && pair_open(loop, &p)) {
+		if (idle_first)
+			proa_set_idle(&p.a, IDLE_MS * PROA_MSEC);
+		proa_send(&p.a, &out, big, LEN, NULL);
+		spin(loop, 2);
+		proa_set_idle(&p.a, IDLE_MS * PROA_MSEC);
+		while (proa_in_flight(&out)) {
+			spin(loop, 2);
+			n = recv((int)proa_os(&p.b), part, sizeof part, MSG_DONTWAIT);
+			read += n > 0 ? n : 0;
+		}
+		CHECK_EQ(out.result, LEN);
+		CHECK_GT(read, LEN / 2);
+		CHECK_EQ(proa_loop_close(&loop, 0), 0);
+	}
+	free(big);
+}
+
+TEST(uring_slow_reader_is_not_idle)
+{
+	slow_reader(true);
+	slow_reader(false);
+}
+
 /* ---- threads and forks ---- */
 
 static void *run_elsewhere(void *arg)
