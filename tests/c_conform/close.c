@@ -377,7 +377,7 @@ TEST(close_and_reopen_in_one_callback)
 TEST(close_does_not_touch_a_dup)
 {
 	rec ra = {0}, rb = {0};
-	proa_handle a, b = {0};
+	proa_handle a, b = {0}, zero = {0};
 	char buf[8];
 	int fd;
 	LOOP(loop);
@@ -395,6 +395,7 @@ TEST(close_does_not_touch_a_dup)
 	CHECK_EQ(rb.finals, 0);
 	kit_fd_write(fd, "still", 5);
 	CHECK_EQ(kit_await(loop, &rb), 5);
+	CHECK_MEM(&a, &zero, sizeof a); /* and whoever still watches the other number, touches nothing */
 	kit_fd_close(fd);
 	kit_close(&loop);
 }
