@@ -81,6 +81,7 @@ typedef struct world {
 	uint64_t seed, seq, n_told;
 	proa_loop *loop;
 	bool running, events; /* events: by proa_wait */
+	bool starved;         /* allocations fail now and then */
 	proa_handle owner, file, listener;
 	proa_addr addr;
 	proa_op accept, accept_many;

@@ -248,7 +248,8 @@ static void lurker_done(proa_op *op)
 	l->flying--;
 	if (r == -PROA_ECONNREFUSED && !w.running)
 		return; /* the listener went first */
-	MUST(r >= 0 || r == -PROA_ECONNRESET || r == -PROA_ETIMEDOUT ||
+	MUST(r >= 0 || r == -PROA_ECONNRESET ||
+	     ((r == -PROA_ENOMEM || r == -PROA_ENOTCONN) && w.starved) || r == -PROA_ETIMEDOUT ||
 	     (r == -PROA_ECANCELED && (l->asked || l->closing)));
 	if (percent(20))
 		lurker_close(l);

@@ -32,6 +32,7 @@ static bool error_stated(const slot *t, int64_t result)
 	case PROA_ECONNRESET: return t->kind <= SHUT;
 	case PROA_EPIPE: return is_send(t) && s->shut;
 	case PROA_EBROKEN: return (is_send(t) || t->kind == SHUT) && s->torn;
+	case PROA_ENOMEM: return w.starved;
 	case PROA_ENOTCONN: return t->kind == SHUT;
 	default: return false;
 	}
@@ -278,7 +279,7 @@ static void submit_send(side *s, unsigned kind)
 
 static int64_t work(proa_op *op)
 {
-	for (int i = 0; i < 100 && !proa_work_cancelled(op); i++)
+	for (int i = 0; i < 10 && !proa_work_cancelled(op); i++)
 		sched_yield();
 	return 7;
 }
@@ -421,6 +422,8 @@ static void iterate(void)
 	kit_running = false;
 	if (percent(1))
 		proa_stop(w.loop);
+	if (w.starved && percent(20))
+		kit_mem.fail_at = kit_mem.calls + 1 + (long)below(3);
 }
 
 static void file_open(void)
@@ -438,6 +441,7 @@ static bool world_open(uint64_t seed)
 
 	random_world_clear(seed);
 	w.events = percent(30);
+	w.starved = percent(30);
 	if (!(w.loop = kit_open(&o)))
 		return false;
 	for (unsigned i = 1; i < POOLS; i++) {
