@@ -236,7 +236,8 @@ static void put_foot(px_buf *out, const proa_dirent *const *list, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		dirs += list[i]->stat.type == PROA_S_DIR;
-		bytes += list[i]->stat.type == PROA_S_FILE ? list[i]->stat.size_bytes : 0;
+		if (list[i]->stat.type == PROA_S_FILE)
+			bytes = px_add_sat(bytes, list[i]->stat.size_bytes);
 	}
 	px_buf_text(out, "</ul>\n<p>");
 	px_buf_number(out, dirs);

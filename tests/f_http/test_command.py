@@ -176,6 +176,14 @@ class Log(unittest.TestCase):
 
     def start(self, out):
         """A server whose stdout is `out`, and its port: chosen here, for it cannot be read."""
+        for _ in range(5):  # somebody else may take the port in between
+            p, port = self.start_once(out)
+            if p.poll() is None:
+                return p, port
+            p.stderr.close()
+        self.fail("five ports were taken")
+
+    def start_once(self, out):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
@@ -183,13 +191,14 @@ class Log(unittest.TestCase):
                               "--backend", kit.BACKEND, "--workers", "1", "--log"],
                              stdout=out, stderr=subprocess.PIPE)
         end = time.monotonic() + 10
-        while True:
+        while p.poll() is None:
             try:
                 kit.Client(port).s.close()
-                return p, port
+                break
             except OSError:
                 self.assertLess(time.monotonic(), end)
                 time.sleep(0.02)
+        return p, port
 
     def ask(self, port, n):
         with kit.Client(port) as c:
