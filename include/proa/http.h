@@ -93,8 +93,9 @@ PROA_API const char *proa_http_header_at(const proa_http_request *request, unsig
                                          const char **name);
 /* The body, complete in `handler`; *len_bytes 0 if it has none or was streamed. */
 PROA_API const void *proa_http_body(const proa_http_request *request, size_t *len_bytes);
-/* The connection: an owner for timers, work and look-ups which shall end with it; their ends with
- * PROA_ECANCELED must not touch the request. Do not send, receive or close on it. */
+/* The connection: an owner for timers, work and look-ups which shall end with it. Until the last of
+ * them has ended the request stays valid, also if the connection has gone: answering it is then
+ * refused with PROA_ECONNRESET. Do not send, receive or close on it. */
 PROA_API proa_handle *proa_http_owner(const proa_http_request *request);
 PROA_API void *proa_http_data(const proa_http_request *request); /* yours; NULL at first */
 PROA_API void proa_http_set_data(proa_http_request *request, void *data);
@@ -116,8 +117,8 @@ PROA_API void proa_http_resume(proa_http_request *request);
 
 /* The answer comes later, from a callback on the same loop. If the connection ends first, `gone` is
  * called instead, once: from its start on, the request may only be read, not answered; after it,
- * not used at all. Covers answers begun and not ended as well. `gone` may be NULL if what will
- * answer is an op that the connection owns. */
+ * not used at all but by ops of its owner. Covers answers begun and not ended as well. `gone` may
+ * be NULL if what will answer is an op that the connection owns. */
 PROA_API void proa_http_later(proa_http_request *request, proa_http_fn *gone);
 
 /* Adds a field to the answer. 0; -PROA_EINVAL: the name is no token, the value has CR, LF, NUL or
@@ -127,7 +128,7 @@ PROA_API int proa_http_set(proa_http_request *request, const char *name, const c
 
 /* status: 200 to 599. type: its Content-Type (NULL: none), under the rules of proa_http_set. `body`
  * is copied. 0; -PROA_EINVAL (nothing is answered); -PROA_EALREADY: begun or answered;
- * -PROA_ENOMEM: the connection will be closed. */
+ * -PROA_ECONNRESET: the connection has gone; -PROA_ENOMEM: the connection will be closed. */
 PROA_API int proa_http_reply(proa_http_request *request, int status, const char *type,
                              const void *body, size_t len);
 

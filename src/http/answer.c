@@ -236,6 +236,8 @@ static proa_http_request *check(proa_http_request *req)
 
 static int begin_check(const proa_http_request *req, int status, const char *type)
 {
+	if (req->conn->dead)
+		return -PROA_ECONNRESET;
 	if (req->begun || req->answered || req->file.stage != PX_FILE_NONE)
 		return -PROA_EALREADY;
 	if (status < 200 || status > 599 || (type && (!*type || !px_text_value(type))))
@@ -296,6 +298,8 @@ int proa_http_write(proa_http_request *req, const void *bytes, size_t len)
 {
 	size_t max = check(req)->local->http->o.out_max_bytes;
 
+	if (req->conn->dead)
+		return -PROA_ECONNRESET;
 	if (!req->begun || req->answered)
 		return -PROA_EINVAL;
 	if (len > max || (req->promised >= 0 && (int64_t)len > req->promised - req->written))
@@ -327,14 +331,14 @@ void proa_http_on_ready(proa_http_request *req, proa_http_fn *ready)
 {
 	check(req);
 	req->ready = ready;
-	if (!proa_in_flight(&req->out_op))
+	if (!req->conn->dead && !proa_in_flight(&req->out_op))
 		px_conn_kick(req->conn);
 }
 
 void proa_http_end(proa_http_request *req)
 {
 	check(req);
-	if (!req->begun || req->answered)
+	if (!req->begun || req->answered || req->conn->dead)
 		return;
 	if (req->chunked_out && !req->no_body)
 		px_put_last_chunk(px_out(req));

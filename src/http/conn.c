@@ -27,37 +27,34 @@ void px_conn_used(px_conn *c, size_t n)
 
 /* ---- the end ---- */
 
-static void conn_reap(px_conn *c)
+/* Everything that the connection owned has ended, the program's ops too: only now is nobody left
+ * who could still name the request. */
+static void on_closed(proa_handle *h)
 {
-	proa_http_request *req = c->req;
+	px_conn *c = PROA_OF(h, px_conn, h);
 
-	if (c->turning)
-		return;
 	px_conn_used(c, c->buf_len - c->buf_at);
-	if (!req || proa_in_flight(&req->out_op) || proa_in_flight(&req->aux_op) ||
-	    proa_in_flight(&req->bell))
-		return;
+	if (c->req)
+		px_request_give(c->req);
 	c->req = NULL;
-	px_request_give(req);
 }
 
 void px_conn_die(px_conn *c)
 {
 	proa_http_request *req = c->req;
 
-	if (!c->dead) {
-		c->dead = true;
-		proa_close(&c->h, NULL);
-		if (req && req->begun)
-			px_conn_log(c);
-		if (req && req->gone && !req->answered) {
-			proa_http_fn *gone = req->gone;
+	if (c->dead)
+		return;
+	c->dead = true;
+	proa_close(&c->h, on_closed);
+	if (req && req->begun)
+		px_conn_log(c);
+	if (req && req->gone && !req->answered) {
+		proa_http_fn *gone = req->gone;
 
-			req->gone = NULL;
-			gone(req, req->local->http->o.user);
-		}
+		req->gone = NULL;
+		gone(req, req->local->http->o.user);
 	}
-	conn_reap(c);
 }
 
 bool px_conn_over(px_conn *c)
@@ -78,7 +75,7 @@ static void conn_finish(px_conn *c)
 		return;
 	}
 	c->dead = true;
-	conn_reap(c);
+	px_conn_used(c, c->buf_len - c->buf_at);
 	proa_finish(&c->h, proa_in(c->local->loop, FINISH_SEC * PROA_SEC), NULL);
 }
 
@@ -132,7 +129,7 @@ static void on_recv(proa_op *op)
 		c->buf_len = (uint32_t)op->result;
 	}
 	if (px_conn_over(c))
-		return;
+		return; /* with its buffer, if it brought one */
 	c->eof = c->eof || op->result == 0;
 	if (op->result == -PROA_ETIMEDOUT)
 		recv_timed_out(c);
@@ -283,12 +280,8 @@ static void bell_hang(px_conn *c)
 
 void px_conn_settle(px_conn *c)
 {
-	if (c->turning)
+	if (c->turning || c->dead)
 		return;
-	if (c->dead) {
-		conn_reap(c);
-		return;
-	}
 	if (c->req && !px_file_soon(c->req))
 		px_answer_flush(c->req);
 	if (c->req)

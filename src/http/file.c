@@ -469,6 +469,8 @@ static int file_check(proa_http_request *req)
 	PX_MAGIC_CHECK(req, PX_REQUEST_MAGIC);
 	if (!req->conn)
 		PX_PANIC("an HTTP request was used after it was answered");
+	if (req->conn->dead)
+		return -PROA_ECONNRESET;
 	if (req->begun || req->answered || req->file.stage != PX_FILE_NONE)
 		return -PROA_EALREADY;
 	return req->local->http->folder ? 0 : -PROA_EINVAL;

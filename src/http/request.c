@@ -31,8 +31,13 @@ void px_local_free(px_local *local)
 {
 	px_node *node;
 
-	while ((node = px_list_pop_front(&local->all)))
-		request_free(PX_OF(node, proa_http_request, all));
+	while ((node = px_list_pop_front(&local->all))) {
+		proa_http_request *req = PX_OF(node, proa_http_request, all);
+
+		if (req->conn)
+			PX_PANIC("proa_http_close before the loops that it served on were closed");
+		request_free(req);
+	}
 }
 
 proa_http_request *px_request_take(px_conn *c)

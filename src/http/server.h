@@ -136,7 +136,7 @@ struct proa_http_request {
 /* ---- a connection ---- */
 
 /* From proa_serve's slab. `dead` once it is being closed or finished: then nothing is begun any
- * more, each op's end comes to px_conn_reap, and the last one gives the request back. */
+ * more; each op in flight ends, and the request goes back when the close completes. */
 struct px_conn {
 	proa_handle h; /* first: proa_serve asks for it */
 	proa_handle file;
@@ -200,7 +200,8 @@ void px_conn_settle(px_conn *c);
 void px_conn_kick(px_conn *c);
 /* Ends it now; tells the program if an answer was still to come. */
 void px_conn_die(px_conn *c);
-/* At the end of every op: on a dead or dying connection true, and there is nothing else to do. */
+/* At the end of every op: true on a dead connection, or one that is being closed by its server or
+ * loop; there is nothing else to do then. */
 bool px_conn_over(px_conn *c);
 void px_conn_log(px_conn *c);
 
