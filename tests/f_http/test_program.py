@@ -177,7 +177,7 @@ class Hello(unittest.TestCase):
                 time.sleep(0.05)
         with c:
             self.assertEqual(c.ask("GET", "/").body, b"hello\n")
-            self.assertEqual(c.ask("GET", "/count").body, b"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n")
+            self.assertEqual(c.ask("GET", "/count").body, b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n")
             self.assertEqual(c.ask("GET", "/none").status, 404)
             c.send(f"GET /slow HTTP/1.1\r\n{HOST}\r\n")
             with kit.Client(port) as d:
