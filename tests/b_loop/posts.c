@@ -367,7 +367,7 @@ TEST(doorbell_deadline)
 	rec bell = {0};
 	LOOP(loop);
 
-	bell.op.deadline_ns = proa_in(loop, 5 * PROA_MSEC);
+	bell.op.deadline_ns = proa_in(loop, 100 * PROA_MSEC);
 	SUBMIT_BELL(proa_root(loop), &bell);
 	proa_notify(&bell.op);
 	CHECK_EQ(kit_await(loop, &bell), -PROA_ETIMEDOUT);
