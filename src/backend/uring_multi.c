@@ -28,17 +28,18 @@ static bool multi_held(const px_op *op)
 static void recv_many_arm(px_uring *u, px_op *op);
 static void accept_many_arm(px_uring *u, px_op *op);
 
+/* A listener rests at once, for what it takes is lost to others who listen. A recv rests when bytes
+ * come while it is paused: most pauses are over before, and then cost nothing. */
 void px_ur_many_paused(px_uring *u, px_op *op, bool paused)
 {
-	if (!paused) {
-		if (op->kind == PX_ACCEPT_MANY)
-			accept_many_arm(u, op);
-		else
-			recv_many_arm(u, op);
-	} else if (op->flags & PX_F_KERNEL) {
-		px_ur_cancel_main(
-			u, op); /* else it would go on and fill the queue, or take every buffer */
-	}
+	bool accept = op->kind == PX_ACCEPT_MANY;
+
+	if (paused && accept && (op->flags & PX_F_KERNEL))
+		px_ur_cancel_main(u, op);
+	else if (!paused && accept)
+		accept_many_arm(u, op);
+	else if (!paused)
+		recv_many_arm(u, op);
 }
 
 /* ---- accept_many: own.a is the last record, which points at the first; own.b what it ended with
@@ -258,6 +259,8 @@ static void recv_many_got(px_uring *u, px_op *op, void *buf, int n)
 		px_pool_give(op->args.pooled.pool, buf);
 	else
 		px_ur_pool_queue(op->args.pooled.pool, &op->args.pooled.own, buf, n);
+	if ((op->flags & (PX_F_PAUSED | PX_F_KERNEL)) == (PX_F_PAUSED | PX_F_KERNEL))
+		px_ur_cancel_main(u, op); /* or it would take every buffer */
 }
 
 static void recv_many_stopped(px_uring *u, px_op *op, int res)
