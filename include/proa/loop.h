@@ -178,8 +178,8 @@ PROA_API void proa_post(proa_loop *loop, proa_op *op, proa_done *done);
  * (131 us) at most plus callbacks. Cancellable always. */
 PROA_API void proa_timer(proa_handle *owner, proa_op *op, int64_t at_ns, proa_done *done);
 
-/* Multishot: rung by proa_notify from any thread; result: how often since it last completed.
- * Cancellable always; notify nobody after its final. */
+/* Multishot: rung by proa_notify from any thread; result: how often since it last completed (count
+ * and buf are not told). Cancellable always; notify nobody after its final. */
 PROA_API void proa_doorbell(proa_handle *owner, proa_op *op, proa_done *done);
 PROA_API void proa_notify(proa_op *op); /* any thread, a signal handler too; coalesces */
 

@@ -73,7 +73,7 @@ PROA_API void proa_recv(proa_handle *handle, proa_op *op, void *buf, size_t len,
 
 /* The same into a buffer of the pool (NULL: the loop's), taken when bytes are there: op->buf, yours
  * until proa_buffer_return or proa_send_pooled. No buffer comes with result <= 0. An empty pool
- * parks the recv. */
+ * parks the recv; ENOMEM only if there was no memory for a single buffer. */
 PROA_API void proa_recv_pooled(proa_handle *handle, proa_op *op, proa_buffers *pool,
                                proa_done *done);
 
