@@ -19,4 +19,10 @@ void host_watchdog(int seconds, const char *text);
  * ended in another way, -1: there are no children here. */
 int host_dies(void (*fn)(void), char *said, size_t bytes);
 
+/* An address for tests to listen on, with port 0, as proa_addr_parse takes it: one of 127.0.0.0/8
+ * that is this process's alone, so that neither tests that run beside it nor the connections that
+ * they leave in TIME_WAIT take its ports. `host_loopback_ip` is the same as a number. */
+const char *test_loopback(void);
+unsigned long host_loopback_ip(void);
+
 #endif

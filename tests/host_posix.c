@@ -21,6 +21,22 @@ long long host_now_ns(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+unsigned long host_loopback_ip(void)
+{
+	unsigned long pid = (unsigned long)getpid();
+
+	return 127UL << 24 | (1 + pid % 250) << 16 | pid / 250 % 250 << 8 | 1;
+}
+
+const char *test_loopback(void)
+{
+	static char text[32];
+	unsigned long ip = host_loopback_ip();
+
+	snprintf(text, sizeof text, "127.%lu.%lu.1:0", ip >> 16 & 255, ip >> 8 & 255);
+	return text;
+}
+
 long host_descriptors(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

@@ -100,7 +100,8 @@ PROA_API int proa_loop_close(proa_loop **loop, int64_t deadline_ns);
 PROA_API int proa_run(proa_loop *loop);
 
 /* One iteration: waits for completions until deadline_ns at the latest (0: as long as it takes,
- * PROA_POLL: not at all) and delivers those. The number of callbacks run, or -PROA_ESTOPPED. */
+ * PROA_POLL: not at all) and delivers those. The number of callbacks run, perhaps 0 before the
+ * deadline too (a wake-up, a signal), or -PROA_ESTOPPED. */
 PROA_API int proa_run_once(proa_loop *loop, int64_t deadline_ns);
 
 /* Any thread. Makes the current run function return, or if none is running the next one. Cancels
@@ -239,8 +240,9 @@ PROA_API void proa_close(proa_handle *handle, proa_closed *closed);
 PROA_API void proa_close_abort(proa_handle *handle, proa_closed *closed);
 
 /* The graceful one: queued sends go out, the send side is shut down, the peer's remaining bytes are
- * read and dropped until it closes too, then proa_close. At deadline_ns (0: none) it is a plain
- * proa_close. */
+ * read and dropped until it closes too, then proa_close. At deadline_ns (0: none), or when a
+ * proa_close comes in between, it is a plain proa_close; either way it is this call's `closed` that
+ * is called (that close's only if this one is NULL). */
 PROA_API void proa_finish(proa_handle *handle, int64_t deadline_ns, proa_closed *closed);
 
 /* Ends the socket ops in flight with -PROA_ETIMEDOUT when no byte moved either way for idle_ns (0:

@@ -29,8 +29,10 @@ static void finish_step(finish *f, px_handle *h)
 {
 	if (f->open && !f->failed)
 		return;
-	if (!px_handle_closing(h) || !h->closed)
+	if (!px_handle_closing(h))
 		px_handle_close(h, f->closed);
+	else if (f->closed) /* a close came in between: it only hurried this one */
+		h->closed = f->closed;
 	if (!f->open)
 		px_free(&f->core->alloc, f, sizeof *f);
 }

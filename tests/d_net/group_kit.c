@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "d_net/group_kit.h"
 
+#include "host.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -183,7 +185,7 @@ bool group_up(unsigned loops, const proa_serve_options *o, proa_addr *addr)
 		test_note("%s does not work here", test_backend);
 	if (rc < 0)
 		return CHECK(rc == -PROA_ENOTSUP) && false;
-	return CHECK_EQ(proa_group_serve(g.group, "127.0.0.1:0", o, addr), 0);
+	return CHECK_EQ(proa_group_serve(g.group, test_loopback(), o, addr), 0);
 }
 
 void group_down(int64_t drain_ns)

@@ -1,6 +1,7 @@
 /* Serving: the slab of connections, the limit on them, drains and ends, on one loop. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
+#include "host.h"
 
 typedef struct conn {
 	proa_handle h; /* first */
@@ -92,7 +93,7 @@ static bool serve(proa_loop *loop, proa_handle *owner, proa_server *s, const pro
 	server_closed = 0;
 	n.server = s;
 	(void)loop;
-	return CHECK_EQ(proa_serve(owner, s, "127.0.0.1:0", o), 0) &&
+	return CHECK_EQ(proa_serve(owner, s, test_loopback(), o), 0) &&
 	       CHECK_EQ(proa_serve_addr(s, addr), 0);
 }
 

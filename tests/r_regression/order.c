@@ -173,3 +173,36 @@ TEST(loop_close_gives_sigpipe_back)
 	CHECK_EQ(sigismember(&before, SIGPIPE), sigismember(&after, SIGPIPE));
 	kit_fd_close(fd);
 }
+
+static int told_finish, told_close;
+
+static void on_finished(proa_handle *h)
+{
+	(void)h;
+	told_finish++;
+}
+
+static void on_hurried(proa_handle *h)
+{
+	(void)h;
+	told_close++;
+}
+
+/* A close behind a finish told its own callback and forgot the one that was promised first. */
+TEST(close_behind_a_finish_tells_the_finish)
+{
+	proa_handle h;
+	int fd;
+	LOOP(loop);
+
+	told_finish = told_close = 0;
+	fd = kit_half(loop, &h);
+	proa_finish(&h, 0, on_finished);
+	proa_close(&h, on_hurried);
+	for (int i = 0; i < 100 && !told_finish && !told_close; i++)
+		kit_once(loop, 10);
+	CHECK_EQ(told_finish, 1);
+	CHECK_EQ(told_close, 0);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
