@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/backend.h"
 #include "op/op.h"
+#include "op/pool.h"
 #include "sys/sys.h"
 
 px_core *px_handle_core(const px_handle *h)
@@ -102,8 +103,11 @@ static bool waits_for_peer(px_handle *h, int dir)
 {
 	px_op *op = px_queue_head(h, dir);
 
-	return op && op->state == PX_INFLIGHT &&
-	       !(op->flags & (PX_F_PARKED | PX_F_PAUSED | PX_F_QUOTA | PX_F_LISTED));
+	if (!op || op->state != PX_INFLIGHT)
+		return false;
+	if (op->kind == PX_RECV_MANY && px_quota_full(op->args.pooled.quota))
+		return false; /* whether or not its engine has found out */
+	return !(op->flags & (PX_F_PARKED | PX_F_PAUSED | PX_F_QUOTA | PX_F_LISTED));
 }
 
 bool px_handle_waits(px_handle *h)

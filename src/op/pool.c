@@ -217,17 +217,22 @@ void px_pool_charge(px_pool *pool, void *buf, px_quota *quota)
 static void buffer_discharge(px_core *core, px_buf *b)
 {
 	px_quota *q = b->quota;
+	bool full;
 
 	b->quota = NULL;
 	if (!q)
 		return;
+	full = px_quota_full(q);
 	q->held--;
 	if (!q->op) {
 		if (!q->held)
 			px_free(&core->alloc, q, sizeof *q);
-	} else if (q->op->flags & PX_F_QUOTA) {
-		q->op->flags &= (uint16_t)~PX_F_QUOTA;
+		return;
+	}
+	if (full)
 		px_handle_idle_begins(q->op->handle); /* held back was not idle */
+	if (q->op->flags & PX_F_QUOTA) {
+		q->op->flags &= (uint16_t)~PX_F_QUOTA;
 		px_op_more(q->op);
 	}
 }

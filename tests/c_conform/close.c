@@ -395,7 +395,35 @@ TEST(close_does_not_touch_a_dup)
 	CHECK_EQ(rb.finals, 0);
 	kit_fd_write(fd, "still", 5);
 	CHECK_EQ(kit_await(loop, &rb), 5);
-	CHECK_MEM(&a, &zero, sizeof a); /* and whoever still watches the other number, touches nothing */
+	/* Whoever still watches the other number, touches nothing. */
+	CHECK_MEM(&a, &zero, sizeof a);
 	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+/* What is adopted by a closing handle is taken all the same: the descriptor baseline tells. */
+TEST(adopt_on_a_closing_handle)
+{
+	rec r = {0};
+	proa_handle l, h[2] = {{.user = NULL}};
+	proa_addr addr;
+	int fd, pair[2], before = kit_n_closed;
+	LOOP(loop);
+
+	kit_listen(loop, &l, &addr);
+	fd = kit_connect(&addr);
+	SUBMIT0(proa_accept, &l, &r);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	CHECK(kit_tcp(pair, false));
+	for (int i = 0; i < 2; i++) {
+		proa_handle_init(proa_root(loop), &h[i]);
+		proa_close(&h[i], kit_closed);
+	}
+	proa_adopt(&h[0], r.socket);
+	proa_adopt_os(&h[1], pair[0], PROA_TCP);
+	CHECK(!proa_is_open(&h[0]) && !proa_is_open(&h[1]));
+	UNTIL(loop, kit_n_closed == before + 2);
+	kit_fd_close(fd);
+	kit_fd_close(pair[1]);
 	kit_close(&loop);
 }

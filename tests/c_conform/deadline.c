@@ -332,3 +332,37 @@ TEST(idle_tears_a_send_that_does_not_move)
 	free(big);
 	kit_close(&loop);
 }
+
+/* Held back by its quota, or paused: the peer is not to blame, and the time begins anew afterwards.
+ */
+TEST(idle_does_not_count_time_held_back_or_paused)
+{
+	rec quota = {0}, paused = {.then = then_return};
+	proa_handle a[2];
+	int64_t begin;
+	int fd[2];
+	LOOP(loop);
+
+	for (int i = 0; i < 2; i++) {
+		fd[i] = kit_half(loop, &a[i]);
+		proa_set_idle(&a[i], 80 * PROA_MSEC);
+	}
+	SUBMIT(proa_recv_pooled_many, &a[0], &quota, NULL, 1);
+	SUBMIT(proa_recv_pooled_many, &a[1], &paused, NULL, 0);
+	kit_fd_write(fd[0], "x", 1);
+	UNTIL(loop, quota.mores == 1);
+	proa_pause(&paused.op);
+	for (begin = test_now_ns(); test_now_ns() < begin + 200 * PROA_MSEC;)
+		kit_once(loop, 20);
+	CHECK_EQ(quota.finals + paused.finals, 0);
+	begin = proa_clock(loop);
+	proa_buffer_return(loop, quota.buf);
+	proa_resume(&paused.op);
+	CHECK_EQ(kit_await(loop, &quota), -PROA_ETIMEDOUT);
+	CHECK_EQ(kit_await(loop, &paused), -PROA_ETIMEDOUT);
+	CHECK_GE(quota.at_ns - begin, 70 * PROA_MSEC);
+	CHECK_GE(paused.at_ns - begin, 70 * PROA_MSEC);
+	for (int i = 0; i < 2; i++)
+		kit_fd_close(fd[i]);
+	kit_close(&loop);
+}
