@@ -123,7 +123,7 @@ static void slot_told(slot *t, int64_t result, int64_t count, void *buf, uint32_
 		test_note("kind %u: %s (%lld), count %lld, got %u, asked %d timed %d closing %d",
 		          t->kind, proa_err_name(result), (long long)result, (long long)count, got,
 		          t->asked, t->timed, s->closing);
-		MUST(!"a stated result");
+		MUST(result_stated(t, result, got));
 	}
 	w.n_told++;
 	if (result == -PROA_ECONNRESET)
