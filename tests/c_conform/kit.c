@@ -238,11 +238,16 @@ int kit_half(proa_loop *loop, proa_handle *h)
 
 void kit_listen(proa_loop *loop, proa_handle *listener, proa_addr *addr)
 {
+	kit_listen_at(loop, listener, test_loopback(), addr);
+}
+
+void kit_listen_at(proa_loop *loop, proa_handle *listener, const char *text, proa_addr *addr)
+{
 	proa_addr any;
 
 	memset(listener, 0, sizeof *listener);
 	proa_handle_init(proa_root(loop), listener);
-	CHECK_EQ(proa_addr_parse(&any, test_loopback(), 0), 0);
+	CHECK_EQ(proa_addr_parse(&any, text, 0), 0);
 	CHECK_EQ(proa_listen(listener, &any, NULL), 0);
 	CHECK_EQ(proa_local_addr(listener, addr), 0);
 }

@@ -99,6 +99,7 @@ void kit_pair(proa_loop *loop, proa_handle *a, proa_handle *b);
 int kit_half(proa_loop *loop, proa_handle *h);
 /* A listener on a port of its own, owned by the root. */
 void kit_listen(proa_loop *loop, proa_handle *listener, proa_addr *addr);
+void kit_listen_at(proa_loop *loop, proa_handle *listener, const char *text, proa_addr *addr);
 /* A plain socket connected to it. */
 int kit_connect(const proa_addr *addr);
 

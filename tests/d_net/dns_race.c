@@ -69,7 +69,7 @@ TEST(connect_name_works)
 	char buf[8];
 
 	LOOP(loop);
-	kit_listen(loop, &listener, &addr);
+	kit_listen_at(loop, &listener, "127.0.0.1:0", &addr); /* where "localhost" is */
 	handle_new(loop, &h);
 	SUBMIT0(proa_accept, &listener, &a);
 	SUBMIT(proa_connect_name, &h, &c, "localhost", port_of(&addr));
