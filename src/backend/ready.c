@@ -93,7 +93,7 @@ static void op_wait(px_core *core, px_op *op)
 	int32_t sys_error = 0;
 	int64_t rc = handle_watch(px_ready_of(core), op->handle, op_dir(op), &sys_error);
 
-	if (rc < 0)
+	if (rc < 0 && !px_try_rests(core, op, rc))
 		px_op_finish(op, rc, op_progress(op), sys_error);
 }
 
@@ -128,7 +128,7 @@ px_pulled px_ready_pull(px_core *core, px_op *op)
 	if (pulled != PX_PULL_NONE || !waits)
 		return pulled;
 	rc = handle_watch(px_ready_of(core), op->handle, PX_READY_IN, &sys_error);
-	if (rc == 0)
+	if (rc == 0 || px_try_rests(core, op, rc))
 		return PX_PULL_NONE;
 	px_op_finish_pulled(op, rc, 0, sys_error);
 	return PX_PULL_FINAL;

@@ -103,6 +103,8 @@ void px_try_prepare(px_op *op);
 bool px_try(px_core *core, px_op *op);
 /* The same for one completion of a multishot; *waits as above when it is PX_PULL_NONE. */
 px_pulled px_try_pull(px_core *core, px_op *op, bool *waits);
+/* An accept that cannot even be watched for want of memory: it rests as after EMFILE, and true. */
+bool px_try_rests(px_core *core, px_op *op, int64_t error);
 
 static inline px_ready *px_ready_of(const px_core *core)
 {

@@ -71,6 +71,14 @@ static bool accept_exhausted(int64_t error)
 	       error == -PROA_ENOMEM;
 }
 
+bool px_try_rests(px_core *core, px_op *op, int64_t error)
+{
+	if ((op->kind != PX_ACCEPT && op->kind != PX_ACCEPT_MANY) || !accept_exhausted(error))
+		return false;
+	px_accept_pause(core, op, error);
+	return true;
+}
+
 /* A descriptor, an error of the listener, or PX_AGAIN: then *waits says for what (true: a
  * connection; false: its back-off has it). */
 static int64_t accept_one(px_core *core, px_op *op, bool *waits, int32_t *sys_error)

@@ -206,3 +206,28 @@ TEST(close_behind_a_finish_tells_the_finish)
 	kit_fd_close(fd);
 	kit_close(&loop);
 }
+
+/* Without memory to be watched with (the array of poll), an accept ended; it rests like any other.
+ */
+TEST(accept_rests_without_memory_to_wait_with)
+{
+	rec accept = {0};
+	proa_handle l;
+	proa_addr addr;
+	int fd;
+	LOOP(loop);
+
+	kit_listen(loop, &l, &addr);
+	kit_mem.fail_at = kit_mem.calls + 1;
+	kit_mem.fail_on = true;
+	SUBMIT0(proa_accept, &l, &accept);
+	kit_once(loop, 5);
+	CHECK_EQ(accept.finals, 0);
+	kit_mem.fail_at = 0;
+	kit_mem.fail_on = false;
+	fd = kit_connect(&addr);
+	CHECK_EQ(kit_await(loop, &accept), 0);
+	proa_socket_close(accept.socket);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
