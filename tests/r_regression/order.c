@@ -211,23 +211,29 @@ TEST(close_behind_a_finish_tells_the_finish)
  */
 TEST(accept_rests_without_memory_to_wait_with)
 {
-	rec accept = {0};
-	proa_handle l;
+	enum { MANY = 100 }; /* more than the array begins with */
+	static rec accept[MANY];
+	static proa_handle l[MANY];
 	proa_addr addr;
 	int fd;
 	LOOP(loop);
 
-	kit_listen(loop, &l, &addr);
+	for (int i = 0; i < MANY; i++)
+		kit_listen(loop, &l[i], &addr);
 	kit_mem.fail_at = kit_mem.calls + 1;
 	kit_mem.fail_on = true;
-	SUBMIT0(proa_accept, &l, &accept);
+	for (int i = 0; i < MANY; i++) {
+		accept[i] = (rec){0};
+		SUBMIT0(proa_accept, &l[i], &accept[i]);
+	}
 	kit_once(loop, 5);
-	CHECK_EQ(accept.finals, 0);
+	for (int i = 0; i < MANY; i++)
+		CHECK_EQ(accept[i].finals, 0);
 	kit_mem.fail_at = 0;
 	kit_mem.fail_on = false;
 	fd = kit_connect(&addr);
-	CHECK_EQ(kit_await(loop, &accept), 0);
-	proa_socket_close(accept.socket);
+	CHECK_EQ(kit_await(loop, &accept[MANY - 1]), 0);
+	proa_socket_close(accept[MANY - 1].socket);
 	kit_fd_close(fd);
 	kit_close(&loop);
 }
