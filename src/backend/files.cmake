@@ -3,6 +3,7 @@
 list(APPEND PROA_SOURCES
 	src/backend/list.c
 	src/backend/poll.c
+	src/backend/pooled.c
 	src/backend/ready.c
 	src/backend/ready_try.c)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")

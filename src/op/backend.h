@@ -76,6 +76,10 @@ static inline bool px_core_nonblock(const px_core *core)
 void px_accept_pause(px_core *core, px_op *op, int64_t error);
 /* A connection was accepted: the episode is over. */
 void px_accept_resumed(px_core *core, px_op *op);
+/* Whose fault an accept's error (-PROA_E...) is: the connection's, so that the next may be whole;
+ * or want of descriptors or memory. Else it is the listener's. */
+bool px_accept_aborted(int64_t error);
+bool px_accept_exhausted(int64_t error);
 
 /* In order of preference, NULL at the end; the list of the platform is in src/backend/list.c. */
 extern const px_backend_ops *const px_backends[];

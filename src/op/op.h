@@ -276,6 +276,12 @@ static inline px_op *px_op_linked(px_node *node)
 	return node ? PX_OF(node, px_op, link) : NULL;
 }
 
+/* Somebody has asked for its end: a cancel, a close, a deadline, an idle time. */
+static inline bool px_op_asked(const px_op *op)
+{
+	return (op->flags & (PX_F_CANCEL | PX_F_TIMEOUT)) != 0;
+}
+
 extern const uint8_t px_kind_dir[PX_KIND_COUNT];
 extern const char *const px_kind_name[PX_KIND_COUNT];
 
