@@ -321,20 +321,11 @@ px_pulled px_try_pull(px_core *core, px_op *op, bool *waits)
 	                                  : px_pooled_pull(core, op, recv_some, waits);
 }
 
-static int64_t vec_bytes(const proa_vec *vec, size_t n)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum = px_add_sat(sum, (int64_t)PX_MIN(vec[i].len, (size_t)PTRDIFF_MAX));
-	return sum;
-}
-
 void px_try_prepare(px_op *op)
 {
 	px_assert(leaves[op->kind]);
 	if (op->kind == PX_SENDV)
-		op->args.io.off = vec_bytes(op->args.io.ptr, op->args.io.len);
+		op->args.io.off = px_vec_bytes(op->args.io.ptr, op->args.io.len);
 	else if (op->kind == PX_CONNECT || op->kind == PX_SHUTDOWN)
 		px_ready_set(op->handle, PX_HF_WRITABLE); /* neither needs room to be tried */
 }

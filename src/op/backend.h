@@ -8,6 +8,7 @@
 typedef enum px_pulled { PX_PULL_NONE, PX_PULL_MORE, PX_PULL_FINAL } px_pulled;
 
 struct proa_doctor_report;
+struct proa_vec;
 
 /* All on the loop's thread but wake. A backend never runs user code; it ends ops with px_op_finish
  * (or announces multishot completions with px_op_more), which puts them on lists that the loop
@@ -80,6 +81,9 @@ void px_accept_resumed(px_core *core, px_op *op);
  * or want of descriptors or memory. Else it is the listener's. */
 bool px_accept_aborted(int64_t error);
 bool px_accept_exhausted(int64_t error);
+
+/* The bytes of n pieces, saturating; op.c. */
+int64_t px_vec_bytes(const struct proa_vec *vec, size_t n);
 
 /* In order of preference, NULL at the end; the list of the platform is in src/backend/list.c. */
 extern const px_backend_ops *const px_backends[];

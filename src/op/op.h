@@ -175,7 +175,8 @@ struct __attribute__((may_alias)) px_op {
 	px_node timer; /* in core->deadlines */
 	px_args args;
 };
-_Static_assert(sizeof(px_op) == sizeof(proa_op), "px_op is proa_op");
+_Static_assert(sizeof(px_op) == 128 && sizeof(px_op) <= sizeof(proa_op), "px_op is proa_op; behind "
+                                                                         "it, a backend's own");
 _Static_assert(sizeof(void *) != 8 || offsetof(px_op, link) == offsetof(proa_op, px_), "px_ fits");
 
 /* ---- states of a handle ----
