@@ -201,8 +201,9 @@ static bool timer_set(px_iocp *io, int64_t deadline_ns, int64_t left_ns)
 	if (io->timer_due_ns == deadline_ns)
 		return true;
 	px_count(&io->core->stat.system_calls);
-	io->timer_due_ns =
-		SetWaitableTimer(io->timer, &due, 0, timer_fired, NULL, FALSE) ? deadline_ns : 0;
+	io->timer_due_ns = SetWaitableTimer(io->timer, &due, 0, timer_fired, NULL, FALSE)
+	                           ? deadline_ns
+	                           : 0;
 	return io->timer_due_ns != 0;
 }
 
@@ -220,8 +221,7 @@ static ULONG port_wait(px_iocp *io, int64_t deadline_ns)
 	int64_t left;
 	ULONG n = 0;
 
-	if (!ms && deadline_ns > core->now_ns &&
-	    (left = deadline_ns - px_sys_now_ns()) > 0) {
+	if (!ms && deadline_ns > core->now_ns && (left = deadline_ns - px_sys_now_ns()) > 0) {
 		alertable = timer_set(io, deadline_ns, left);
 		ms = whole_ms(left);
 	}

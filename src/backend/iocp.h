@@ -32,10 +32,10 @@
 
 enum {
 #ifdef PX_TORTURE
-	PX_IO_ENTRIES = 2,        /* packets taken at once */
-	PX_IO_ACCEPTS = 2,        /* calls behind a multishot accept */
-	PX_IO_SEND_BYTES = 3000,  /* in one call */
-	PX_IO_SEND_CALLS = 2,     /* in a row that succeed at once */
+	PX_IO_ENTRIES = 2,       /* packets taken at once */
+	PX_IO_ACCEPTS = 2,       /* calls behind a multishot accept */
+	PX_IO_SEND_BYTES = 3000, /* in one call */
+	PX_IO_SEND_CALLS = 2,    /* in a row that succeed at once */
 	PX_IO_FILE_BYTES = 1000
 #else
 	PX_IO_ENTRIES = 128,
@@ -109,27 +109,27 @@ bool px_io_lost(const px_op *op, int error);
 
 /* What a kind does. `error`: 0 or a system code. */
 typedef struct px_io_kind {
-	void (*submit)(px_iocp *, px_op *); /* starts, or goes on */
+	void (*submit)(px_iocp *, px_op *);                           /* starts, or goes on */
 	void (*packet)(px_iocp *, px_op *, int error, int64_t bytes); /* not of accepts */
 } px_io_kind;
 
-#define PX_IO_KINDS(X)                                          \
-	/* iocp_accept.c */                                     \
-	X(ACCEPT, px_io_accept_once, px_io_no_packet)           \
-	X(ACCEPT_MANY, px_io_accept_many, px_io_no_packet)      \
-	/* iocp_recv.c */                                       \
-	X(CONNECT, px_io_connect, px_io_connect_packet)         \
-	X(RECV, px_io_recv, px_io_recv_packet)                  \
-	X(RECV_POOLED, px_io_pooled, px_io_pooled_packet)       \
-	X(RECV_MANY, px_io_many, px_io_many_packet)             \
-	/* iocp_send.c */                                       \
-	X(SEND, px_io_send, px_io_send_packet)                  \
-	X(SENDV, px_io_send, px_io_send_packet)                 \
-	X(SEND_POOLED, px_io_send, px_io_send_packet)           \
-	X(SEND_FILE, px_io_send, px_io_send_packet)             \
-	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)            \
-	/* iocp_file.c */                                       \
-	X(READ, px_io_read, px_io_read_packet)                  \
+#define PX_IO_KINDS(X)                                     \
+	/* iocp_accept.c */                                \
+	X(ACCEPT, px_io_accept_once, px_io_no_packet)      \
+	X(ACCEPT_MANY, px_io_accept_many, px_io_no_packet) \
+	/* iocp_recv.c */                                  \
+	X(CONNECT, px_io_connect, px_io_connect_packet)    \
+	X(RECV, px_io_recv, px_io_recv_packet)             \
+	X(RECV_POOLED, px_io_pooled, px_io_pooled_packet)  \
+	X(RECV_MANY, px_io_many, px_io_many_packet)        \
+	/* iocp_send.c */                                  \
+	X(SEND, px_io_send, px_io_send_packet)             \
+	X(SENDV, px_io_send, px_io_send_packet)            \
+	X(SEND_POOLED, px_io_send, px_io_send_packet)      \
+	X(SEND_FILE, px_io_send, px_io_send_packet)        \
+	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)       \
+	/* iocp_file.c */                                  \
+	X(READ, px_io_read, px_io_read_packet)             \
 	X(WRITE, px_io_write, px_io_write_packet)
 
 #define PX_IO_KIND_DECLARE(kind, submit_fn, packet_fn) \
