@@ -17,19 +17,7 @@ _Static_assert((uint32_t)PX_IO_NATIVE ==
                        (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE)),
                "every kind that this backend takes has its functions");
 
-/* Not in every header of Windows. */
-#ifndef CREATE_WAITABLE_TIMER_HIGH_RESOLUTION
-#define CREATE_WAITABLE_TIMER_HIGH_RESOLUTION 0x00000002
-#endif
-
 /* ---- open and close ---- */
-
-/* Windows 10 1803; before it, and where it is refused, waits are of whole milliseconds. */
-static HANDLE timer_open(void)
-{
-	return CreateWaitableTimerExW(NULL, NULL, CREATE_WAITABLE_TIMER_HIGH_RESOLUTION,
-	                              TIMER_ALL_ACCESS);
-}
 
 static int iocp_open(px_core *core, char *why)
 {
@@ -57,7 +45,7 @@ static int iocp_open(px_core *core, char *why)
 		snprintf(why, 160, "CreateIoCompletionPort: error %d", (int)error);
 		return (int)rc;
 	}
-	io->timer = timer_open();
+	px_io_timer_open(io);
 	return 0;
 }
 
@@ -69,8 +57,7 @@ static void iocp_close(px_core *core, bool forked)
 	if (!io)
 		return; /* open failed before there was anything */
 	PX_MAGIC_CHECK(io, PX_IOCP_MAGIC);
-	if (io->timer)
-		CloseHandle(io->timer);
+	px_io_timer_close(io);
 	if (io->port)
 		CloseHandle(io->port);
 	px_slab_destroy(&io->accepts);
@@ -175,36 +162,13 @@ static void packet_dispatch(px_iocp *io, const OVERLAPPED_ENTRY *e)
 		                    status ? px_win_status(status) : 0);
 		break;
 	}
+	case PX_IO_KEY_TIMER: px_io_timer_over(io, true); break;
 	case PX_IO_KEY_WAKE: break; /* it has done its work by coming */
 	default: PX_PANIC("iocp: a packet of nothing that was submitted");
 	}
 }
 
 /* ---- waiting ---- */
-
-/* The wait is alertable, so it ends when this has been called. */
-static void CALLBACK timer_fired(void *arg, DWORD low, DWORD high)
-{
-	PX_UNUSED(arg);
-	PX_UNUSED(low);
-	PX_UNUSED(high);
-}
-
-/* The port's own time-out counts in ticks of the system's clock, up to 16 ms late. It is given
- * nevertheless: should the timer ever fail, a wait is late and not endless. */
-static bool timer_set(px_iocp *io, int64_t deadline_ns, int64_t left_ns)
-{
-	LARGE_INTEGER due = {.QuadPart = -(left_ns + 99) / 100}; /* relative */
-
-	if (!io->timer)
-		return false;
-	if (io->timer_due_ns == deadline_ns)
-		return true;
-	px_count(&io->core->stat.system_calls);
-	io->timer_due_ns =
-		SetWaitableTimer(io->timer, &due, 0, timer_fired, NULL, FALSE) ? deadline_ns : 0;
-	return io->timer_due_ns != 0;
-}
 
 /* Whole milliseconds that are at least so long: never early. INFINITE is for ever. */
 static DWORD whole_ms(int64_t ns)
@@ -220,16 +184,15 @@ static ULONG port_wait(px_iocp *io, int64_t deadline_ns)
 	int64_t left;
 	ULONG n = 0;
 
-	if (!ms && deadline_ns > core->now_ns &&
-	    (left = deadline_ns - px_sys_now_ns()) > 0) {
-		alertable = timer_set(io, deadline_ns, left);
+	if (!ms && deadline_ns > core->now_ns && (left = deadline_ns - px_sys_now_ns()) > 0) {
+		alertable = px_io_timer_set(io, deadline_ns, left);
 		ms = whole_ms(left);
 	}
 	px_count(&core->stat.system_calls);
 	if (!GetQueuedCompletionStatusEx(io->port, io->entries, PX_IO_ENTRIES, &n, ms, alertable))
 		n = 0; /* the time is over, or the timer's */
-	if (alertable && !n)
-		io->timer_due_ns = 0; /* it has fired, or been missed: not to be relied on */
+	if (!n && ms)
+		px_io_timer_over(io, false);
 	return n;
 }
 

@@ -32,10 +32,10 @@
 
 enum {
 #ifdef PX_TORTURE
-	PX_IO_ENTRIES = 2,        /* packets taken at once */
-	PX_IO_ACCEPTS = 2,        /* calls behind a multishot accept */
-	PX_IO_SEND_BYTES = 3000,  /* in one call */
-	PX_IO_SEND_CALLS = 2,     /* in a row that succeed at once */
+	PX_IO_ENTRIES = 2,       /* packets taken at once */
+	PX_IO_ACCEPTS = 2,       /* calls behind a multishot accept */
+	PX_IO_SEND_BYTES = 3000, /* in one call */
+	PX_IO_SEND_CALLS = 2,    /* in a row that succeed at once */
 	PX_IO_FILE_BYTES = 1000
 #else
 	PX_IO_ENTRIES = 128,
@@ -47,7 +47,7 @@ enum {
 };
 
 /* What a packet is: the port's key. */
-enum { PX_IO_KEY_OP, PX_IO_KEY_ACCEPT, PX_IO_KEY_AGAIN, PX_IO_KEY_WAKE };
+enum { PX_IO_KEY_OP, PX_IO_KEY_ACCEPT, PX_IO_KEY_AGAIN, PX_IO_KEY_WAKE, PX_IO_KEY_TIMER };
 
 /* Flags of a handle: those that op.h leaves to the backends. */
 enum {
@@ -65,15 +65,23 @@ _Static_assert(sizeof(iocp_op) == sizeof(proa_op), "PROA_OP_WORDS");
 
 #define PX_IOCP_MAGIC PX_MAGIC('i', 'o', 'c', 'p')
 
+/* What ends a wait in time, iocp_timer.c. */
+typedef struct px_io_timer {
+	HANDLE timer;                      /* NULL: there is none */
+	HANDLE packet;                     /* NULL: the timer calls back */
+	px_win_any_fn *associate, *cancel; /* ntdll's, for packets */
+	int64_t due_ns;                    /* the deadline that it is set to; 0: not set */
+	bool associated;                   /* its signal is to become a packet */
+} px_io_timer;
+
 typedef struct px_iocp {
 	uint32_t magic;
 	px_core *core;
 	HANDLE port;
-	HANDLE timer;         /* high resolution; NULL: there is none, and waits are of whole ms */
-	int64_t timer_due_ns; /* what it is set to; 0: nothing */
-	int32_t left_fd;      /* the descriptor that was detached last: it may be on its way to
-	                         another handle of this loop, and belongs to the port already */
-	px_slab accepts;      /* px_io_accept */
+	px_io_timer timer;
+	int32_t left_fd; /* the descriptor that was detached last: it may be on its way to
+	                    another handle of this loop, and belongs to the port already */
+	px_slab accepts; /* px_io_accept */
 	const px_win_extensions *winsock;
 	OVERLAPPED_ENTRY entries[PX_IO_ENTRIES];
 } px_iocp;
@@ -109,27 +117,27 @@ bool px_io_lost(const px_op *op, int error);
 
 /* What a kind does. `error`: 0 or a system code. */
 typedef struct px_io_kind {
-	void (*submit)(px_iocp *, px_op *); /* starts, or goes on */
+	void (*submit)(px_iocp *, px_op *);                           /* starts, or goes on */
 	void (*packet)(px_iocp *, px_op *, int error, int64_t bytes); /* not of accepts */
 } px_io_kind;
 
-#define PX_IO_KINDS(X)                                          \
-	/* iocp_accept.c */                                     \
-	X(ACCEPT, px_io_accept_once, px_io_no_packet)           \
-	X(ACCEPT_MANY, px_io_accept_many, px_io_no_packet)      \
-	/* iocp_recv.c */                                       \
-	X(CONNECT, px_io_connect, px_io_connect_packet)         \
-	X(RECV, px_io_recv, px_io_recv_packet)                  \
-	X(RECV_POOLED, px_io_pooled, px_io_pooled_packet)       \
-	X(RECV_MANY, px_io_many, px_io_many_packet)             \
-	/* iocp_send.c */                                       \
-	X(SEND, px_io_send, px_io_send_packet)                  \
-	X(SENDV, px_io_send, px_io_send_packet)                 \
-	X(SEND_POOLED, px_io_send, px_io_send_packet)           \
-	X(SEND_FILE, px_io_send, px_io_send_packet)             \
-	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)            \
-	/* iocp_file.c */                                       \
-	X(READ, px_io_read, px_io_read_packet)                  \
+#define PX_IO_KINDS(X)                                     \
+	/* iocp_accept.c */                                \
+	X(ACCEPT, px_io_accept_once, px_io_no_packet)      \
+	X(ACCEPT_MANY, px_io_accept_many, px_io_no_packet) \
+	/* iocp_recv.c */                                  \
+	X(CONNECT, px_io_connect, px_io_connect_packet)    \
+	X(RECV, px_io_recv, px_io_recv_packet)             \
+	X(RECV_POOLED, px_io_pooled, px_io_pooled_packet)  \
+	X(RECV_MANY, px_io_many, px_io_many_packet)        \
+	/* iocp_send.c */                                  \
+	X(SEND, px_io_send, px_io_send_packet)             \
+	X(SENDV, px_io_send, px_io_send_packet)            \
+	X(SEND_POOLED, px_io_send, px_io_send_packet)      \
+	X(SEND_FILE, px_io_send, px_io_send_packet)        \
+	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)       \
+	/* iocp_file.c */                                  \
+	X(READ, px_io_read, px_io_read_packet)             \
 	X(WRITE, px_io_write, px_io_write_packet)
 
 #define PX_IO_KIND_DECLARE(kind, submit_fn, packet_fn) \
@@ -153,6 +161,15 @@ px_pulled px_io_accept_pull(px_iocp *io, px_op *op);
 void px_io_accept_paused(px_iocp *io, px_op *op, bool paused);
 px_io_accept *px_io_accept_of(OVERLAPPED *overlapped);
 extern const size_t px_io_accept_bytes; /* of a px_io_accept, for the slab */
+
+/* ---- iocp_timer.c ---- */
+
+void px_io_timer_open(px_iocp *io);
+void px_io_timer_close(px_iocp *io);
+/* The next wait is to end at deadline_ns, left_ns from now. True: it has to be alertable. */
+bool px_io_timer_set(px_iocp *io, int64_t deadline_ns, int64_t left_ns);
+/* Its packet has come; or a wait has ended without any: it is not to be relied on. */
+void px_io_timer_over(px_iocp *io, bool fired);
 
 /* ---- iocp_recv.c ---- */
 

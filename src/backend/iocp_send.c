@@ -56,7 +56,7 @@ static int call_send(px_op *op)
 		b[0].len = (ULONG)part_bytes(op, PX_IO_SEND_BYTES);
 	}
 	return WSASend(px_win_socket(op->handle->fd), b, n, NULL, 0, o, NULL) ? WSAGetLastError()
-	                                                                     : 0;
+	                                                                      : 0;
 }
 
 /* Never asked for more than the file has: at 0 TransmitFile would send all of it. */
@@ -96,8 +96,8 @@ static void send_failed(px_op *op, int error)
 	if (op->kind == PX_SEND_FILE && error == ERROR_HANDLE_EOF) {
 		op->got |= PROA_END;
 		px_op_finish(op, op->count, op->count, 0);
-	} else if (!px_op_asked(op) && (rc == -PROA_ECONNRESET || rc == -PROA_ECONNABORTED ||
-	                                rc == -PROA_EPIPE)) {
+	} else if (!px_op_asked(op) &&
+	           (rc == -PROA_ECONNRESET || rc == -PROA_ECONNABORTED || rc == -PROA_EPIPE)) {
 		/* what a dead peer is called depends on what was noticed first */
 		op->handle->flags |= PX_HF_DEAD;
 		px_op_finish(op, -PROA_ECONNRESET, op->count, error);
