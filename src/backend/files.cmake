@@ -9,7 +9,8 @@ if(WIN32)
 		src/backend/iocp_accept.c
 		src/backend/iocp_file.c
 		src/backend/iocp_recv.c
-		src/backend/iocp_send.c)
+		src/backend/iocp_send.c
+		src/backend/iocp_timer.c)
 else()
 	list(APPEND PROA_SOURCES
 		src/backend/poll.c

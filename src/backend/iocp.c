@@ -17,19 +17,7 @@ _Static_assert((uint32_t)PX_IO_NATIVE ==
                        (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE)),
                "every kind that this backend takes has its functions");
 
-/* Not in every header of Windows. */
-#ifndef CREATE_WAITABLE_TIMER_HIGH_RESOLUTION
-#define CREATE_WAITABLE_TIMER_HIGH_RESOLUTION 0x00000002
-#endif
-
 /* ---- open and close ---- */
-
-/* Windows 10 1803; before it, and where it is refused, waits are of whole milliseconds. */
-static HANDLE timer_open(void)
-{
-	return CreateWaitableTimerExW(NULL, NULL, CREATE_WAITABLE_TIMER_HIGH_RESOLUTION,
-	                              TIMER_ALL_ACCESS);
-}
 
 static int iocp_open(px_core *core, char *why)
 {
@@ -43,7 +31,6 @@ static int iocp_open(px_core *core, char *why)
 	}
 	io->magic = PX_IOCP_MAGIC;
 	io->core = core;
-	io->left_fd = -1;
 	px_slab_init(&io->accepts, &core->alloc, px_io_accept_bytes, 0);
 	if (!(io->winsock = px_win_extend())) {
 		snprintf(why, 160, "Winsock lacks AcceptEx, ConnectEx or TransmitFile");
@@ -57,7 +44,7 @@ static int iocp_open(px_core *core, char *why)
 		snprintf(why, 160, "CreateIoCompletionPort: error %d", (int)error);
 		return (int)rc;
 	}
-	io->timer = timer_open();
+	px_io_timer_open(io);
 	return 0;
 }
 
@@ -69,8 +56,7 @@ static void iocp_close(px_core *core, bool forked)
 	if (!io)
 		return; /* open failed before there was anything */
 	PX_MAGIC_CHECK(io, PX_IOCP_MAGIC);
-	if (io->timer)
-		CloseHandle(io->timer);
+	px_io_timer_close(io);
 	if (io->port)
 		CloseHandle(io->port);
 	px_slab_destroy(&io->accepts);
@@ -175,37 +161,13 @@ static void packet_dispatch(px_iocp *io, const OVERLAPPED_ENTRY *e)
 		                    status ? px_win_status(status) : 0);
 		break;
 	}
+	case PX_IO_KEY_TIMER: px_io_timer_over(io, true); break;
 	case PX_IO_KEY_WAKE: break; /* it has done its work by coming */
 	default: PX_PANIC("iocp: a packet of nothing that was submitted");
 	}
 }
 
 /* ---- waiting ---- */
-
-/* The wait is alertable, so it ends when this has been called. */
-static void CALLBACK timer_fired(void *arg, DWORD low, DWORD high)
-{
-	PX_UNUSED(arg);
-	PX_UNUSED(low);
-	PX_UNUSED(high);
-}
-
-/* The port's own time-out counts in ticks of the system's clock, up to 16 ms late. It is given
- * nevertheless: should the timer ever fail, a wait is late and not endless. */
-static bool timer_set(px_iocp *io, int64_t deadline_ns, int64_t left_ns)
-{
-	LARGE_INTEGER due = {.QuadPart = -(left_ns + 99) / 100}; /* relative */
-
-	if (!io->timer)
-		return false;
-	if (io->timer_due_ns == deadline_ns)
-		return true;
-	px_count(&io->core->stat.system_calls);
-	io->timer_due_ns = SetWaitableTimer(io->timer, &due, 0, timer_fired, NULL, FALSE)
-	                           ? deadline_ns
-	                           : 0;
-	return io->timer_due_ns != 0;
-}
 
 /* Whole milliseconds that are at least so long: never early. INFINITE is for ever. */
 static DWORD whole_ms(int64_t ns)
@@ -222,14 +184,14 @@ static ULONG port_wait(px_iocp *io, int64_t deadline_ns)
 	ULONG n = 0;
 
 	if (!ms && deadline_ns > core->now_ns && (left = deadline_ns - px_sys_now_ns()) > 0) {
-		alertable = timer_set(io, deadline_ns, left);
+		alertable = px_io_timer_set(io, deadline_ns, left);
 		ms = whole_ms(left);
 	}
 	px_count(&core->stat.system_calls);
 	if (!GetQueuedCompletionStatusEx(io->port, io->entries, PX_IO_ENTRIES, &n, ms, alertable))
 		n = 0; /* the time is over, or the timer's */
-	if (alertable && !n)
-		io->timer_due_ns = 0; /* it has fired, or been missed: not to be relied on */
+	if (!n && ms)
+		px_io_timer_over(io, false);
 	return n;
 }
 
@@ -298,15 +260,16 @@ static void iocp_pause(px_core *core, px_op *op, bool paused)
 		px_io_accept_paused(px_iocp_of(core), op, paused);
 }
 
-/* A handle is one port's for life; one that came from another handle of this loop is ours already.
- */
+/* A socket is one port's for life. One that is in a port already, is in this one: it came from
+ * another handle of this loop, or is a duplicate of one that did (another loop's is not to be
+ * adopted: proa_adopt_os). Of a file, the same answer says that it is not for overlapped calls. */
 static bool port_join(px_iocp *io, const px_handle *h)
 {
 	ULONG_PTR key = h->flags & PX_HF_LISTENER ? PX_IO_KEY_ACCEPT : PX_IO_KEY_OP;
 
 	if (CreateIoCompletionPort(px_win_handle(h->fd), io->port, key, 0))
 		return true;
-	return GetLastError() == ERROR_INVALID_PARAMETER && h->fd == io->left_fd;
+	return GetLastError() == ERROR_INVALID_PARAMETER && h->kind != (PX_HANDLE_TAG | PROA_FILE);
 }
 
 /* Skipping is safe where the socket's handle is the system's own, with nothing layered on top that
@@ -336,7 +299,7 @@ static void iocp_attach(px_core *core, px_handle *h)
 
 static void iocp_detach(px_core *core, px_handle *h)
 {
-	px_iocp_of(core)->left_fd = h->fd;
+	PX_UNUSED(core);
 	h->flags &= (uint16_t) ~(PX_IO_HF_PORT | PX_IO_HF_SKIP | PX_IO_HF_MORE);
 	h->slot = 0;
 }

@@ -47,7 +47,7 @@ enum {
 };
 
 /* What a packet is: the port's key. */
-enum { PX_IO_KEY_OP, PX_IO_KEY_ACCEPT, PX_IO_KEY_AGAIN, PX_IO_KEY_WAKE };
+enum { PX_IO_KEY_OP, PX_IO_KEY_ACCEPT, PX_IO_KEY_AGAIN, PX_IO_KEY_WAKE, PX_IO_KEY_TIMER };
 
 /* Flags of a handle: those that op.h leaves to the backends. */
 enum {
@@ -65,15 +65,21 @@ _Static_assert(sizeof(iocp_op) == sizeof(proa_op), "PROA_OP_WORDS");
 
 #define PX_IOCP_MAGIC PX_MAGIC('i', 'o', 'c', 'p')
 
+/* What ends a wait in time, iocp_timer.c. */
+typedef struct px_io_timer {
+	HANDLE timer;                      /* NULL: there is none */
+	HANDLE packet;                     /* NULL: the timer calls back */
+	px_win_any_fn *associate, *cancel; /* ntdll's, for packets */
+	int64_t due_ns;                    /* the deadline that it is set to; 0: not set */
+	bool associated;                   /* its signal is to become a packet */
+} px_io_timer;
+
 typedef struct px_iocp {
 	uint32_t magic;
 	px_core *core;
 	HANDLE port;
-	HANDLE timer;         /* high resolution; NULL: there is none, and waits are of whole ms */
-	int64_t timer_due_ns; /* what it is set to; 0: nothing */
-	int32_t left_fd;      /* the descriptor that was detached last: it may be on its way to
-	                         another handle of this loop, and belongs to the port already */
-	px_slab accepts;      /* px_io_accept */
+	px_io_timer timer;
+	px_slab accepts; /* px_io_accept */
 	const px_win_extensions *winsock;
 	OVERLAPPED_ENTRY entries[PX_IO_ENTRIES];
 } px_iocp;
@@ -153,6 +159,15 @@ px_pulled px_io_accept_pull(px_iocp *io, px_op *op);
 void px_io_accept_paused(px_iocp *io, px_op *op, bool paused);
 px_io_accept *px_io_accept_of(OVERLAPPED *overlapped);
 extern const size_t px_io_accept_bytes; /* of a px_io_accept, for the slab */
+
+/* ---- iocp_timer.c ---- */
+
+void px_io_timer_open(px_iocp *io);
+void px_io_timer_close(px_iocp *io);
+/* The next wait is to end at deadline_ns, left_ns from now. True: it has to be alertable. */
+bool px_io_timer_set(px_iocp *io, int64_t deadline_ns, int64_t left_ns);
+/* Its packet has come; or a wait has ended without any: it is not to be relied on. */
+void px_io_timer_over(px_iocp *io, bool fired);
 
 /* ---- iocp_recv.c ---- */
 
