@@ -4,12 +4,14 @@ list(APPEND PROA_SOURCES
 	src/backend/list.c
 	src/backend/poll.c
 	src/backend/ready.c
-	src/backend/ready_try.c)
+	src/backend/ready_try.c
+	src/backend/ready_try_msg.c)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/backend/epoll.c
 		src/backend/uring.c
 		src/backend/uring_file.c
+		src/backend/uring_msg.c
 		src/backend/uring_multi.c
 		src/backend/uring_pool.c
 		src/backend/uring_prep.c

@@ -9,6 +9,7 @@ list(APPEND PROA_SOURCES
 	src/sys/posix/sock.c
 	src/sys/posix/sock_option.c
 	src/sys/posix/thread.c
+	src/sys/posix/udp.c
 	src/sys/posix/walk.c)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES

@@ -42,18 +42,22 @@ static bool addr_is_any6(const proa_addr *addr)
 
 /* "Every address" is written as v6, which takes v4 too. Where the system has no v6 at all, v4 is
  * every address. */
-int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+int64_t px_sock_open_type(const proa_addr *addr, int type, bool nonblock, int32_t *sys_error)
 {
-	int fd = px_sock_new((int)addr->family, nonblock);
+	int fd = px_sock_new((int)addr->family, type, nonblock);
 
 	if (fd < 0 && errno == EAFNOSUPPORT && addr_is_any6(addr))
-		fd = px_sock_new(AF_INET, nonblock);
+		fd = px_sock_new(AF_INET, type, nonblock);
 	*sys_error = 0;
 	return fd < 0 ? px_errno(sys_error) : fd;
 }
 
-/* The address as the socket's family wants it: see px_sock_open. */
-static void addr_for_socket(int fd, proa_addr *addr)
+int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+{
+	return px_sock_open_type(addr, SOCK_STREAM, nonblock, sys_error);
+}
+
+void px_addr_for_socket(int fd, proa_addr *addr)
 {
 	struct sockaddr_storage bound;
 	socklen_t len = sizeof bound;
@@ -97,7 +101,7 @@ int px_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *opt
 	proa_addr a = *addr;
 
 	*sys_error = 0;
-	addr_for_socket(fd, &a);
+	px_addr_for_socket(fd, &a);
 	if (listen_options(fd, &a, o) || bind(fd, addr_sockaddr(&a), a.len) ||
 	    listen(fd, o->backlog > 0 ? o->backlog : BACKLOG))
 		return (int)px_errno(sys_error);
