@@ -2,10 +2,23 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/backend/list.c
-	src/backend/poll.c
-	src/backend/ready.c
-	src/backend/ready_try.c
-	src/backend/ready_try_msg.c)
+	src/backend/pooled.c)
+if(WIN32)
+	list(APPEND PROA_SOURCES
+		src/backend/iocp.c
+		src/backend/iocp_accept.c
+		src/backend/iocp_file.c
+		src/backend/iocp_msg.c
+		src/backend/iocp_recv.c
+		src/backend/iocp_send.c
+		src/backend/iocp_timer.c)
+else()
+	list(APPEND PROA_SOURCES
+		src/backend/poll.c
+		src/backend/ready.c
+		src/backend/ready_try.c
+		src/backend/ready_try_msg.c)
+endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/backend/epoll.c

@@ -7,6 +7,10 @@ const px_backend_ops *const px_backends[] = {
 	&px_backend_uring,
 	&px_backend_epoll,
 #endif
+#ifdef _WIN32
+	&px_backend_iocp,
+#else
 	&px_backend_poll,
+#endif
 	NULL,
 };

@@ -30,8 +30,8 @@ typedef struct gram {
 	char buf[64];
 } gram;
 
-#define GRAM                       \
-	{                          \
+#define GRAM                         \
+	{                            \
 		.r = {.submits = 0 } \
 	}
 
@@ -74,8 +74,7 @@ static inline int64_t recv_within(proa_loop *loop, proa_handle *h, gram *g, int 
 }
 
 /* The next datagram is this one, from there. */
-static inline void recv_is(proa_loop *loop, proa_handle *h, const char *text,
-                           const proa_addr *from)
+static inline void recv_is(proa_loop *loop, proa_handle *h, const char *text, const proa_addr *from)
 {
 	gram g = GRAM;
 
