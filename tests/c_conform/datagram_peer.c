@@ -162,8 +162,6 @@ TEST(datagram_binding_errors)
 	CHECK_EQ(proa_addr_parse(&local, "unix:/tmp/nowhere", 0), 0);
 	CHECK_EQ(proa_udp_bind(&c, &local, NULL), -PROA_EAFNOSUPPORT);
 	CHECK_EQ(proa_udp_connect(&c, &local), -PROA_EAFNOSUPPORT);
-	CHECK_EQ(proa_addr_parse(&local, "192.0.2.1:9", 0), 0); /* TEST-NET-1: never ours */
-	CHECK_EQ(proa_udp_bind(&c, &local, NULL), -PROA_EADDRNOTAVAIL);
 	CHECK(!proa_is_open(&c));
 	kit_end(loop, &a);
 	CHECK_EQ(proa_udp_bind(&c, &at, NULL), 0); /* init still; and the port is free at once */
@@ -173,6 +171,20 @@ TEST(datagram_binding_errors)
 	CHECK_EQ(proa_udp_connect(&c, &at), -PROA_ECANCELED);
 	CHECK_EQ(proa_udp_bind(&c, &at, NULL), -PROA_ECANCELED);
 	kit_close(&loop);
+}
+
+TEST(datagram_bound_to_an_address_of_others)
+{
+	proa_handle h;
+	proa_addr addr;
+	int rc;
+	LOOP(loop);
+
+	rc = udp_open(loop, &h, "192.0.2.1:0", NULL, &addr); /* documentation's own (RFC 5737) */
+	kit_close(&loop);
+	if (rc == 0 && !strcmp(test_backend, "iocp"))
+		SKIP("Wine binds to any address");
+	CHECK_EQ(rc, -PROA_EADDRNOTAVAIL);
 }
 
 TEST(datagram_port_shared_by_option)
