@@ -79,7 +79,6 @@ TEST(datagram_refusal_is_told_to_the_next_send)
 	proa_handle closed, client = {0};
 	proa_addr at;
 	int refused = 0;
-	NEED(HOST_REFUSALS);
 	LOOP(loop);
 
 	nobody(loop, &closed, &at);
