@@ -26,6 +26,7 @@ typedef enum host_feature {
 	HOST_PAIR,      /* socketpair */
 	HOST_SILENT,    /* a listener whose queue is full lets connects wait */
 	HOST_REUSEPORT, /* several listeners at one port, among which the system spreads */
+	HOST_REFUSALS,  /* a recv that waits is told that nobody took a datagram */
 	HOST_FULL_DISK, /* a file that says so */
 	HOST_LINKS      /* symbolic links that anybody may make */
 } host_feature;

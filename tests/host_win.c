@@ -54,6 +54,8 @@ const char *host_lacks(host_feature feature)
 	case HOST_LIMIT: return "Windows has no limit of descriptors that a process can lower";
 	case HOST_SIGNALS: return "Windows has no signals between threads, and no SIGPIPE";
 	case HOST_PAIR: return "Windows has no socketpair";
+	case HOST_REFUSALS:
+		return is_wine() ? "Wine tells of refused datagrams at the next send only" : NULL;
 	case HOST_FULL_DISK: return "no file that is always full";
 	case HOST_REUSEPORT: return "Windows does not spread over the listeners of a port";
 	case HOST_SILENT:

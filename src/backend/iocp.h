@@ -139,6 +139,9 @@ typedef struct px_io_kind {
 	X(SEND_POOLED, px_io_send, px_io_send_packet)      \
 	X(SEND_FILE, px_io_send, px_io_send_packet)        \
 	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)       \
+	/* iocp_msg.c */                                   \
+	X(RECV_MSG, px_io_recv_msg, px_io_recv_msg_packet) \
+	X(SEND_MSG, px_io_send_msg, px_io_send_msg_packet) \
 	/* iocp_file.c */                                  \
 	X(READ, px_io_read, px_io_read_packet)             \
 	X(WRITE, px_io_write, px_io_write_packet)

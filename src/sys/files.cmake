@@ -18,7 +18,8 @@ if(WIN32)
 		src/sys/win/sock.c
 		src/sys/win/sock_option.c
 		src/sys/win/text.c
-		src/sys/win/thread.c)
+		src/sys/win/thread.c
+		src/sys/win/udp.c)
 else()
 	list(APPEND PROA_SOURCES
 		src/sys/posix/err.c
@@ -29,6 +30,7 @@ else()
 		src/sys/posix/sock.c
 		src/sys/posix/sock_option.c
 		src/sys/posix/thread.c
+		src/sys/posix/udp.c
 		src/sys/posix/walk.c)
 endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
