@@ -9,6 +9,8 @@ endif()
 set(PROA_TEST_BACKENDS poll)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	set(PROA_TEST_BACKENDS io_uring epoll poll)
+elseif(WIN32)
+	set(PROA_TEST_BACKENDS iocp)
 endif()
 
 # What the tests ask of the system: tests/host*.h, one list for each.
