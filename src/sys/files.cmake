@@ -30,6 +30,8 @@ else()
 		src/sys/posix/sock_option.c
 		src/sys/posix/thread.c
 		src/sys/posix/walk.c)
+	list(APPEND PROA_UNIT_TESTS
+		src/sys/posix_test.c)
 endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES

@@ -247,7 +247,7 @@ TEST(system_calls_per_echo)
 			proa_loop_stats(loop, &before);
 	}
 	proa_loop_stats(loop, &after);
-	each = (double)(after.system_calls - before.system_calls) / (ROUNDS / 2 * CONNS);
+	each = (double)(after.system_calls - before.system_calls) / (double)(ROUNDS / 2 * CONNS);
 	test_note("%.3f system calls an echo", each);
 #ifndef PX_TORTURE
 	CHECK(each <= calls_an_echo_at_most(proa_loop_backend(loop)));
