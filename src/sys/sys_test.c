@@ -120,6 +120,7 @@ TEST(socket_bytes)
 	proa_vec vec[3] = {{"abc", 3}, {"", 0}, {"defg", 4}};
 	char buf[16];
 	int fd[2] = {-1, -1};
+	int64_t got;
 	int32_t sys;
 
 	REQUIRE(tcp_pair("127.0.0.1:0", fd));
@@ -139,7 +140,8 @@ TEST(socket_bytes)
 	CHECK_EQ(px_sock_recv(fd[1], buf, sizeof buf, &sys), 0);
 	px_sock_close(fd[1], true);
 	host_sleep_us(2000);
-	CHECK_EQ(px_sock_recv(fd[0], buf, sizeof buf, &sys), -PROA_ECONNRESET);
+	got = px_sock_recv(fd[0], buf, sizeof buf, &sys);
+	CHECK(got == -PROA_ECONNRESET || (got == 0 && host_lacks(HOST_RESETS)));
 	px_sock_close(fd[0], false);
 }
 
