@@ -31,7 +31,6 @@ static int iocp_open(px_core *core, char *why)
 	}
 	io->magic = PX_IOCP_MAGIC;
 	io->core = core;
-	io->left_fd = -1;
 	px_slab_init(&io->accepts, &core->alloc, px_io_accept_bytes, 0);
 	if (!(io->winsock = px_win_extend())) {
 		snprintf(why, 160, "Winsock lacks AcceptEx, ConnectEx or TransmitFile");
@@ -261,15 +260,16 @@ static void iocp_pause(px_core *core, px_op *op, bool paused)
 		px_io_accept_paused(px_iocp_of(core), op, paused);
 }
 
-/* A handle is one port's for life; one that came from another handle of this loop is ours already.
- */
+/* A socket is one port's for life. One that is in a port already, is in this one: it came from
+ * another handle of this loop, or is a duplicate of one that did (another loop's is not to be
+ * adopted: proa_adopt_os). Of a file, the same answer says that it is not for overlapped calls. */
 static bool port_join(px_iocp *io, const px_handle *h)
 {
 	ULONG_PTR key = h->flags & PX_HF_LISTENER ? PX_IO_KEY_ACCEPT : PX_IO_KEY_OP;
 
 	if (CreateIoCompletionPort(px_win_handle(h->fd), io->port, key, 0))
 		return true;
-	return GetLastError() == ERROR_INVALID_PARAMETER && h->fd == io->left_fd;
+	return GetLastError() == ERROR_INVALID_PARAMETER && h->kind != (PX_HANDLE_TAG | PROA_FILE);
 }
 
 /* Skipping is safe where the socket's handle is the system's own, with nothing layered on top that
@@ -299,7 +299,7 @@ static void iocp_attach(px_core *core, px_handle *h)
 
 static void iocp_detach(px_core *core, px_handle *h)
 {
-	px_iocp_of(core)->left_fd = h->fd;
+	PX_UNUSED(core);
 	h->flags &= (uint16_t) ~(PX_IO_HF_PORT | PX_IO_HF_SKIP | PX_IO_HF_MORE);
 	h->slot = 0;
 }

@@ -79,8 +79,6 @@ typedef struct px_iocp {
 	px_core *core;
 	HANDLE port;
 	px_io_timer timer;
-	int32_t left_fd; /* the descriptor that was detached last: it may be on its way to
-	                    another handle of this loop, and belongs to the port already */
 	px_slab accepts; /* px_io_accept */
 	const px_win_extensions *winsock;
 	OVERLAPPED_ENTRY entries[PX_IO_ENTRIES];
