@@ -10,7 +10,7 @@ find_program(PROA_MINGW_RC NAMES x86_64-w64-mingw32-windres)
 set(CMAKE_C_COMPILER ${PROA_MINGW_C})
 set(CMAKE_RC_COMPILER ${PROA_MINGW_RC})
 
-# Libraries are the target's. Headers and sources that are compiled in (llhttp) may be this system's.
+# Libraries are the target's. What is compiled in (llhttp) may be this system's.
 set(CMAKE_FIND_ROOT_PATH /usr/x86_64-w64-mingw32)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

@@ -19,6 +19,7 @@ if(WIN32)
 		src/sys/win/sock_option.c
 		src/sys/win/text.c
 		src/sys/win/thread.c)
+	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
 else()
 	list(APPEND PROA_SOURCES
 		src/sys/posix/err.c
