@@ -172,7 +172,7 @@ PROA_API void proa_send_msg(proa_handle *handle, proa_op *op, proa_msg *msg, pro
  * completes and is freed with it. While a stream reads, nobody else receives on its handle. */
 
 typedef struct proa_stream {
-	uint64_t px_[56];
+	uint64_t px_[46 + PROA_OP_WORDS];
 } proa_stream;
 
 typedef struct proa_stream_options {
@@ -214,7 +214,7 @@ PROA_API size_t proa_stream_queued(const proa_stream *stream); /* bytes put and 
 /* ---- serving: listen, accept, a slab of connections, limits, drain ---- */
 
 typedef struct proa_server {
-	uint64_t px_[88];
+	uint64_t px_[68 + 2 * PROA_OP_WORDS];
 } proa_server;
 
 typedef struct proa_serve_options {

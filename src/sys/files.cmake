@@ -20,6 +20,7 @@ if(WIN32)
 		src/sys/win/text.c
 		src/sys/win/thread.c
 		src/sys/win/udp.c)
+	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
 else()
 	list(APPEND PROA_SOURCES
 		src/sys/posix/err.c
@@ -32,6 +33,8 @@ else()
 		src/sys/posix/thread.c
 		src/sys/posix/udp.c
 		src/sys/posix/walk.c)
+	list(APPEND PROA_UNIT_TESTS
+		src/sys/posix_test.c)
 endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
