@@ -1,6 +1,7 @@
 # The library (static and shared, from one set of objects), the command, examples, benchmarks.
 # SPDX-License-Identifier: MIT
 include(ProaLlhttp)
+include(ProaKqueue)
 
 # proa_library(FILE...): targets proa_static (libproa.a) and proa_shared (libproa.so.0).
 function(proa_library)
@@ -8,9 +9,10 @@ function(proa_library)
 	add_library(proa_objects OBJECT ${files})
 	target_include_directories(proa_objects PUBLIC
 		${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
-	target_link_libraries(proa_objects PRIVATE proa_flags proa_llhttp)
-	add_library(proa_static STATIC $<TARGET_OBJECTS:proa_objects> ${PROA_LLHTTP_OBJECTS})
-	add_library(proa_shared SHARED $<TARGET_OBJECTS:proa_objects> ${PROA_LLHTTP_OBJECTS})
+	target_link_libraries(proa_objects PRIVATE proa_flags proa_llhttp proa_kqueue)
+	set(objects $<TARGET_OBJECTS:proa_objects> ${PROA_LLHTTP_OBJECTS} ${PROA_KQUEUE_OBJECTS})
+	add_library(proa_static STATIC ${objects})
+	add_library(proa_shared SHARED ${objects})
 	foreach(target proa_static proa_shared)
 		set_target_properties(${target} PROPERTIES OUTPUT_NAME proa LINKER_LANGUAGE C
 			LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
@@ -19,7 +21,8 @@ function(proa_library)
 			$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
 			$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 		target_link_libraries(${target} PUBLIC Threads::Threads
-			PRIVATE $<BUILD_INTERFACE:${PROA_LLHTTP_LIBRARY}>)
+			PRIVATE $<BUILD_INTERFACE:${PROA_LLHTTP_LIBRARY}>
+			"$<BUILD_INTERFACE:${PROA_KQUEUE_LINK}>")
 	endforeach()
 	set_target_properties(proa_static PROPERTIES EXPORT_NAME static)
 	if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_SANITIZE)

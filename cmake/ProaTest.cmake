@@ -7,7 +7,11 @@ if(PROA_TREE)
 	set(PROA_TEST_PREFIX ${PROA_TREE}.)
 endif()
 set(PROA_TEST_BACKENDS poll)
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+if(PROA_KQUEUE_IS STREQUAL "system")
+	set(PROA_TEST_BACKENDS kqueue poll)
+elseif(PROA_KQUEUE_IS)
+	set(PROA_TEST_BACKENDS kqueue) # the tree that is there for it
+elseif(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	set(PROA_TEST_BACKENDS io_uring epoll poll)
 endif()
 

@@ -5,6 +5,9 @@ list(APPEND PROA_SOURCES
 	src/backend/poll.c
 	src/backend/ready.c
 	src/backend/ready_try.c)
+if(PROA_KQUEUE_IS)
+	list(APPEND PROA_SOURCES src/backend/kqueue.c)
+endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/backend/epoll.c

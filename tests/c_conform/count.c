@@ -212,6 +212,16 @@ static void echo_received(proa_op *op)
 		proa_send_pooled(&e->h, &e->op, op->buf, (size_t)op->result, echo_sent);
 }
 
+/* On kqueue a recv that came short is tried again. */
+static double calls_at_most(const proa_loop *loop)
+{
+	const char *name = proa_loop_backend(loop);
+
+	if (!strcmp(name, "io_uring"))
+		return 0.1;
+	return strcmp(name, "kqueue") ? 2.3 : 3.3;
+}
+
 TEST(system_calls_per_echo)
 {
 	enum { ROUNDS = 200 };
@@ -244,7 +254,7 @@ TEST(system_calls_per_echo)
 	each = (double)(after.system_calls - before.system_calls) / (ROUNDS / 2 * CONNS);
 	test_note("%.3f system calls an echo", each);
 #ifndef PX_TORTURE
-	CHECK(each <= (strcmp(proa_loop_backend(loop), "io_uring") ? 2.3 : 0.1));
+	CHECK(each <= calls_at_most(loop));
 #endif
 	for (int i = 0; i < CONNS; i++)
 		kit_fd_close(e[i].fd);
