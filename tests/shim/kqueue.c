@@ -31,8 +31,8 @@
  * accepted sockets inherit no flags. The socket's error in `fflags` is guessed (look.c). Only
  * close(2) is seen, called by what is linked with --wrap=close; dup2 and fclose are not. There are
  * EVFILT_READ, EVFILT_WRITE and EVFILT_USER only, no regular files, no kqueue inside of another,
- * and a kqueue closed under a thread that waits in it is not supported. It costs several system
- * calls where a kernel needs one, so no measurement means anything. */
+ * and a kqueue closed under a thread that waits in it is not supported. It takes three descriptors
+ * instead of one, and several system calls, so no measurement means anything. */
 
 /* All state of this file. Held with every signal blocked: handlers call kevent too. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -70,6 +70,14 @@ static shim_queue *queue_find(int fd)
 	return q;
 }
 
+static void descriptors_close(const shim_queue *q)
+{
+	if (q->writes >= 0)
+		__real_close(q->writes);
+	if (q->bell >= 0)
+		__real_close(q->bell);
+}
+
 static void queue_close(shim_queue **at)
 {
 	shim_queue *q = *at;
@@ -81,7 +89,7 @@ static void queue_close(shim_queue **at)
 		if (q->files[i])
 			shim_note_free(q, &q->files[i]);
 	free(q->files);
-	__real_close(q->writes);
+	descriptors_close(q);
 	free(q);
 }
 
@@ -103,7 +111,7 @@ static void fork_child(void)
 
 		queues = q->next;
 		__real_close(q->fd);
-		__real_close(q->writes);
+		descriptors_close(q);
 		for (size_t i = 0; i < q->n_files * SHIM_FILTERS; i++)
 			free(q->files[i]);
 		while (q->users) {
@@ -118,24 +126,29 @@ static void fork_child(void)
 	lock_leave(&mask_before_fork);
 }
 
-/* Before main, so that tests which count descriptors find the shim_bell before and after. */
 __attribute__((constructor)) static void shim_begin(void)
 {
-	shim_bell = eventfd(1, EFD_CLOEXEC);
 	pthread_atfork(fork_before, fork_after, fork_child);
 }
 
-static int epolls_open(shim_queue *q)
+static int descriptors_open(shim_queue *q)
 {
 	struct epoll_event writes = {.events = EPOLLIN, .data.u64 = UINT64_MAX};
 	struct epoll_event ring = {.events = EPOLLET, .data.u64 = UINT64_MAX};
+	int error;
 
 	q->fd = epoll_create1(0);
 	q->writes = epoll_create1(EPOLL_CLOEXEC);
-	if (q->fd >= 0 && q->writes >= 0 && !epoll_ctl(q->fd, EPOLL_CTL_ADD, q->writes, &writes) &&
-	    !epoll_ctl(q->fd, EPOLL_CTL_ADD, shim_bell, &ring))
+	q->bell = eventfd(1, EFD_CLOEXEC);
+	if (q->fd >= 0 && q->writes >= 0 && q->bell >= 0 &&
+	    !epoll_ctl(q->fd, EPOLL_CTL_ADD, q->writes, &writes) &&
+	    !epoll_ctl(q->fd, EPOLL_CTL_ADD, q->bell, &ring))
 		return 0;
-	return errno;
+	error = errno;
+	if (q->fd >= 0)
+		__real_close(q->fd);
+	descriptors_close(q);
+	return error;
 }
 
 int kqueue(void)
@@ -149,11 +162,7 @@ int kqueue(void)
 		return -1;
 	}
 	q->end = &q->first;
-	if ((error = epolls_open(q))) {
-		if (q->fd >= 0)
-			__real_close(q->fd);
-		if (q->writes >= 0)
-			__real_close(q->writes);
+	if ((error = descriptors_open(q))) {
 		free(q);
 		errno = error;
 		return -1;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-int shim_bell = -1;
 int shim_refuse_in, shim_refuse_error;
 
 /* ---- the line ---- */
@@ -197,7 +196,7 @@ static void queue_ring(shim_queue *q)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u64 = UINT64_MAX};
 
-	epoll_ctl(q->fd, EPOLL_CTL_MOD, shim_bell, &e);
+	epoll_ctl(q->fd, EPOLL_CTL_MOD, q->bell, &e);
 }
 
 /* How many events the errors and receipts are; -1 and errno: an error that has no room. */

@@ -42,6 +42,7 @@ enum { SHIM_READ, SHIM_WRITE, SHIM_FILTERS };
 typedef struct shim_queue {
 	int fd;     /* an epoll: descriptors with EVFILT_READ, `writes` and the bell */
 	int writes; /* an epoll of its own, so that one direction's edge is not the other's */
+	int bell;   /* always readable: to ring is to have it looked at anew */
 	shim_note **files; /* FILTERS of each descriptor */
 	size_t n_files;    /* descriptors there is room for */
 	shim_note *users;
@@ -50,7 +51,6 @@ typedef struct shim_queue {
 	struct shim_queue *next;
 } shim_queue;
 
-extern int shim_bell; /* always readable: to ring is to have it looked at anew */
 extern int shim_refuse_in, shim_refuse_error;
 
 /* `place` stays where it is, and is empty then. */
