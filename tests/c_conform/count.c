@@ -212,11 +212,14 @@ static void echo_received(proa_op *op)
 		proa_send_pooled(&e->h, &e->op, op->buf, (size_t)op->result, echo_sent);
 }
 
-/* On kqueue a recv that came short is tried again. */
+/* On kqueue a recv that came short is tried again. With tiny turns it takes what it takes. */
 static double calls_at_most(const proa_loop *loop)
 {
 	const char *name = proa_loop_backend(loop);
 
+#ifdef PX_TORTURE
+	return 1000;
+#endif
 	if (!strcmp(name, "io_uring"))
 		return 0.1;
 	return strcmp(name, "kqueue") ? 2.3 : 3.3;
@@ -253,9 +256,7 @@ TEST(system_calls_per_echo)
 	proa_loop_stats(loop, &after);
 	each = (double)(after.system_calls - before.system_calls) / (ROUNDS / 2 * CONNS);
 	test_note("%.3f system calls an echo", each);
-#ifndef PX_TORTURE
 	CHECK(each <= calls_at_most(loop));
-#endif
 	for (int i = 0; i < CONNS; i++)
 		kit_fd_close(e[i].fd);
 	kit_close(&loop);

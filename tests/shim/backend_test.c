@@ -138,7 +138,11 @@ TEST(kqueue_a_refused_accept_rests)
 /* Registering costs nothing of its own while there is room in the notes. */
 TEST(kqueue_registers_with_the_wait)
 {
-	enum { FEW = 20 };
+#ifdef PX_TORTURE
+	enum { FEW = 20, CALLS = 2 + 20 }; /* there is room for one */
+#else
+	enum { FEW = 20, CALLS = 2 };
+#endif
 	static pair p[FEW];
 	uint64_t before;
 	int ended = 0;
@@ -154,9 +158,7 @@ TEST(kqueue_registers_with_the_wait)
 		proa_recv(&p[i].ours, &p[i].in, p[i].buf, sizeof p[i].buf, told);
 	}
 	proa_run_once(b.loop, PROA_POLL);
-#ifndef PX_TORTURE
-	CHECK_LE(bed_calls(&b) - before, 2);
-#endif
+	CHECK_LE(bed_calls(&b) - before, CALLS);
 	for (int i = 0; i < FEW; i++)
 		pair_close(&b, &p[i]); /* of those that were noted and never handed in, too */
 	bed_close(&b);
