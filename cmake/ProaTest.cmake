@@ -15,10 +15,27 @@ elseif(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	set(PROA_TEST_BACKENDS io_uring epoll poll)
 endif()
 
-proa_files(frame_files tests/main.c tests/host_posix.c)
+# What the tests ask of the system: tests/host*.h, one list for each.
+if(WIN32)
+	set(host_files
+		tests/host_win.c
+		tests/host_win_file.c
+		tests/host_win_net.c
+		tests/host_win_thread.c)
+	set(host_libraries ws2_32 ntdll)
+else()
+	set(host_files
+		tests/host_posix.c
+		tests/host_posix_file.c
+		tests/host_posix_net.c
+		tests/host_posix_thread.c)
+	set(host_libraries)
+endif()
+proa_files(frame_files tests/main.c ${host_files})
 add_library(proa_test_frame OBJECT ${frame_files})
 target_include_directories(proa_test_frame PUBLIC ${PROJECT_SOURCE_DIR}/tests)
-target_link_libraries(proa_test_frame PRIVATE proa_flags)
+target_include_directories(proa_test_frame PRIVATE ${PROJECT_SOURCE_DIR}/include)
+target_link_libraries(proa_test_frame PRIVATE proa_flags PUBLIC ${host_libraries})
 
 # proa_add_test(NAME COMMAND...): add_test with this build's prefix and common properties.
 function(proa_add_test name)
@@ -28,6 +45,10 @@ function(proa_add_test name)
 	set_tests_properties(${PROA_TEST_PREFIX}${name} PROPERTIES
 		TIMEOUT 600 SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
 endfunction()
+
+# What each program of BACKENDS told (--results), for tools/conformance.
+set(results_dir ${PROJECT_BINARY_DIR}/results)
+file(MAKE_DIRECTORY ${results_dir})
 
 # proa_test(NAME FILE... [ARGS ARG...] [BACKENDS] [SERIAL] [TIMEOUT SECONDS]): program
 # build/tests/NAME and a test of that name. BACKENDS: instead one test NAME-BACKEND for each, with
@@ -41,7 +62,8 @@ function(proa_test name)
 	if(T_BACKENDS)
 		foreach(backend ${PROA_TEST_BACKENDS})
 			proa_add_test(${name}-${backend}
-				test_${name} --backend ${backend} ${T_ARGS})
+				test_${name} --backend ${backend}
+				--results ${results_dir}/${name}-${backend}.json ${T_ARGS})
 			list(APPEND tests ${PROA_TEST_PREFIX}${name}-${backend})
 		endforeach()
 	else()

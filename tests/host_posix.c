@@ -1,17 +1,35 @@
-/* What the test frame asks of the system, on POSIX. */
+/* What the tests ask of the system, on POSIX: what there is, time, this process and its limits. */
 /* SPDX-License-Identifier: MIT */
 #include "host.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static const char *watchdog_text;
+const char *host_lacks(host_feature feature)
+{
+#ifndef __linux__
+	if (feature == HOST_FULL_DISK)
+		return "no file that is always full";
+	if (feature == HOST_REUSEPORT)
+		return "the system does not spread connections over the listeners of a port";
+#endif
+	(void)feature;
+	return NULL;
+}
+
+int host_slowness(void)
+{
+	return 1;
+}
+
+/* ---- time ---- */
 
 long long host_now_ns(void)
 {
@@ -21,20 +39,25 @@ long long host_now_ns(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-unsigned long host_loopback_ip(void)
+void host_sleep_us(unsigned long us)
 {
-	unsigned long pid = (unsigned long)getpid();
+	struct timespec t = {.tv_sec = (time_t)(us / 1000000),
+	                     .tv_nsec = (long)(us % 1000000) * 1000};
 
-	return 127UL << 24 | (1 + pid % 250) << 16 | pid / 250 % 250 << 8 | 1;
+	while (nanosleep(&t, &t) < 0)
+		; /* the rest */
 }
 
-const char *test_loopback(void)
+void host_yield(void)
 {
-	static char text[32];
-	unsigned long ip = host_loopback_ip();
+	sched_yield();
+}
 
-	snprintf(text, sizeof text, "127.%lu.%lu.1:0", ip >> 16 & 255, ip >> 8 & 255);
-	return text;
+/* ---- this process ---- */
+
+unsigned host_pid(void)
+{
+	return (unsigned)getpid();
 }
 
 long host_descriptors(void)
@@ -49,6 +72,16 @@ long host_descriptors(void)
 	closedir(dir);
 	return n;
 }
+
+void host_setenv(const char *name, const char *value)
+{
+	if (value)
+		setenv(name, value, 1);
+	else
+		unsetenv(name);
+}
+
+static const char *watchdog_text;
 
 /* In a signal handler: only write and _exit. */
 static void watchdog_bite(int sig)
@@ -67,37 +100,51 @@ void host_watchdog(int seconds, const char *text)
 	alarm((unsigned)seconds);
 }
 
-static void child_run(void (*fn)(void), int err)
-{
-	struct rlimit none = {0, 0};
+/* ---- limits ---- */
 
-	setrlimit(RLIMIT_CORE, &none);
-	dup2(err, STDERR_FILENO);
-	alarm(10);
-	fn();
-	fflush(NULL);
-	_exit(0);
+enum { EATEN = 1024 };
+static struct rlimit limit_before;
+static int eaten[EATEN], n_eaten;
+
+unsigned long host_descriptors_max(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur == RLIM_INFINITY ? 1000000 : (unsigned long)limit.rlim_cur;
 }
 
-int host_dies(void (*fn)(void), char *said, size_t bytes)
+void host_limit_low(unsigned spare)
 {
-	int pipe_fds[2], status;
-	size_t have = 0;
-	ssize_t n;
-	pid_t pid;
+	struct rlimit low;
+	int next = dup(0);
 
-	fflush(NULL);
-	if (pipe(pipe_fds) < 0)
-		return -1;
-	pid = fork();
-	if (pid == 0)
-		child_run(fn, pipe_fds[1]);
-	close(pipe_fds[1]);
-	while (have + 1 < bytes && (n = read(pipe_fds[0], said + have, bytes - 1 - have)) > 0)
-		have += (size_t)n;
-	said[have] = '\0';
-	close(pipe_fds[0]);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &limit_before);
+	low = limit_before;
+	low.rlim_cur = (rlim_t)next + spare;
+	if (setrlimit(RLIMIT_NOFILE, &low) < 0)
+		abort();
+}
+
+void host_limit_back(void)
+{
+	setrlimit(RLIMIT_NOFILE, &limit_before);
+}
+
+void host_exhaust(void)
+{
+	for (n_eaten = 0; n_eaten < EATEN && (eaten[n_eaten] = dup(0)) >= 0; n_eaten++)
+		;
+}
+
+void host_relieve(void)
+{
+	while (n_eaten)
+		close(eaten[--n_eaten]);
 }

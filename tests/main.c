@@ -2,8 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "test.h"
 
-#include "host.h"
-
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,6 +24,7 @@ static atomic_int failures; /* of the current test; checks run on any thread */
 static char skip_reason[256];
 static bool skipped;
 static int limit_sec;
+static FILE *results;
 
 const char *test_backend;
 
@@ -84,22 +83,20 @@ void test_skip(const char *format, ...)
 	skipped = true;
 }
 
-/* Says a failure, but not the same one for ever. */
-static void failed(const char *file, int line, const char *format, ...)
+/* Says a failure, but not the same one for ever; in one piece, since threads may fail at once. */
+HOST_PRINTF(3, 4) static void failed(const char *file, int line, const char *format, ...)
 {
 	int n = atomic_fetch_add(&failures, 1);
+	char text[8192];
 	va_list args;
 
 	if (n > MAX_SHOWN)
 		return;
-	flockfile(stdout);
-	printf("  %s:%d: ", file, line);
 	va_start(args, format);
-	vprintf(format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	printf(n == MAX_SHOWN ? "\n  ... and more\n" : "\n");
+	printf("  %s:%d: %s\n%s", file, line, text, n == MAX_SHOWN ? "  ... and more\n" : "");
 	fflush(stdout);
-	funlockfile(stdout);
 }
 
 bool test_check(bool held, const char *text, const char *file, int line)
@@ -164,12 +161,12 @@ bool test_check_dies(void (*fn)(void), const char *text, const char *name, const
 	int died = host_dies(fn, said, sizeof said);
 
 	if (died < 0)
-		return true;
-	if (!died)
+		failed(file, line, "%s: no child could be started", name);
+	else if (!died)
 		failed(file, line, "%s did not abort; it said: %s", name, said);
 	else if (!strstr(said, text))
 		failed(file, line, "%s aborted without \"%s\"; it said: %s", name, text, said);
-	return died && strstr(said, text);
+	return died > 0 && strstr(said, text);
 }
 
 static void baselines_read(void)
@@ -198,15 +195,60 @@ static void watch(const test_case *t)
 #ifdef TEST_SLOW
 	seconds *= 4;
 #endif
+	seconds *= host_slowness();
 	snprintf(text, sizeof text, "FAIL %s (longer than %d s: ended)\n", t->name, seconds);
 	host_watchdog(seconds, text);
 }
 
 enum outcome { PASSED, FAILED, SKIPPED, OUTCOMES };
 
+/* ---- results: for other programs to read ---- */
+
+static void json_text(const char *s)
+{
+	putc('"', results);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			putc('\\', results);
+		if ((unsigned char)*s >= ' ')
+			putc(*s, results);
+	}
+	putc('"', results);
+}
+
+static void result_write(const test_case *t, enum outcome outcome, long ms)
+{
+	static const char *const names[OUTCOMES] = {"ok", "FAIL", "skip"};
+
+	if (!results)
+		return;
+	fprintf(results,
+	        "{\"test\": \"%s\", \"outcome\": \"%s\", \"ms\": %ld, \"reason\": ", t->name,
+	        names[outcome], ms);
+	json_text(outcome == SKIPPED ? skip_reason : "");
+	fprintf(results, "}\n");
+	fflush(results); /* the next one may end the program */
+}
+
+static void results_end(const char *only, const int counts[OUTCOMES])
+{
+	if (!results)
+		return;
+	fprintf(results, "{\"backend\": ");
+	json_text(test_backend ? test_backend : "");
+	fprintf(results, ", \"only\": ");
+	json_text(only);
+	fprintf(results, ", \"passed\": %d, \"failed\": %d, \"skipped\": %d}\n", counts[PASSED],
+	        counts[FAILED], counts[SKIPPED]);
+	fclose(results);
+}
+
+/* ---- running ---- */
+
 static enum outcome case_run(const test_case *t)
 {
 	long long start = host_now_ns();
+	enum outcome outcome;
 	long ms;
 
 	current = t;
@@ -219,14 +261,16 @@ static enum outcome case_run(const test_case *t)
 	baselines_compare(t);
 	current = NULL;
 	ms = (long)((host_now_ns() - start) / 1000000);
-	if (failures)
+	outcome = failures ? FAILED : skipped ? SKIPPED : PASSED;
+	if (outcome == FAILED)
 		printf("FAIL %s (%ld ms)\n", t->name, ms);
-	else if (skipped)
+	else if (outcome == SKIPPED)
 		printf("skip %s: %s\n", t->name, skip_reason);
 	else
 		printf("ok   %s (%ld ms)\n", t->name, ms);
 	fflush(stdout);
-	return failures ? FAILED : skipped ? SKIPPED : PASSED;
+	result_write(t, outcome, ms);
+	return outcome;
 }
 
 static int run_all(const char *only)
@@ -238,6 +282,7 @@ static int run_all(const char *only)
 			counts[case_run(t)]++;
 	printf("%d passed, %d failed, %d skipped\n", counts[PASSED], counts[FAILED],
 	       counts[SKIPPED]);
+	results_end(only, counts);
 	if (counts[PASSED] + counts[FAILED] + counts[SKIPPED] == 0) {
 		fprintf(stderr, "no test is called %s\n", only);
 		return 2;
@@ -247,39 +292,57 @@ static int run_all(const char *only)
 	return counts[PASSED] ? 0 : STATUS_SKIPPED;
 }
 
-static int usage(const char *program)
+/* ---- the command line ---- */
+
+static struct {
+	const char *only, *limit, *results, *child, *child_arg;
+	bool list;
+} asked = {.only = "*"};
+
+static bool options_read(int argc, char **argv)
 {
-	fprintf(stderr, "usage: %s [--list] [--only GLOB] [--backend NAME] [--limit SECONDS]\n",
-	        program);
-	return 2;
+	static const struct {
+		const char *name, **value;
+	} valued[] = {{"--only", &asked.only},          {"--backend", &test_backend},
+	              {"--limit", &asked.limit},        {"--results", &asked.results},
+	              {"--child", &asked.child}, /* host_child_start says these two */
+	              {"--child-arg", &asked.child_arg}};
+	size_t n = sizeof valued / sizeof *valued, k;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--list")) {
+			asked.list = true;
+			continue;
+		}
+		for (k = 0; k < n && strcmp(argv[i], valued[k].name) != 0; k++)
+			;
+		if (k == n || i + 1 == argc)
+			return false;
+		*valued[k].value = argv[++i];
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
 {
-	const char *only = "*";
-	bool list = false;
-
-	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-
-		if (!strcmp(argv[i], "--list")) {
-			list = true;
-			continue;
-		}
-		if (value && !strcmp(argv[i], "--only"))
-			only = value;
-		else if (value && !strcmp(argv[i], "--backend"))
-			test_backend = value;
-		else if (value && !strcmp(argv[i], "--limit"))
-			limit_sec = (int)strtol(value, NULL, 10);
-		else
-			return usage(argv[0]);
-		i++;
+	if (!options_read(argc, argv)) {
+		fprintf(stderr,
+		        "usage: %s [--list] [--only GLOB] [--backend NAME] [--limit SECONDS] "
+		        "[--results FILE]\n",
+		        argv[0]);
+		return 2;
 	}
-	for (const test_case *t = first_case; list && t; t = t->next)
+	if (asked.child)
+		return host_child_main(asked.child, asked.child_arg);
+	for (const test_case *t = first_case; asked.list && t; t = t->next)
 		puts(t->name);
-	if (list)
+	if (asked.list)
 		return 0;
+	limit_sec = asked.limit ? (int)strtol(asked.limit, NULL, 10) : 0;
+	if (asked.results && !(results = fopen(asked.results, "wb"))) {
+		fprintf(stderr, "%s: cannot write %s\n", argv[0], asked.results);
+		return 2;
+	}
 	test_baseline("open descriptors", host_descriptors);
-	return run_all(only);
+	return run_all(asked.only);
 }

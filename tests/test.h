@@ -3,6 +3,8 @@
 #ifndef TEST_H
 #define TEST_H
 
+#include "host.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -11,7 +13,11 @@
  * counters given to test_baseline changed. A test that lasts longer than its limit ends the
  * program: nothing after it could be trusted.
  *
- *   prog [--list] [--only GLOB] [--backend NAME] [--limit SECONDS]
+ *   prog [--list] [--only GLOB] [--backend NAME] [--limit SECONDS] [--results FILE]
+ *
+ * FILE gets a line of JSON a test as it ends: test, outcome ("ok", "FAIL", "skip"), ms, reason; and
+ * at the end one with what was asked for: backend, only, and how many passed, failed, skipped. A
+ * file without that line is of a program that did not get so far.
  *
  * Exit status: 0, 1 if a test failed, 77 if every test was skipped. */
 
@@ -49,7 +55,8 @@ typedef struct test_case {
 #define CHECK_STR(a, b)        test_check_str(a, b, #a, #b, __FILE__, __LINE__)
 #define CHECK_MEM(a, b, bytes) test_check_mem(a, b, bytes, #a, #b, __FILE__, __LINE__)
 
-/* fn runs in a child, which must abort with `text` somewhere in what it says on stderr. */
+/* fn runs in a child, which must abort with `text` somewhere in what it says on stderr. Without
+ * HOST_FORK that is this program begun anew: fn uses nothing that the test has made. */
 #define CHECK_DIES(fn, text) test_check_dies(fn, text, #fn, __FILE__, __LINE__)
 
 /* Ends the function it stands in, and the test with it if that is the test's own. */
@@ -64,6 +71,15 @@ typedef struct test_case {
 	do {                            \
 		test_skip(__VA_ARGS__); \
 		return;                 \
+	} while (0)
+
+/* Skips the test where the system has not what it needs (host.h). As SKIP, in its own function and
+ * before it has anything to give back. */
+#define NEED(feature)                                    \
+	do {                                             \
+		const char *lack_ = host_lacks(feature); \
+		if (lack_)                               \
+			SKIP("%s", lack_);               \
 	} while (0)
 
 /* What a slow build (sanitizers) should do n times. */
@@ -81,7 +97,7 @@ extern const char *test_backend;
 void test_baseline(const char *what, long (*now)(void));
 
 /* A line under the test's own line; shown whether it fails or not. */
-void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void test_note(const char *format, ...) HOST_PRINTF(1, 2);
 
 /* The current test's name. */
 const char *test_name(void);
@@ -96,7 +112,7 @@ bool test_glob(const char *pattern, const char *text);
 #define TEST_COMPARE(a, sign, b) \
 	test_compare((long long)(a), #sign, (long long)(b), #a, #b, __FILE__, __LINE__)
 void test_add(test_case *);
-void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void test_skip(const char *format, ...) HOST_PRINTF(1, 2);
 bool test_check(bool held, const char *text, const char *file, int line);
 bool test_compare(long long a, const char *sign, long long b, const char *ta, const char *tb,
                   const char *file, int line);

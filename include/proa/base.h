@@ -24,6 +24,14 @@
 #define PROA_API
 #endif
 
+/* Hidden words of an op. On Windows the system writes into an op in flight (its OVERLAPPED), so it
+ * is 160 bytes instead of 128. */
+#if defined(_WIN32)
+#define PROA_OP_WORDS 14
+#else
+#define PROA_OP_WORDS 10
+#endif
+
 /* What C++ has only as an extension of its compilers: the open array at a struct's end. */
 #if defined(__GNUC__)
 #define PROA_EXTENSION __extension__

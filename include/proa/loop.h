@@ -16,11 +16,12 @@ PROA_C_BEGIN
 #define PROA_END   0x0002u /* end of the stream, the file or the folder */
 #define PROA_TRUNC 0x0004u /* a datagram was cut */
 
-/* An operation: 128 bytes of the caller's memory, all zero before its first use. From submit to the
- * final completion it may not be moved, freed or submitted again (that stops the program with a
- * message); only `user`, and `deadline_ns` to a later time, may be written meanwhile. `result`,
- * `count`, `buf`/`socket`, `sys_error` and `got` are outputs: valid from the start of `done` to its
- * return (after the final one: until the next submit), unspecified while in flight. */
+/* An operation: 128 bytes (on Windows 160) of the caller's memory, all zero before its first use.
+ * From submit to the final completion it may not be moved, freed or submitted again (that stops the
+ * program with a message); only `user`, and `deadline_ns` to a later time, may be written
+ * meanwhile. `result`, `count`, `buf`/`socket`, `sys_error` and `got` are outputs: valid from the
+ * start of `done` to its return (after the final one: until the next submit), unspecified while in
+ * flight. */
 struct proa_op {
 	void *user;          /* yours; never read by the library */
 	int64_t deadline_ns; /* in; absolute; 0 none; stays from one submit to the next. At that
@@ -35,7 +36,7 @@ struct proa_op {
 	int32_t sys_error; /* out: the system's own code behind an error, 0 if there is none */
 	uint16_t want;     /* in: PROA_BACKGROUND */
 	uint16_t got;      /* out: PROA_MORE, PROA_END, PROA_TRUNC */
-	uint64_t px_[10];  /* the library's */
+	uint64_t px_[PROA_OP_WORDS]; /* the library's */
 };
 
 /* What a handle is. */
@@ -56,7 +57,7 @@ struct proa_handle {
 	uint64_t px_[11]; /* the library's */
 };
 
-PROA_STATIC_ASSERT(sizeof(proa_op) <= 128 || sizeof(void *) > 8, "an op is two cache lines");
+PROA_STATIC_ASSERT(sizeof(proa_op) == 48 + 8 * PROA_OP_WORDS, "an op is two cache lines");
 PROA_STATIC_ASSERT(sizeof(proa_handle) <= 96 || sizeof(void *) > 8, "a handle is one and a half");
 
 /* ---- the loop ---- */

@@ -2,9 +2,21 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/backend/list.c
-	src/backend/poll.c
-	src/backend/ready.c
-	src/backend/ready_try.c)
+	src/backend/pooled.c)
+if(WIN32)
+	list(APPEND PROA_SOURCES
+		src/backend/iocp.c
+		src/backend/iocp_accept.c
+		src/backend/iocp_file.c
+		src/backend/iocp_recv.c
+		src/backend/iocp_send.c
+		src/backend/iocp_timer.c)
+else()
+	list(APPEND PROA_SOURCES
+		src/backend/poll.c
+		src/backend/ready.c
+		src/backend/ready_try.c)
+endif()
 if(PROA_KQUEUE_IS)
 	list(APPEND PROA_SOURCES src/backend/kqueue.c)
 endif()

@@ -12,6 +12,10 @@ const px_backend_ops *const px_backends[] = {
 #ifdef PX_KQUEUE
 	&px_backend_kqueue,
 #endif
+#ifdef _WIN32
+	&px_backend_iocp,
+#else
 	&px_backend_poll,
+#endif
 	NULL,
 };

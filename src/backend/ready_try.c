@@ -1,7 +1,7 @@
 /* The readiness engine's attempts: for each kind one small function around one system call. */
 /* SPDX-License-Identifier: MIT */
+#include "backend/pooled.h"
 #include "backend/ready.h"
-#include "op/pool.h"
 
 /* What one op may do in a row while others wait. */
 enum {
@@ -49,31 +49,9 @@ static bool try_connect(px_core *core, px_op *op)
 
 /* ---- accept ---- */
 
-/* The connection's fault, not the listener's (accept(2) lists them): the next one may be whole. */
-static bool accept_aborted(int64_t error)
-{
-	switch (error) {
-	case -PROA_ECONNABORTED:
-	case -PROA_ECONNRESET:
-	case -PROA_EPROTO:
-	case -PROA_ENOTSUP: /* EOPNOTSUPP, ENOPROTOOPT */
-	case -PROA_ENETDOWN:
-	case -PROA_ENETUNREACH:
-	case -PROA_EHOSTUNREACH:
-	case -PROA_ETIMEDOUT: return true;
-	default: return false;
-	}
-}
-
-static bool accept_exhausted(int64_t error)
-{
-	return error == -PROA_EMFILE || error == -PROA_ENFILE || error == -PROA_ENOBUFS ||
-	       error == -PROA_ENOMEM;
-}
-
 bool px_try_rests(px_core *core, px_op *op, int64_t error)
 {
-	if ((op->kind != PX_ACCEPT && op->kind != PX_ACCEPT_MANY) || !accept_exhausted(error))
+	if ((op->kind != PX_ACCEPT && op->kind != PX_ACCEPT_MANY) || !px_accept_exhausted(error))
 		return false;
 	px_accept_pause(core, op, error);
 	return true;
@@ -100,12 +78,12 @@ static int64_t accept_one(px_core *core, px_op *op, bool *waits, int32_t *sys_er
 			px_ready_clear(h, PX_HF_READABLE);
 			return fd;
 		}
-		if (accept_exhausted(fd)) {
+		if (px_accept_exhausted(fd)) {
 			px_accept_pause(core, op, fd);
 			*waits = false;
 			return PX_AGAIN;
 		}
-		if (!accept_aborted(fd))
+		if (!px_accept_aborted(fd))
 			return fd;
 		px_count(&core->stat.accept_aborted);
 	}
@@ -183,99 +161,21 @@ static int64_t recv_some(px_core *core, px_handle *h, void *buf, size_t len, int
 	return n;
 }
 
-static bool recv_end(px_op *op, int64_t n, int32_t sys_error)
-{
-	if (n == 0)
-		op->got |= PROA_END;
-	px_op_finish(op, n, PX_MAX(n, 0), n < 0 ? sys_error : 0);
-	return false;
-}
-
 static bool try_recv(px_core *core, px_op *op)
 {
 	int32_t sys_error = 0;
 	int64_t n = recv_some(core, op->handle, (void *)(uintptr_t)op->args.io.ptr, op->args.io.len,
 	                      &sys_error);
 
-	return n == PX_AGAIN || recv_end(op, n, sys_error);
-}
-
-/* Into a buffer of the op's pool, *buf, which is given back unless bytes came. PX_AGAIN with *waits
- * false: there was none, and the op is parked. */
-static int64_t recv_buffer(px_core *core, px_op *op, void **buf, bool *waits, int32_t *sys_error)
-{
-	px_pool *pool = op->args.pooled.pool;
-	int64_t n;
-
-	*buf = px_pool_take(pool);
-	*waits = *buf != NULL;
-	if (!*buf && !pool->lent)
-		return -PROA_ENOMEM; /* there was no memory for any, so none can come back */
-	if (!*buf) {
-		px_pool_park(pool, op);
-		return PX_AGAIN;
-	}
-	n = recv_some(core, op->handle, *buf, pool->size_bytes, sys_error);
-	if (n <= 0) {
-		px_pool_give(pool, *buf);
-		*buf = NULL;
-	}
-	return n;
+	if (n == PX_AGAIN)
+		return true;
+	px_recv_end(op, n, sys_error);
+	return false;
 }
 
 static bool try_recv_pooled(px_core *core, px_op *op)
 {
-	int32_t sys_error = 0;
-	void *buf;
-	bool waits;
-	int64_t n = recv_buffer(core, op, &buf, &waits, &sys_error);
-
-	if (n == PX_AGAIN)
-		return waits;
-	op->buf = buf;
-	return recv_end(op, n, sys_error);
-}
-
-static bool pool_is_empty(const px_pool *pool)
-{
-	return pool->free_head == PX_POOL_NONE && pool->total == pool->max;
-}
-
-/* PHASE2: it took a buffer the last time. */
-static px_pulled pull_recv(px_core *core, px_op *op, bool *waits)
-{
-	int32_t sys_error = 0;
-	void *buf;
-	int64_t n;
-
-	*waits = false;
-	op->flags &= (uint16_t)~PX_F_QUOTA;
-	if (px_quota_full(op->args.pooled.quota)) {
-		op->flags |= PX_F_QUOTA; /* a returned buffer lists it again */
-		return PX_PULL_NONE;
-	}
-	if ((op->flags & PX_F_PHASE2) && pool_is_empty(op->args.pooled.pool)) {
-		op->flags &= (uint16_t)~PX_F_PHASE2;
-		px_op_more(op); /* it has had one: those that got none now park before it */
-		return PX_PULL_NONE;
-	}
-	op->flags &= (uint16_t)~PX_F_PHASE2;
-	n = recv_buffer(core, op, &buf, waits, &sys_error);
-	if (n == PX_AGAIN)
-		return PX_PULL_NONE;
-	op->got = n == 0 ? PROA_END : 0;
-	if (n <= 0) {
-		px_op_finish_pulled(op, n, 0, sys_error);
-		return PX_PULL_FINAL;
-	}
-	px_pool_charge(op->args.pooled.pool, buf, op->args.pooled.quota);
-	op->result = n;
-	op->count = n;
-	op->buf = buf;
-	op->sys_error = 0;
-	op->got = PROA_MORE;
-	op->flags |= PX_F_PHASE2;
-	return PX_PULL_MORE;
+	return px_pooled_try(core, op, recv_some);
 }
 
 /* Multishot ops are pulled, one completion at a time, when the loop delivers. */
@@ -418,23 +318,14 @@ px_pulled px_try_pull(px_core *core, px_op *op, bool *waits)
 {
 	px_assert(op->kind == PX_ACCEPT_MANY || op->kind == PX_RECV_MANY);
 	return op->kind == PX_ACCEPT_MANY ? pull_accept(core, op, waits)
-	                                  : pull_recv(core, op, waits);
-}
-
-static int64_t vec_bytes(const proa_vec *vec, size_t n)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum = px_add_sat(sum, (int64_t)PX_MIN(vec[i].len, (size_t)PTRDIFF_MAX));
-	return sum;
+	                                  : px_pooled_pull(core, op, recv_some, waits);
 }
 
 void px_try_prepare(px_op *op)
 {
 	px_assert(leaves[op->kind]);
 	if (op->kind == PX_SENDV)
-		op->args.io.off = vec_bytes(op->args.io.ptr, op->args.io.len);
+		op->args.io.off = px_vec_bytes(op->args.io.ptr, op->args.io.len);
 	else if (op->kind == PX_CONNECT || op->kind == PX_SHUTDOWN)
 		px_ready_set(op->handle, PX_HF_WRITABLE); /* neither needs room to be tried */
 }

@@ -160,7 +160,7 @@ void px_ur_once_settled(px_uring *u, px_op *op)
 
 void px_ur_end_error(px_op *op, int res, int64_t count)
 {
-	if (res == -ECANCELED || res == -EINTR || (res == -EAGAIN && px_ur_asked(op)))
+	if (res == -ECANCELED || res == -EINTR || (res == -EAGAIN && px_op_asked(op)))
 		px_ur_end(op, -PROA_ECANCELED, count, 0);
 	else
 		px_ur_end(op, px_sys_error(-res), count, -res);
@@ -168,7 +168,7 @@ void px_ur_end_error(px_op *op, int res, int64_t count)
 
 bool px_ur_again(px_uring *u, px_op *op, int res)
 {
-	if (px_ur_asked(op))
+	if (px_op_asked(op))
 		return false;
 	if (res == -EAGAIN)
 		px_ur_poll(u, op); /* the descriptor is non-blocking, or was for a moment */
@@ -188,7 +188,7 @@ static void main_polled(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 	op->flags &= (uint16_t)~PX_UR_F_POLLING;
 	if (cqe->res > 0 && px_kind_dir[op->kind] == PX_DIR_IN)
 		op->handle->flags |= PX_HF_READABLE;
-	if (px_ur_asked(op) || (op->flags & PX_F_KCANCEL))
+	if (px_op_asked(op) || (op->flags & PX_F_KCANCEL))
 		px_ur_kinds[op->kind].cqe(u, op, &canceled);
 	else
 		px_ur_kinds[op->kind].submit(u, op); /* also on errors: the call itself tells */

@@ -190,11 +190,6 @@ void px_ur_start(px_uring *u);
 
 /* ---- for the kinds ---- */
 
-static inline bool px_ur_asked(const px_op *op)
-{
-	return (op->flags & (PX_F_CANCEL | PX_F_TIMEOUT)) != 0;
-}
-
 static inline bool px_ur_settled(const px_op *op)
 {
 	return !(op->flags & (PX_F_KERNEL | PX_F_KCANCEL));

@@ -42,7 +42,7 @@ void px_ur_read_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 		op->got |= PROA_END;
 	else if (res < 0 && px_ur_again(u, op, res))
 		return;
-	if (res >= 0 && !file_whole(op) && !(op->got & PROA_END) && !px_ur_asked(op))
+	if (res >= 0 && !file_whole(op) && !(op->got & PROA_END) && !px_op_asked(op))
 		file_push(u, op, PX_IORING_OP_READ);
 	else if (res >= 0 || op->count) /* an error behind bytes is the next read's to tell */
 		px_ur_end(op, op->count, op->count, 0);
@@ -72,7 +72,7 @@ void px_ur_write_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 		px_ur_end(op, op->count, op->count, 0);
 	else if (res <= 0)
 		px_ur_end_error(op, res ? res : -EIO, op->count);
-	else if (px_ur_asked(op))
+	else if (px_op_asked(op))
 		px_ur_end(op, -PROA_ECANCELED, op->count, 0);
 	else
 		file_push(u, op, PX_IORING_OP_WRITE);
@@ -220,7 +220,7 @@ static void send_file_filled(px_uring *u, px_op *op, int n)
 	if (n == 0) {
 		op->got |= PROA_END;
 		send_file_end(u, op, op->count, 0);
-	} else if (px_ur_asked(op)) {
+	} else if (px_op_asked(op)) {
 		send_file_end(u, op, -PROA_ECANCELED, 0);
 	} else {
 		send_file_send(u, op);
@@ -235,7 +235,7 @@ static void send_file_sent(px_uring *u, px_op *op, int n)
 	px_ur_sent(u, op, n);
 	if (op->count == op->args.file.len)
 		send_file_end(u, op, op->count, 0);
-	else if (px_ur_asked(op))
+	else if (px_op_asked(op))
 		send_file_end(u, op, -PROA_ECANCELED, 0);
 	else if (s->sent < s->filled)
 		send_file_send(u, op);

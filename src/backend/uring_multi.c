@@ -21,7 +21,7 @@
 
 static bool multi_held(const px_op *op)
 {
-	return !px_ur_settled(op) || px_ur_asked(op) ||
+	return !px_ur_settled(op) || px_op_asked(op) ||
 	       (op->flags & (PX_UR_F_ENDED | PX_F_PAUSED | PX_F_PARKED));
 }
 
@@ -107,7 +107,7 @@ static void accept_many_ends(px_op *op, int error)
 
 static void accept_many_got(px_uring *u, px_op *op, int fd)
 {
-	if (px_ur_asked(op) || px_handle_closing(op->handle)) {
+	if (px_op_asked(op) || px_handle_closing(op->handle)) {
 		px_sock_close(fd, false);
 		return;
 	}
@@ -123,7 +123,7 @@ static void accept_many_got(px_uring *u, px_op *op, int fd)
 /* Settled: whatever is next. */
 void px_ur_accept_many_settled(px_uring *u, px_op *op)
 {
-	if (op->args.own.a || px_ur_asked(op) || (op->flags & PX_UR_F_ENDED))
+	if (op->args.own.a || px_op_asked(op) || (op->flags & PX_UR_F_ENDED))
 		px_op_more(op);
 	accept_many_arm(u, op);
 }
@@ -151,7 +151,7 @@ static px_pulled accept_many_final(px_uring *u, px_op *op)
 	int error = (int)op->args.own.b;
 
 	op->got = 0;
-	if (px_ur_asked(op)) {
+	if (px_op_asked(op)) {
 		px_op_finish_pulled(op, -PROA_ECANCELED, 0, 0);
 		return PX_PULL_FINAL;
 	}
@@ -167,7 +167,7 @@ static px_pulled accept_many_final(px_uring *u, px_op *op)
 
 px_pulled px_ur_accept_many_pull(px_uring *u, px_op *op)
 {
-	bool drop = px_ur_asked(op) || px_handle_closing(op->handle);
+	bool drop = px_op_asked(op) || px_handle_closing(op->handle);
 	int fd;
 
 	while ((fd = record_pop(u, op)) >= 0 && drop)
@@ -247,7 +247,7 @@ void px_ur_recv_many(px_uring *u, px_op *op)
 /* Settled: whatever is next. */
 void px_ur_recv_many_settled(px_uring *u, px_op *op)
 {
-	if (op->args.pooled.own || px_ur_asked(op) || (op->flags & PX_UR_F_ENDED))
+	if (op->args.pooled.own || px_op_asked(op) || (op->flags & PX_UR_F_ENDED))
 		px_op_more(op);
 	recv_many_arm(u, op);
 }
@@ -329,7 +329,7 @@ px_pulled px_ur_recv_many_pull(px_uring *u, px_op *op)
 	}
 	if (!px_ur_settled(op))
 		return PX_PULL_NONE; /* its last completion lists it again */
-	if (px_ur_asked(op) || (op->flags & PX_UR_F_ENDED))
+	if (px_op_asked(op) || (op->flags & PX_UR_F_ENDED))
 		return recv_many_final(op);
 	recv_many_arm(u, op);
 	return PX_PULL_NONE;

@@ -85,7 +85,7 @@ void px_ur_accept_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 		px_count(&u->core->stat.accept_aborted);
 		res = -ECANCELED; /* nothing of ours has happened: once more */
 	}
-	if (px_ur_accept_exhausted(res) && !px_ur_asked(op))
+	if (px_ur_accept_exhausted(res) && !px_op_asked(op))
 		px_ur_accept_rest(u, op, -res);
 	else if (!px_ur_again(u, op, res))
 		px_ur_end_error(op, px_ur_accept_exhausted(res) ? -ECANCELED : res, 0);
@@ -166,7 +166,7 @@ void px_ur_recv_pooled(px_uring *u, px_op *op)
 /* The ring was empty when bytes came. */
 static void pooled_starved(px_uring *u, px_op *op)
 {
-	if (px_ur_asked(op))
+	if (px_op_asked(op))
 		px_ur_end_error(op, -ECANCELED, 0);
 	else if (px_ur_pool_ready(op->args.pooled.pool))
 		px_ur_recv_pooled(u, op);

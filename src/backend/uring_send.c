@@ -73,7 +73,7 @@ void px_ur_send_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 	px_ur_sent(u, op, cqe->res);
 	if ((size_t)op->count == op->args.io.len)
 		px_ur_end(op, op->count, op->count, 0);
-	else if (px_ur_asked(op))
+	else if (px_op_asked(op))
 		px_ur_end(op, -PROA_ECANCELED, op->count, 0);
 	else
 		px_ur_send(u, op);
@@ -151,7 +151,7 @@ static void sendv_sent(px_uring *u, px_op *op, int res)
 	vec_rest(op, &n, &skip);
 	if (!n)
 		px_ur_end(op, op->count, op->count, 0);
-	else if (px_ur_asked(op))
+	else if (px_op_asked(op))
 		px_ur_end(op, -PROA_ECANCELED, op->count, 0);
 	else
 		px_ur_sendv(u, op);

@@ -24,3 +24,25 @@ void px_accept_resumed(px_core *core, px_op *op)
 	(void)core;
 	op->aux = 0;
 }
+
+/* accept(2) lists them. */
+bool px_accept_aborted(int64_t error)
+{
+	switch (error) {
+	case -PROA_ECONNABORTED:
+	case -PROA_ECONNRESET:
+	case -PROA_EPROTO:
+	case -PROA_ENOTSUP: /* EOPNOTSUPP, ENOPROTOOPT */
+	case -PROA_ENETDOWN:
+	case -PROA_ENETUNREACH:
+	case -PROA_EHOSTUNREACH:
+	case -PROA_ETIMEDOUT: return true;
+	default: return false;
+	}
+}
+
+bool px_accept_exhausted(int64_t error)
+{
+	return error == -PROA_EMFILE || error == -PROA_ENFILE || error == -PROA_ENOBUFS ||
+	       error == -PROA_ENOMEM;
+}

@@ -8,6 +8,7 @@
 typedef enum px_pulled { PX_PULL_NONE, PX_PULL_MORE, PX_PULL_FINAL } px_pulled;
 
 struct proa_doctor_report;
+struct proa_vec;
 
 /* All on the loop's thread but wake. A backend never runs user code; it ends ops with px_op_finish
  * (or announces multishot completions with px_op_more), which puts them on lists that the loop
@@ -76,6 +77,13 @@ static inline bool px_core_nonblock(const px_core *core)
 void px_accept_pause(px_core *core, px_op *op, int64_t error);
 /* A connection was accepted: the episode is over. */
 void px_accept_resumed(px_core *core, px_op *op);
+/* Whose fault an accept's error (-PROA_E...) is: the connection's, so that the next may be whole;
+ * or want of descriptors or memory. Else it is the listener's. */
+bool px_accept_aborted(int64_t error);
+bool px_accept_exhausted(int64_t error);
+
+/* The bytes of n pieces, saturating; op.c. */
+int64_t px_vec_bytes(const struct proa_vec *vec, size_t n);
 
 /* In order of preference, NULL at the end; the list of the platform is in src/backend/list.c. */
 extern const px_backend_ops *const px_backends[];

@@ -31,6 +31,15 @@ static bool op_is(const px_op *op, uint32_t kinds)
 	return (kinds & PX_KIND_BIT(op->kind)) != 0;
 }
 
+int64_t px_vec_bytes(const proa_vec *vec, size_t n)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum = px_add_sat(sum, (int64_t)PX_MIN(vec[i].len, (size_t)PTRDIFF_MAX));
+	return sum;
+}
+
 /* ---- the deadline ---- */
 
 static uint64_t tick_up(int64_t ns)

@@ -175,7 +175,8 @@ struct __attribute__((may_alias)) px_op {
 	px_node timer; /* in core->deadlines */
 	px_args args;
 };
-_Static_assert(sizeof(px_op) == sizeof(proa_op), "px_op is proa_op");
+_Static_assert(sizeof(px_op) == 128 && sizeof(px_op) <= sizeof(proa_op), "px_op is proa_op; behind "
+                                                                         "it, a backend's own");
 _Static_assert(sizeof(void *) != 8 || offsetof(px_op, link) == offsetof(proa_op, px_), "px_ fits");
 
 /* ---- states of a handle ----
@@ -274,6 +275,12 @@ static inline proa_handle *px_handle_pub(const px_handle *h)
 static inline px_op *px_op_linked(px_node *node)
 {
 	return node ? PX_OF(node, px_op, link) : NULL;
+}
+
+/* Somebody has asked for its end: a cancel, a close, a deadline, an idle time. */
+static inline bool px_op_asked(const px_op *op)
+{
+	return (op->flags & (PX_F_CANCEL | PX_F_TIMEOUT)) != 0;
 }
 
 extern const uint8_t px_kind_dir[PX_KIND_COUNT];

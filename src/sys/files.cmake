@@ -1,15 +1,36 @@
 # Floor 1: the platform, one list for each.
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
-	src/sys/posix/addr.c
-	src/sys/posix/err.c
-	src/sys/posix/file.c
-	src/sys/posix/panic.c
-	src/sys/posix/signal.c
-	src/sys/posix/sock.c
-	src/sys/posix/sock_option.c
-	src/sys/posix/thread.c
-	src/sys/posix/walk.c)
+	src/sys/addr.c
+	src/sys/socket.c)
+if(WIN32)
+	list(APPEND PROA_SOURCES
+		src/sys/win/beneath.c
+		src/sys/win/dir.c
+		src/sys/win/err.c
+		src/sys/win/extension.c
+		src/sys/win/file.c
+		src/sys/win/lookup.c
+		src/sys/win/machine.c
+		src/sys/win/panic.c
+		src/sys/win/path.c
+		src/sys/win/signal.c
+		src/sys/win/sock.c
+		src/sys/win/sock_option.c
+		src/sys/win/text.c
+		src/sys/win/thread.c)
+else()
+	list(APPEND PROA_SOURCES
+		src/sys/posix/err.c
+		src/sys/posix/file.c
+		src/sys/posix/lookup.c
+		src/sys/posix/panic.c
+		src/sys/posix/signal.c
+		src/sys/posix/sock.c
+		src/sys/posix/sock_option.c
+		src/sys/posix/thread.c
+		src/sys/posix/walk.c)
+endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/sys/linux/beneath.c

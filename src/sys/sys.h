@@ -8,7 +8,8 @@
 #include "proa/net.h"
 
 /* Results: >= 0, or -PROA_E... with the system's own code in *sys_error (where there is such an
- * argument; never NULL). Sockets and files are an int. "Would block" is PX_AGAIN, which is no PROA
+ * argument; never NULL). Sockets and files are an int (on Windows the low 32 bits of a SOCKET or
+ * HANDLE, see win.h). "Would block" is PX_AGAIN, which is no PROA
  * error and never leaves the backends. EINTR is retried inside. */
 #define PX_AGAIN INT64_C(-1000000)
 
@@ -54,7 +55,8 @@ const volatile unsigned char *px_sys_fork_mark(void);
 void px_sys_fork_unmark(const volatile unsigned char *);
 int64_t px_sys_pid(void);
 
-/* ---- waking, wake.c: an event counter (eventfd) or a pipe ---- */
+/* ---- waking, wake.c: an event counter (eventfd) or a pipe; not on Windows, where a port is woken
+ * by a packet ---- */
 typedef struct px_wake {
 	int rd, wr;
 } px_wake;
@@ -79,7 +81,8 @@ int64_t px_sock_send(int fd, const void *, size_t, int32_t *sys_error); /* never
 int64_t px_sock_sendv(int fd, const proa_vec *, unsigned n, size_t skip,
                       int32_t *sys_error); /* skip: bytes already sent */
 int64_t px_sock_send_file(int fd, int file, int64_t offset, int64_t count,
-                          int32_t *sys_error);        /* may raise SIGPIPE; 0: file ended */
+                          int32_t *sys_error);        /* may raise SIGPIPE; 0: file ended; not on
+                                                         Windows, whose backend has TransmitFile */
 int64_t px_sock_shutdown(int fd, int32_t *sys_error); /* the send side */
 void px_sock_close(int fd, bool reset);               /* reset: SO_LINGER 0 first */
 int px_sock_set_nonblock(int fd, bool on);

@@ -2,22 +2,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 enum { THREADS = 8 };
 
-static void threads_run(pthread_t *t, void *(*fn)(void *), void *args, size_t arg_bytes)
+static void threads_run(host_thread *t, void *(*fn)(void *), void *args, size_t arg_bytes)
 {
 	for (int i = 0; i < THREADS; i++)
-		CHECK_EQ(pthread_create(&t[i], NULL, fn, (char *)args + (size_t)i * arg_bytes), 0);
+		CHECK(host_thread_start(&t[i], fn, (char *)args + (size_t)i * arg_bytes));
 }
 
-static void threads_join(pthread_t *t)
+static void threads_join(host_thread *t)
 {
 	for (int i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
+		host_thread_join(&t[i]);
 }
 
 /* ---- posts ---- */
@@ -57,7 +56,7 @@ TEST(post_from_eight_threads)
 {
 	size_t each = TEST_TIMES(200000) / THREADS;
 	poster p[THREADS];
-	pthread_t t[THREADS];
+	host_thread t[THREADS];
 	long calls;
 	LOOP(loop);
 
@@ -127,9 +126,8 @@ typedef struct waker {
 static void *post_later(void *arg)
 {
 	waker *w = arg;
-	struct timespec ts = {.tv_nsec = 10 * 1000000};
 
-	nanosleep(&ts, NULL);
+	host_sleep_us(10000);
 	proa_post(w->loop, kit_op(&w->r), kit_done);
 	return NULL;
 }
@@ -137,18 +135,18 @@ static void *post_later(void *arg)
 TEST(post_wakes_a_sleeping_loop)
 {
 	waker w = {0};
-	pthread_t t;
+	host_thread t;
 	proa_stats stats;
 	long long before = test_now_ns();
 	LOOP(loop);
 
 	w.loop = loop;
-	CHECK_EQ(pthread_create(&t, NULL, post_later, &w), 0);
+	CHECK(host_thread_start(&t, post_later, &w));
 	while (!w.r.finals && test_now_ns() - before < 10 * PROA_SEC)
 		kit_once(loop, 10000);
 	CHECK_EQ(w.r.finals, 1);
 	CHECK_LT(test_now_ns() - before, 5 * PROA_SEC);
-	pthread_join(t, NULL);
+	host_thread_join(&t);
 	proa_loop_stats(loop, &stats);
 	CHECK_GE(stats.wakeups, 1);
 	kit_close(&loop);
@@ -176,7 +174,7 @@ static void *ping(void *arg)
 		op.user = w;
 		proa_post(w->loop, &op, ping_done);
 		while (atomic_load(&w->sent))
-			sched_yield();
+			host_yield();
 	}
 	return NULL;
 }
@@ -184,13 +182,13 @@ static void *ping(void *arg)
 TEST(post_never_loses_a_wake_up)
 {
 	waker w = {0};
-	pthread_t t;
+	host_thread t;
 	int n = (int)TEST_TIMES(20000);
 	LOOP(loop);
 
 	pings = 0;
 	w.loop = loop;
-	CHECK_EQ(pthread_create(&t, NULL, ping, &w), 0);
+	CHECK(host_thread_start(&t, ping, &w));
 	while (pings < n) {
 		int before = pings;
 		int64_t patience_ns = proa_clock(loop) + 5 * PROA_SEC;
@@ -203,16 +201,15 @@ TEST(post_never_loses_a_wake_up)
 	}
 	CHECK_EQ(pings, n);
 	if (pings == n)
-		pthread_join(t, NULL);
+		host_thread_join(&t);
 	kit_close(&loop);
 }
 
 static void *stop_later(void *arg)
 {
 	waker *w = arg;
-	struct timespec ts = {.tv_nsec = 10 * 1000000};
 
-	nanosleep(&ts, NULL);
+	host_sleep_us(10000);
 	proa_stop(w->loop);
 	return NULL;
 }
@@ -221,16 +218,16 @@ TEST(stop_from_any_thread)
 {
 	proa_loop_options o = {.stay = true};
 	waker w = {0};
-	pthread_t t;
+	host_thread t;
 	proa_loop *loop = kit_open(&o);
 
 	if (!loop)
 		return;
 	w.loop = loop;
 	for (int i = 0; i < 5; i++) {
-		CHECK_EQ(pthread_create(&t, NULL, stop_later, &w), 0);
+		CHECK(host_thread_start(&t, stop_later, &w));
 		CHECK_EQ(proa_run(loop), 1);
-		pthread_join(t, NULL);
+		host_thread_join(&t);
 	}
 	kit_close(&loop);
 }
@@ -260,7 +257,7 @@ TEST(doorbell_from_eight_threads_loses_none)
 	rec bell = {0};
 	atomic_size_t rung = 0;
 	ringer ringers[THREADS];
-	pthread_t t[THREADS];
+	host_thread t[THREADS];
 	LOOP(loop);
 
 	SUBMIT_BELL(proa_root(loop), &bell);

@@ -2,12 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 static void then_close_socket(rec *r)
 {
@@ -219,32 +214,6 @@ static void on_notice(proa_loop *loop, int64_t error, const char *what, void *us
 
 /* A low limit, set before anything is submitted (a ring looks at it then), is used up later. */
 enum { SPARE = 32 };
-static int eaten[SPARE], n_eaten;
-
-static struct rlimit limit_low(void)
-{
-	struct rlimit before, low;
-	int next = dup(0);
-
-	close(next);
-	getrlimit(RLIMIT_NOFILE, &before);
-	low = before;
-	low.rlim_cur = (rlim_t)next + SPARE;
-	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
-	return before;
-}
-
-static void exhaust(void)
-{
-	for (n_eaten = 0; n_eaten < SPARE && (eaten[n_eaten] = dup(0)) >= 0; n_eaten++)
-		;
-}
-
-static void relieve(void)
-{
-	while (n_eaten)
-		close(eaten[--n_eaten]);
-}
 
 /* Connects only when no descriptor is left: a ring may accept before anybody looks. */
 static void emfile_episode(proa_loop *loop, const proa_addr *addr, rec *r, unsigned mores)
@@ -252,12 +221,10 @@ static void emfile_episode(proa_loop *loop, const proa_addr *addr, rec *r, unsig
 	int fd[3];
 
 	for (int i = 0; i < 3; i++)
-		fd[i] = socket((int)addr->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	exhaust();
+		fd[i] = host_sock(addr, false);
+	host_exhaust();
 	for (int i = 0; i < 3; i++)
-		CHECK_EQ(connect(fd[i], (const struct sockaddr *)(const void *)addr->data,
-		                 addr->len),
-		         0);
+		CHECK(host_sock_connect(fd[i], addr));
 	UNTIL(loop, notices > 0);
 	for (int i = 0; i < 6; i++)
 		kit_once(loop, 10);
@@ -265,7 +232,7 @@ static void emfile_episode(proa_loop *loop, const proa_addr *addr, rec *r, unsig
 	CHECK(notice_error == -PROA_EMFILE || notice_error == -PROA_ENFILE);
 	CHECK_EQ(r->mores, mores);
 	CHECK_EQ(r->finals, 0);
-	relieve();
+	host_relieve();
 	UNTIL(loop, r->mores == mores + 3);
 	for (int i = 0; i < 3; i++)
 		kit_fd_close(fd[i]);
@@ -278,12 +245,12 @@ TEST(accept_survives_emfile)
 	proa_handle l;
 	proa_addr addr;
 	proa_stats s;
-	struct rlimit limit;
-	proa_loop *loop = kit_open(&o);
+	proa_loop *loop;
 
-	if (!loop)
+	NEED(HOST_LIMIT);
+	if (!(loop = kit_open(&o)))
 		return;
-	limit = limit_low();
+	host_limit_low(SPARE);
 	kit_listen(loop, &l, &addr);
 	for (unsigned i = 0; i < 2; i++) {
 		notices = 0;
@@ -297,7 +264,7 @@ TEST(accept_survives_emfile)
 	}
 	proa_loop_stats(loop, &s);
 	CHECK_EQ(s.accept_pauses, 2);
-	setrlimit(RLIMIT_NOFILE, &limit);
+	host_limit_back();
 	kit_close(&loop);
 }
 
@@ -307,19 +274,19 @@ TEST(accept_cancelled_while_exhausted)
 	rec r = {0}, many = {0};
 	proa_handle l, l2;
 	proa_addr addr, addr2;
-	struct rlimit limit;
 	int fd[2];
-	proa_loop *loop = kit_open(&o);
+	proa_loop *loop;
 
-	if (!loop)
+	NEED(HOST_LIMIT);
+	if (!(loop = kit_open(&o)))
 		return;
 	notices = 0;
-	limit = limit_low();
+	host_limit_low(SPARE);
 	kit_listen(loop, &l, &addr);
 	kit_listen(loop, &l2, &addr2);
 	fd[0] = kit_connect(&addr);
 	fd[1] = kit_connect(&addr2);
-	exhaust();
+	host_exhaust();
 	SUBMIT0(proa_accept, &l, &r);
 	SUBMIT0(proa_accept_many, &l2, &many);
 	UNTIL(loop, notices >= 1);
@@ -328,8 +295,8 @@ TEST(accept_cancelled_while_exhausted)
 	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
 	kit_end(loop, &l2);
 	CHECK_EQ(many.result, -PROA_ECANCELED);
-	relieve();
-	setrlimit(RLIMIT_NOFILE, &limit);
+	host_relieve();
+	host_limit_back();
 	kit_fd_close(fd[0]);
 	kit_fd_close(fd[1]);
 	kit_close(&loop);
@@ -360,38 +327,48 @@ static void *other_thread(void *arg)
 	return NULL;
 }
 
-static void hand_over(const char *to)
+static bool hand_over(const char *to)
 {
 	proa_loop_options opt = {.backend = to};
 	other o = {0};
 	rec r = {0};
 	proa_handle l;
 	proa_addr addr;
-	pthread_t t;
+	host_thread t;
+	bool there;
 	char buf[8];
 	int fd;
-	LOOP(loop);
+	proa_loop *loop = kit_open(NULL);
+
+	if (!loop)
+		return false;
 
 	kit_listen(loop, &l, &addr);
-	if (proa_loop_open(&o.loop, &opt) == 0) {
+	if ((there = proa_loop_open(&o.loop, &opt) == 0)) {
 		SUBMIT0(proa_accept, &l, &r);
 		fd = kit_connect(&addr);
 		CHECK_EQ(kit_await(loop, &r), 0);
 		o.socket = r.socket;
-		CHECK_EQ(pthread_create(&t, NULL, other_thread, &o), 0);
+		CHECK(host_thread_start(&t, other_thread, &o));
 		kit_fd_write(fd, "ping", 4);
-		pthread_join(t, NULL);
+		host_thread_join(&t);
 		CHECK_EQ(o.got, 4);
 		CHECK_EQ(kit_fd_read(fd, buf, sizeof buf), 4);
 		kit_fd_close(fd);
 	}
 	kit_close(&loop);
+	return there;
 }
 
-/* Between backends that want blocking sockets and such that do not. */
+/* Between backends that want blocking sockets and such that do not: all that work here. */
 TEST(accepted_socket_handed_to_another_loop)
 {
-	hand_over("io_uring");
-	hand_over("epoll");
-	hand_over("poll");
+	static const char *const names[] = {"io_uring", "epoll", "kqueue", "poll", "iocp"};
+	int n = 0;
+	LOOP(loop); /* skips where the backend cannot work */
+
+	kit_close(&loop);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		n += hand_over(names[i]);
+	CHECK_GT(n, 0);
 }

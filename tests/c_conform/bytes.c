@@ -1,10 +1,10 @@
 /* Bytes: partial writes against a stalling reader, odd pieces, files, v6, local sockets. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
+#include "host_file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* Reads all of `len` from the plain socket in odd steps while the loop runs; checks the bytes. */
 static uint64_t drain(proa_loop *loop, int fd, uint64_t from, uint64_t len)
@@ -247,7 +247,7 @@ TEST(send_file_that_shrinks)
 	kit_settle(loop);
 	CHECK_EQ(r.finals, 0);
 	/* At a page: what was handed to the socket already are the file's own pages. */
-	CHECK_EQ(ftruncate((int)proa_os(&f), 65536), 0);
+	CHECK(host_file_truncate((int)proa_os(&f), 65536));
 	SUBMIT(proa_send, &a, &after, "", 0);
 	while (!r.finals || got < (uint64_t)r.count) {
 		uint64_t n = drain(loop, fd, got, 1);
@@ -400,15 +400,15 @@ TEST(v6_loopback)
 
 TEST(local_sockets)
 {
-	char path[64] = "/tmp/proa-test-XXXXXX", text[80] = "unix:";
+	char path[96], text[128];
+	NEED(HOST_LOCAL);
 	LOOP(loop);
 
-	CHECK(mkdtemp(path) != NULL);
-	memcpy(text + 5, path, strlen(path) + 1);
-	memcpy(text + strlen(text), "/s", 3);
+	CHECK(host_temp_dir(path, sizeof path));
+	snprintf(text, sizeof text, "unix:%s/s", path);
 	listen_connect_talk(loop, text);
-	unlink(text + 5);
-	rmdir(path);
+	CHECK(host_remove(text + 5));
+	CHECK(host_remove(path));
 	kit_close(&loop);
 }
 
@@ -416,9 +416,10 @@ TEST(socketpair_adopted)
 {
 	proa_handle a = {0}, b = {0};
 	int fd[2];
+	NEED(HOST_PAIR);
 	LOOP(loop);
 
-	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	CHECK(host_sock_pair(fd));
 	proa_handle_init(proa_root(loop), &a);
 	proa_handle_init(proa_root(loop), &b);
 	proa_adopt_os(&a, fd[0], PROA_LOCAL);

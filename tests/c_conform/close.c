@@ -384,7 +384,7 @@ TEST(close_does_not_touch_a_dup)
 
 	fd = kit_half(loop, &a);
 	proa_handle_init(proa_root(loop), &b);
-	proa_adopt_os(&b, dup((int)proa_os(&a)), PROA_TCP);
+	proa_adopt_os(&b, host_sock_dup((int)proa_os(&a)), PROA_TCP);
 	SUBMIT(proa_recv, &b, &rb, buf, sizeof buf);
 	kit_once(loop, 1);
 	SUBMIT(proa_recv, &a, &ra, buf, sizeof buf);

@@ -2,13 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 /* A listener whose queue is full and never emptied: who connects now, waits. */
 enum { FILL = 8 };
 
@@ -19,27 +12,21 @@ typedef struct full {
 
 static void full_open(full *f)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof in;
-
-	f->listener = socket(AF_INET, SOCK_STREAM, 0);
-	CHECK_EQ(bind(f->listener, (struct sockaddr *)&in, len), 0);
-	CHECK_EQ(listen(f->listener, 0), 0);
-	CHECK_EQ(getsockname(f->listener, (struct sockaddr *)&in, &len), 0);
-	f->addr = (proa_addr){.len = len, .family = AF_INET};
-	memcpy(f->addr.data, &in, len);
+	CHECK_EQ(proa_addr_parse(&f->addr, "127.0.0.1:0", 0), 0);
+	f->listener = host_sock_listen(&f->addr, 0);
+	CHECK_GE(f->listener, 0);
 	for (int i = 0; i < FILL; i++) {
-		f->fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		connect(f->fill[i], (struct sockaddr *)&in, len);
+		f->fill[i] = host_sock(&f->addr, true);
+		host_sock_connect(f->fill[i], &f->addr);
 	}
-	usleep(20000);
+	host_sleep_us(20000);
 }
 
 static void full_close(full *f)
 {
 	for (int i = 0; i < FILL; i++)
-		close(f->fill[i]);
-	close(f->listener);
+		host_sock_close(f->fill[i]);
+	host_sock_close(f->listener);
 }
 
 TEST(connect_in_flight_is_cancelled_and_timed_out)
@@ -49,6 +36,7 @@ TEST(connect_in_flight_is_cancelled_and_timed_out)
 	char buf[8];
 	int64_t at;
 	full f;
+	NEED(HOST_SILENT);
 	LOOP(loop);
 
 	full_open(&f);
@@ -81,6 +69,7 @@ TEST(connect_in_flight_is_closed)
 	rec r = {0}, send = {0};
 	proa_handle h = {0};
 	full f;
+	NEED(HOST_SILENT);
 	LOOP(loop);
 
 	full_open(&f);
@@ -100,6 +89,7 @@ TEST(connect_twice_at_once)
 	rec r[2] = {{.submits = 0}};
 	proa_handle h = {0};
 	full f;
+	NEED(HOST_SILENT);
 	LOOP(loop);
 
 	full_open(&f);
@@ -118,25 +108,19 @@ TEST(connect_and_listen_without_descriptors)
 	rec r = {0};
 	proa_handle h = {0}, l, l2 = {0};
 	proa_addr addr, any;
-	struct rlimit limit, low;
-	int next;
+	NEED(HOST_LIMIT);
 	LOOP(loop);
 
 	kit_listen(loop, &l, &addr);
 	proa_handle_init(proa_root(loop), &h);
 	proa_handle_init(proa_root(loop), &l2);
 	CHECK_EQ(proa_addr_parse(&any, "127.0.0.1:0", 0), 0);
-	next = dup(0);
-	close(next);
-	getrlimit(RLIMIT_NOFILE, &limit);
-	low = limit;
-	low.rlim_cur = (rlim_t)next;
-	setrlimit(RLIMIT_NOFILE, &low);
+	host_limit_low(0);
 	CHECK_EQ(proa_listen(&l2, &any, NULL), -PROA_EMFILE);
 	SUBMIT(proa_connect, &h, &r, &addr);
 	CHECK_EQ(kit_await(loop, &r), -PROA_EMFILE);
 	CHECK_NE(r.sys_error, 0);
-	setrlimit(RLIMIT_NOFILE, &limit);
+	host_limit_back();
 	SUBMIT(proa_connect, &h, &r, &addr);
 	CHECK_EQ(kit_await(loop, &r), 0);
 	CHECK_EQ(r.sys_error, 0); /* rewritten */
@@ -145,7 +129,7 @@ TEST(connect_and_listen_without_descriptors)
 
 TEST(listen_errors)
 {
-	proa_handle l, l2 = {0}, l3 = {0};
+	proa_handle l, l2 = {0};
 	proa_addr addr, other;
 	LOOP(loop);
 
@@ -158,10 +142,23 @@ TEST(listen_errors)
 	CHECK_EQ(proa_os(&l2), -1);
 	/* It is init yet. */
 	CHECK_EQ(proa_addr_parse(&other, "127.0.0.1:0", 0), 0);
-	CHECK_EQ(proa_listen(&l2, &other, &(proa_listen_options){.reuseport = true}), 0);
-	CHECK_EQ(proa_local_addr(&l2, &other), 0);
-	proa_handle_init(proa_root(loop), &l3);
-	CHECK_EQ(proa_listen(&l3, &other, &(proa_listen_options){.reuseport = true}), 0);
+	CHECK_EQ(proa_listen(&l2, &other, NULL), 0);
+	kit_close(&loop);
+}
+
+TEST(listen_at_one_port)
+{
+	proa_handle l = {0}, l2 = {0};
+	proa_addr addr;
+	NEED(HOST_REUSEPORT);
+	LOOP(loop);
+
+	proa_handle_init(proa_root(loop), &l);
+	proa_handle_init(proa_root(loop), &l2);
+	CHECK_EQ(proa_addr_parse(&addr, "127.0.0.1:0", 0), 0);
+	CHECK_EQ(proa_listen(&l, &addr, &(proa_listen_options){.reuseport = true}), 0);
+	CHECK_EQ(proa_local_addr(&l, &addr), 0);
+	CHECK_EQ(proa_listen(&l2, &addr, &(proa_listen_options){.reuseport = true}), 0);
 	kit_close(&loop);
 }
 

@@ -1,17 +1,9 @@
 /* The conformance kit: loops with an account, recorded ops, pairs of connections. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
+#include "host_file.h"
 
-#include "host.h"
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 kit_memory kit_mem;
 bool kit_running;
@@ -162,53 +154,24 @@ void kit_end(proa_loop *loop, proa_handle *handle)
 	UNTIL(loop, kit_n_closed == before + 1);
 }
 
-static void addr_any(struct sockaddr_storage *ss, socklen_t *len, bool v6)
-{
-	memset(ss, 0, sizeof *ss);
-	if (v6) {
-		struct sockaddr_in6 *a = (struct sockaddr_in6 *)ss;
-
-		a->sin6_family = AF_INET6;
-		a->sin6_addr = in6addr_loopback;
-		*len = sizeof *a;
-	} else {
-		struct sockaddr_in *a = (struct sockaddr_in *)ss;
-
-		a->sin_family = AF_INET;
-		a->sin_addr.s_addr = htonl((uint32_t)host_loopback_ip());
-		*len = sizeof *a;
-	}
-}
-
-static void fd_nodelay(int fd)
-{
-	int on = 1;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
 bool kit_tcp(int fd[2], bool v6)
 {
-	struct sockaddr_storage ss;
-	socklen_t len;
-	int listener = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool good;
+	proa_addr addr;
+	int listener;
 
 	fd[0] = fd[1] = -1;
-	if (listener < 0)
+	CHECK_EQ(proa_addr_parse(&addr, v6 ? "[::1]:0" : host_loopback(), 0), 0);
+	if ((listener = host_sock_listen(&addr, 1)) < 0)
 		return false;
-	addr_any(&ss, &len, v6);
-	good = bind(listener, (struct sockaddr *)&ss, len) == 0 && listen(listener, 1) == 0 &&
-	       getsockname(listener, (struct sockaddr *)&ss, &len) == 0;
-	if (good) {
-		fd[0] = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		good = connect(fd[0], (struct sockaddr *)&ss, len) == 0;
-		fd[1] = good ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
-		fd_nodelay(fd[0]);
-		fd_nodelay(fd[1]);
-	}
-	close(listener);
-	return good && fd[1] >= 0;
+	fd[0] = host_sock(&addr, false);
+	if (host_sock_connect(fd[0], &addr))
+		fd[1] = host_sock_accept(listener);
+	host_sock_close(listener);
+	if (fd[1] < 0)
+		return false;
+	host_sock_nodelay(fd[0]);
+	host_sock_nodelay(fd[1]);
+	return true;
 }
 
 static void adopt(proa_loop *loop, proa_handle *h, int fd)
@@ -238,7 +201,7 @@ int kit_half(proa_loop *loop, proa_handle *h)
 
 void kit_listen(proa_loop *loop, proa_handle *listener, proa_addr *addr)
 {
-	kit_listen_at(loop, listener, test_loopback(), addr);
+	kit_listen_at(loop, listener, host_loopback(), addr);
 }
 
 void kit_listen_at(proa_loop *loop, proa_handle *listener, const char *text, proa_addr *addr)
@@ -254,11 +217,11 @@ void kit_listen_at(proa_loop *loop, proa_handle *listener, const char *text, pro
 
 int kit_connect(const proa_addr *addr)
 {
-	int fd = socket((int)addr->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = host_sock(addr, false);
 
 	CHECK_GE(fd, 0);
-	CHECK_EQ(connect(fd, (const struct sockaddr *)(const void *)addr->data, addr->len), 0);
-	fd_nodelay(fd);
+	CHECK(host_sock_connect(fd, addr));
+	host_sock_nodelay(fd);
 	return fd;
 }
 
@@ -266,40 +229,32 @@ int kit_connect(const proa_addr *addr)
 
 void kit_fd_close(int fd)
 {
-	close(fd);
+	host_sock_close(fd);
 }
 
 void kit_fd_reset(int fd)
 {
-	struct linger l = {.l_onoff = 1};
-
-	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l), 0);
-	close(fd);
+	host_sock_reset(fd);
 }
 
 void kit_fd_fin(int fd)
 {
-	CHECK_EQ(shutdown(fd, SHUT_WR), 0);
+	CHECK(host_sock_fin(fd));
 }
 
 void kit_fd_write(int fd, const void *bytes, size_t len)
 {
-	CHECK_EQ(send(fd, bytes, len, MSG_NOSIGNAL), len);
+	CHECK_EQ(host_sock_send(fd, bytes, len), len);
 }
 
 long kit_fd_read(int fd, void *bytes, size_t len)
 {
-	ssize_t n = recv(fd, bytes, len, MSG_DONTWAIT);
-
-	if (n >= 0)
-		return (long)n;
-	return errno == EAGAIN ? -1 : -2;
+	return host_sock_try_recv(fd, bytes, len);
 }
 
 void kit_fd_small(int fd, int bytes)
 {
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+	host_sock_buffers(fd, bytes);
 }
 
 /* ---- bytes ---- */
@@ -329,17 +284,15 @@ bool kit_filled(const void *buf, size_t len, uint64_t at)
 
 int kit_file(size_t len)
 {
-	char name[] = "/tmp/proa-test-XXXXXX";
-	int fd = mkstemp(name);
+	int fd = host_file_temp();
 	char buf[4096];
 
 	CHECK_GE(fd, 0);
-	unlink(name);
 	for (size_t at = 0; at < len; at += sizeof buf) {
 		size_t n = len - at < sizeof buf ? len - at : sizeof buf;
 
 		kit_fill(buf, n, at);
-		CHECK_EQ(write(fd, buf, n), n);
+		CHECK(host_file_write(fd, buf, n, (long long)at));
 	}
 	return fd;
 }

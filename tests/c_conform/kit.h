@@ -3,6 +3,7 @@
 #ifndef C_CONFORM_KIT_H
 #define C_CONFORM_KIT_H
 
+#include "host_net.h"
 #include "proa.h"
 #include "test.h"
 
@@ -91,7 +92,7 @@ void kit_closed(proa_handle *handle); /* counts in kit_n_closed */
 void kit_end(proa_loop *loop, proa_handle *handle);
 
 /* A connected pair of blocking TCP sockets over loopback; `v6`: over ::1. False: no such thing
- * here. */
+ * here. They are host_net.h's. */
 bool kit_tcp(int fd[2], bool v6);
 /* Two connected handles, owned by the root. */
 void kit_pair(proa_loop *loop, proa_handle *a, proa_handle *b);
@@ -103,7 +104,7 @@ void kit_listen_at(proa_loop *loop, proa_handle *listener, const char *text, pro
 /* A plain socket connected to it. */
 int kit_connect(const proa_addr *addr);
 
-/* ---- plain sockets ---- */
+/* ---- plain sockets: host_net.h's, checked ---- */
 
 void kit_fd_close(int fd);
 void kit_fd_reset(int fd);                                /* closes with RST */
@@ -118,7 +119,7 @@ void kit_fd_small(int fd, int bytes); /* SO_SNDBUF and SO_RCVBUF */
 void kit_fill(void *buf, size_t len, uint64_t at);
 bool kit_filled(const void *buf, size_t len, uint64_t at);
 
-/* A temporary file of `len` such bytes, unlinked; its descriptor. */
+/* A temporary file of `len` such bytes, gone when it is closed; its descriptor. */
 int kit_file(size_t len);
 
 #endif

@@ -3,9 +3,6 @@
 #include "c_conform/kit.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* ---- churn: both ends on one loop ---- */
 
@@ -150,75 +147,80 @@ TEST(churn_of_ten_thousand_connections)
 
 static size_t connections(void)
 {
-	struct rlimit limit;
 #ifdef PX_TORTURE
 	size_t n = 2000; /* tiny turns: each takes one or two, and poll looks at all */
 #else
 	size_t n = TEST_TIMES(10000);
 #endif
+	size_t max = host_descriptors_max();
 
-	getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	return limit.rlim_cur < n + 200 ? (size_t)limit.rlim_cur - 200 : n;
+	return max < n + 200 ? max - 200 : n;
 }
 
 static bool read_all(int fd, void *buf, size_t len)
 {
 	size_t got = 0;
-	ssize_t n;
+	long n;
 
-	while (got < len && (n = read(fd, (char *)buf + got, len - got)) > 0)
+	while (got < len && (n = host_sock_recv(fd, (char *)buf + got, len - got)) > 0)
 		got += (size_t)n;
 	return got == len;
 }
 
+/* What the parent says first, over a connection to where the child was told to ask. */
+typedef struct orders {
+	proa_addr addr;
+	size_t n;
+} orders;
+
 /* Connects n times, waits for the word, sends a number on each and wants it back: the exit status.
  */
-static int child_run(int from_parent, size_t n)
+static int child_run(const char *parent)
 {
-	int *fd = calloc(n, sizeof *fd);
+	int *fd, from_parent;
 	proa_addr addr;
+	orders o;
 	size_t bad = 0;
 	char go;
 
-	if (!read_all(from_parent, &addr, sizeof addr))
+	if (proa_addr_parse(&addr, parent, 0))
+		return 2;
+	from_parent = kit_connect(&addr);
+	if (!read_all(from_parent, &o, sizeof o) || !(fd = calloc(o.n, sizeof *fd)))
 		return 3;
-	for (size_t i = 0; i < n; i++)
-		fd[i] = kit_connect(&addr);
+	for (size_t i = 0; i < o.n; i++)
+		fd[i] = kit_connect(&o.addr);
 	if (!read_all(from_parent, &go, 1))
 		return 4;
-	for (size_t i = 0; i < n; i++)
-		bad += write(fd[i], &i, sizeof i) != sizeof i;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < o.n; i++)
+		bad += host_sock_send(fd[i], &i, sizeof i) != sizeof i;
+	for (size_t i = 0; i < o.n; i++) {
 		size_t back = 0;
 
 		bad += !read_all(fd[i], &back, sizeof back) || back != i;
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < o.n; i++)
 		kit_fd_reset(fd[i]);
+	kit_fd_close(from_parent);
 	free(fd);
 	return bad ? 5 : 0;
 }
 
-static pid_t child_start(int *to_child, size_t n)
+/* The connection to it; -1: there is none. */
+static int child_start(host_child *child)
 {
-	int ends[2];
-	pid_t pid;
+	char text[PROA_ADDR_TEXT];
+	proa_addr addr;
+	int listener, fd = -1;
 
-	if (!CHECK_EQ(pipe(ends), 0))
+	CHECK_EQ(proa_addr_parse(&addr, host_loopback(), 0), 0);
+	if (!CHECK_GE(listener = host_sock_listen(&addr, 1), 0))
 		return -1;
-	pid = fork();
-	if (pid == 0) {
-		close(ends[1]);
-		alarm(120);
-		_exit(child_run(ends[0], n));
-	}
-	close(ends[0]);
-	*to_child = ends[1];
-	return pid;
+	proa_addr_print(&addr, text, sizeof text);
+	if (CHECK(host_child_start(child, child_run, text)))
+		fd = host_sock_accept(listener);
+	host_sock_close(listener);
+	return fd;
 }
 
 typedef struct idle_conn {
@@ -270,31 +272,31 @@ static void idle_accepted(proa_op *op)
 TEST_LIMIT(idle_ten_thousand_then_all_active, 120)
 {
 	proa_loop_options o = {.buffers_size_bytes = 1024};
-	size_t n = connections();
+	orders say = {.n = connections()};
 	proa_op accept = {0};
 	proa_handle l;
-	proa_addr addr;
-	int to_child = -1, status = -1;
-	pid_t pid = child_start(&to_child, n); /* before there is a loop */
-	proa_loop *loop = kit_open(&o);
+	host_child child;
+	int to_child = child_start(&child); /* before there is a loop */
+	proa_loop *loop;
 
-	idle = calloc(n, sizeof *idle);
+	REQUIRE(to_child >= 0);
+	loop = kit_open(&o);
+	idle = calloc(say.n, sizeof *idle);
 	n_idle = n_echoed = n_gone = 0;
 	if (loop) {
-		kit_listen(loop, &l, &addr);
+		kit_listen(loop, &l, &say.addr);
 		proa_accept_many(&l, &accept, idle_accepted);
-		CHECK_EQ(write(to_child, &addr, sizeof addr), sizeof addr);
-		UNTIL(loop, n_idle == n);
+		kit_fd_write(to_child, &say, sizeof say);
+		UNTIL(loop, n_idle == say.n);
 		kit_settle(loop);
 		CHECK_EQ(proa_buffers_free(proa_loop_buffers(loop)), 4096);
-		CHECK_EQ(write(to_child, "!", 1), 1);
-		UNTIL(loop, n_echoed == n);
-		UNTIL(loop, n_gone == n);
+		kit_fd_write(to_child, "!", 1);
+		UNTIL(loop, n_echoed == say.n);
+		UNTIL(loop, n_gone == say.n);
 	}
-	close(to_child);
+	kit_fd_close(to_child);
 	if (loop)
 		kit_close(&loop);
-	waitpid(pid, &status, 0);
-	CHECK(!n_idle || status == 0);
+	CHECK_EQ(host_child_wait(&child), n_idle ? 0 : 3); /* 3: it was told nothing */
 	free(idle);
 }

@@ -2,10 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* What runs in the child of CHECK_DIES: a loop and a connection of its own. */
 static proa_loop *loop_;
@@ -70,12 +67,12 @@ static void *timer_thread(void *arg)
 
 static void submits_on_another_thread(void)
 {
-	pthread_t t;
+	host_thread t;
 
 	start();
 	proa_run_once(loop_, PROA_POLL);
-	pthread_create(&t, NULL, timer_thread, NULL);
-	pthread_join(t, NULL);
+	host_thread_start(&t, timer_thread, NULL);
+	host_thread_join(&t);
 }
 
 static void *run_thread(void *arg)
@@ -86,12 +83,12 @@ static void *run_thread(void *arg)
 
 static void runs_on_another_thread(void)
 {
-	pthread_t t;
+	host_thread t;
 
 	start();
 	proa_timer(proa_root(loop_), &op_, 1, on_done);
-	pthread_create(&t, NULL, run_thread, NULL);
-	pthread_join(t, NULL);
+	host_thread_start(&t, run_thread, NULL);
+	host_thread_join(&t);
 }
 
 static void *close_thread(void *arg)
@@ -102,12 +99,12 @@ static void *close_thread(void *arg)
 
 static void closes_on_another_thread(void)
 {
-	pthread_t t;
+	host_thread t;
 
 	start();
 	proa_run_once(loop_, PROA_POLL);
-	pthread_create(&t, NULL, close_thread, NULL);
-	pthread_join(t, NULL);
+	host_thread_start(&t, close_thread, NULL);
+	host_thread_join(&t);
 }
 
 static void uses_a_closed_handle(void)
@@ -132,8 +129,10 @@ static void inits_twice(void)
 
 static void adopts_twice(void)
 {
+	proa_handle other;
+
 	start();
-	proa_adopt_os(&a_, dup(0), PROA_TCP);
+	proa_adopt_os(&a_, kit_half(loop_, &other), PROA_TCP);
 }
 
 static void closes_the_root(void)
@@ -272,26 +271,22 @@ static void child_cancels(void)
 	proa_cancel(&op_);
 }
 
-static int child_closes(proa_loop *loop)
+static int child_closes(const char *unused)
 {
-	pid_t pid = fork();
-	int status = -1;
+	int rc = proa_loop_close(&loop_, 0);
 
-	if (pid == 0) {
-		int rc = proa_loop_close(&loop, 0);
-
-		_exit(rc == 0 && !loop ? 7 : 8);
-	}
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	(void)unused;
+	return rc == 0 && !loop_ ? 7 : 8;
 }
 
 TEST(fork_child_may_only_close)
 {
 	rec r = {0}, timer = {0}, many = {0};
 	proa_handle a, c;
+	host_child child;
 	char buf[8];
 	int fd, fd2;
+	NEED(HOST_FORK);
 	LOOP(loop);
 
 	fd = kit_half(loop, &a);
@@ -308,7 +303,8 @@ TEST(fork_child_may_only_close)
 	proa_timer(proa_root(loop), &op_, proa_in(loop, PROA_SEC * 60), on_done);
 	CHECK_DIES(child_cancels, "fork");
 	proa_cancel(&op_);
-	CHECK_EQ(child_closes(loop), 7);
+	CHECK(host_child_start(&child, child_closes, ""));
+	CHECK_EQ(host_child_wait(&child), 7);
 	/* The parent's loop has not noticed. */
 	kit_fd_write(fd, "parent", 6);
 	CHECK_EQ(kit_await(loop, &r), 6);

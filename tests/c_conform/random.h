@@ -6,7 +6,6 @@
 #include "base/rng.h"
 #include "c_conform/kit.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 enum { RECV, RECV_POOLED, RECV_MANY, SEND, SENDV, SEND_POOLED, SEND_FILE, SHUT, TIMER, WORK, BELL };
@@ -95,8 +94,8 @@ typedef struct world {
 	side side[2 * PAIRS];
 	lurker lurker[LURKERS];
 	/* The other thread. */
-	pthread_t poster;
-	pthread_mutex_t lock;
+	host_thread poster;
+	host_lock lock;
 	slot *bell[2 * PAIRS * SLOTS]; /* in flight, under the lock */
 	unsigned n_bells;
 	proa_op post[POSTS];

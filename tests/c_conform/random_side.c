@@ -2,12 +2,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/random.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 world w;
 
@@ -22,16 +19,8 @@ void random_failed(uint64_t seed)
 
 static void crashed(int signo)
 {
-	char text[64] = "  in PROA_RANDOM_SEED=", digits[24];
-	size_t n = 0, at = strlen(text);
-
-	for (uint64_t seed = w.seed; seed || !n; seed /= 10)
-		digits[n++] = (char)('0' + seed % 10);
-	while (n)
-		text[at++] = digits[--n];
-	text[at++] = '\n';
-	if (write(2, text, at) < 0)
-		_Exit(2);
+	/* By abort alone, which nobody calls with stderr in hand. */
+	fprintf(stderr, "  in PROA_RANDOM_SEED=%llu\n", (unsigned long long)w.seed);
 	signal(signo, SIG_DFL);
 	raise(signo);
 }
@@ -151,7 +140,7 @@ void side_plain_close(side *s, bool reset)
 	if (reset)
 		kit_fd_reset(s->fd);
 	else
-		close(s->fd);
+		kit_fd_close(s->fd);
 	s->fd = -1;
 	side_ended(s);
 }
@@ -173,14 +162,14 @@ static void plain_write(side *s)
 {
 	size_t len = 1 + below(percent(50) ? 50 : 4096);
 	unsigned char buf[4096];
-	ssize_t n;
+	long n;
 
 	if (s->tx_n > TX_MAX - sizeof buf || s->n_segments == SEGMENTS)
 		return;
 	kit_fill(buf, len, s->tx_n);
-	n = send(s->fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	n = host_sock_try_send(s->fd, buf, len);
 	if (n <= 0) {
-		s->failed |= errno != EAGAIN;
+		s->failed |= n != -1;
 		return;
 	}
 	s->segment[s->n_segments++] = (segment){s->tx_n, (size_t)n};
@@ -196,7 +185,7 @@ void side_plain_step(side *s)
 	if (what < 2)
 		side_plain_close(s, what == 0);
 	else if (what < 4)
-		shutdown(s->fd, SHUT_WR);
+		host_sock_fin(s->fd);
 	else if (what < 70)
 		plain_write(s);
 	else if (what < 140)
@@ -364,18 +353,18 @@ bool lurkers_left(void)
 
 void bell_there(slot *t)
 {
-	pthread_mutex_lock(&w.lock);
+	host_lock_enter(&w.lock);
 	w.bell[w.n_bells++] = t;
-	pthread_mutex_unlock(&w.lock);
+	host_lock_leave(&w.lock);
 }
 
 void bell_gone(slot *t)
 {
-	pthread_mutex_lock(&w.lock);
+	host_lock_enter(&w.lock);
 	for (unsigned i = 0; i < w.n_bells; i++)
 		if (w.bell[i] == t)
 			w.bell[i--] = w.bell[--w.n_bells];
-	pthread_mutex_unlock(&w.lock);
+	host_lock_leave(&w.lock);
 }
 
 static void post_done(proa_op *op)
@@ -392,11 +381,11 @@ static void *poster_main(void *unused)
 
 		if (!atomic_exchange(&w.posted[k], true))
 			proa_post(w.loop, &w.post[k], post_done);
-		pthread_mutex_lock(&w.lock);
+		host_lock_enter(&w.lock);
 		if (w.n_bells)
 			proa_notify(&w.bell[i % w.n_bells]->op);
-		pthread_mutex_unlock(&w.lock);
-		usleep(i % 200);
+		host_lock_leave(&w.lock);
+		host_sleep_us(i % 200);
 	}
 	return NULL;
 }
@@ -406,12 +395,13 @@ void poster_start(void)
 	atomic_store(&w.stop, false);
 	for (unsigned i = 0; i < POSTS; i++)
 		atomic_store(&w.posted[i], false);
-	pthread_mutex_init(&w.lock, NULL);
-	MUST(pthread_create(&w.poster, NULL, poster_main, NULL) == 0);
+	host_lock_init(&w.lock);
+	MUST(host_thread_start(&w.poster, poster_main, NULL));
 }
 
 void poster_stop(void)
 {
 	atomic_store(&w.stop, true);
-	pthread_join(w.poster, NULL);
+	host_thread_join(&w.poster);
+	host_lock_destroy(&w.lock);
 }

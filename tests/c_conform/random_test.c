@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/random.h"
 
-#include <sched.h>
 #include <stdlib.h>
 
 /* PROA_RANDOM_SEED=N begins with that seed, PROA_RANDOM_SEEDS=N runs so many; without the second
@@ -280,7 +279,7 @@ static void submit_send(side *s, unsigned kind)
 static int64_t work(proa_op *op)
 {
 	for (int i = 0; i < 10 && !proa_work_cancelled(op); i++)
-		sched_yield();
+		host_yield();
 	return 7;
 }
 

@@ -2,11 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* ---- outputs ---- */
 
@@ -233,43 +230,16 @@ TEST(two_loops_on_one_thread)
 
 /* ---- signals ---- */
 
-static void on_signal(int signo)
-{
-	(void)signo;
-}
-
-typedef struct storm {
-	pthread_t target;
-	atomic_bool over;
-	long sent;
-} storm;
-
-static void *storm_run(void *arg)
-{
-	storm *s = arg;
-	struct timespec pause = {.tv_nsec = 50000};
-
-	while (!atomic_load(&s->over)) {
-		pthread_kill(s->target, SIGUSR2);
-		s->sent++;
-		nanosleep(&pause, NULL);
-	}
-	return NULL;
-}
-
 /* EINTR reaches nobody. */
 TEST(signals_interrupt_nothing)
 {
-	struct sigaction on = {.sa_handler = on_signal}, before;
-	storm s = {.target = pthread_self()};
 	proa_handle a, b;
-	pthread_t t;
 	char buf[64];
+	NEED(HOST_SIGNALS);
 	LOOP(loop);
 
 	kit_pair(loop, &a, &b);
-	sigaction(SIGUSR2, &on, &before);
-	CHECK_EQ(pthread_create(&t, NULL, storm_run, &s), 0);
+	host_storm_start(host_signo(HOST_SIG_B), true, 50);
 	for (int i = 0; i < (int)TEST_TIMES(2000); i++) {
 		rec recv = {0}, send = {0}, timer = {0};
 
@@ -283,10 +253,7 @@ TEST(signals_interrupt_nothing)
 			CHECK_EQ(kit_await(loop, &timer), 0);
 		}
 	}
-	atomic_store(&s.over, true);
-	pthread_join(t, NULL);
-	test_note("%ld signals", s.sent);
-	sigaction(SIGUSR2, &before, NULL);
+	test_note("%ld signals", host_storm_stop());
 	kit_close(&loop);
 }
 
@@ -295,13 +262,12 @@ TEST(sigpipe_is_left_as_it_was)
 {
 	rec r = {0};
 	proa_handle a, f = {0};
-	struct sigaction before, after;
-	sigset_t mask_before, mask_after;
+	host_sigpipe before, after;
 	int fd;
+	NEED(HOST_SIGNALS);
 	LOOP(loop);
 
-	sigaction(SIGPIPE, NULL, &before);
-	pthread_sigmask(SIG_SETMASK, NULL, &mask_before);
+	before = host_sigpipe_now();
 	fd = kit_half(loop, &a);
 	proa_handle_init(proa_root(loop), &f);
 	proa_adopt_os(&f, kit_file(4 << 20), PROA_FILE);
@@ -309,12 +275,10 @@ TEST(sigpipe_is_left_as_it_was)
 	kit_settle(loop);
 	kit_fd_reset(fd);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ECONNRESET);
-	pthread_sigmask(SIG_SETMASK, NULL, &mask_after);
-	sigaction(SIGPIPE, NULL, &after);
-	CHECK_EQ(sigismember(&mask_after, SIGPIPE), sigismember(&mask_before, SIGPIPE));
-	CHECK(after.sa_handler == before.sa_handler);
-	sigpending(&mask_after);
-	CHECK_EQ(sigismember(&mask_after, SIGPIPE), 0);
+	after = host_sigpipe_now();
+	CHECK_EQ(after.blocked, before.blocked);
+	CHECK_EQ(after.handler, before.handler);
+	CHECK(!after.pending);
 	kit_close(&loop);
 }
 
@@ -324,11 +288,9 @@ static atomic_bool task_may_end;
 
 static int64_t stubborn_task(proa_op *op)
 {
-	struct timespec ts = {.tv_nsec = 1000000};
-
 	(void)op;
 	while (!atomic_load(&task_may_end))
-		nanosleep(&ts, NULL);
+		host_sleep_us(1000);
 	return 42;
 }
 

@@ -4,8 +4,6 @@
 #include "e_fs/gate.h"
 
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 static char port_text[16];
 
@@ -18,17 +16,15 @@ static const char *port_of(const proa_addr *a)
 /* An address where nothing listens. */
 static void addr_refusing(proa_addr *out)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof out->data;
+	int fd;
 
 	CHECK_EQ(proa_addr_parse(out, "127.0.0.1:0", 0), 0);
-	CHECK_EQ(bind(fd, (struct sockaddr *)(void *)out->data, out->len), 0);
-	CHECK_EQ(getsockname(fd, (struct sockaddr *)(void *)out->data, &len), 0);
-	close(fd);
+	CHECK_GE(fd = host_sock_bound(out), 0);
+	host_sock_close(fd);
 }
 
 /* One that does not answer: a listener whose queue is full, so that the system drops what knocks.
- */
+ * HOST_SILENT. */
 typedef struct silent {
 	proa_addr addr;
 	int fd[4];
@@ -36,23 +32,18 @@ typedef struct silent {
 
 static void silent_make(silent *s)
 {
-	socklen_t len = sizeof s->addr.data;
-
 	CHECK_EQ(proa_addr_parse(&s->addr, "127.0.0.1:0", 0), 0);
-	s->fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CHECK_EQ(bind(s->fd[0], (struct sockaddr *)(void *)s->addr.data, s->addr.len), 0);
-	CHECK_EQ(listen(s->fd[0], 0), 0);
-	CHECK_EQ(getsockname(s->fd[0], (struct sockaddr *)(void *)s->addr.data, &len), 0);
+	CHECK_GE(s->fd[0] = host_sock_listen(&s->addr, 0), 0);
 	for (int i = 1; i < 4; i++) {
-		s->fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		(void)!connect(s->fd[i], (struct sockaddr *)(void *)s->addr.data, s->addr.len);
+		s->fd[i] = host_sock(&s->addr, true);
+		host_sock_connect(s->fd[i], &s->addr);
 	}
 }
 
 static void silent_drop(silent *s)
 {
 	for (int i = 0; i < 4; i++)
-		close(s->fd[i]);
+		host_sock_close(s->fd[i]);
 }
 
 static void handle_new(proa_loop *loop, proa_handle *h)
@@ -139,6 +130,7 @@ TEST(race_silent_is_overtaken)
 	rec c = {0};
 	long long begin;
 
+	NEED(HOST_SILENT);
 	LOOP(loop);
 	silent_make(&s);
 	addr[0] = s.addr;
@@ -163,6 +155,7 @@ TEST(race_last_one_counts)
 	silent s;
 	rec c = {0};
 
+	NEED(HOST_SILENT);
 	LOOP(loop);
 	silent_make(&s);
 	addr_refusing(&addr[0]);
@@ -182,6 +175,7 @@ TEST(race_cancel_and_close)
 	proa_handle h;
 	silent s;
 
+	NEED(HOST_SILENT);
 	LOOP(loop);
 	silent_make(&s);
 	addr[0] = addr[1] = s.addr;
@@ -249,6 +243,7 @@ TEST(race_in_the_background)
 	silent s;
 	rec c = {0};
 
+	NEED(HOST_SILENT);
 	LOOP(loop);
 	silent_make(&s);
 	addr[0] = addr[1] = s.addr;

@@ -2,47 +2,36 @@
 /* SPDX-License-Identifier: MIT */
 #include "d_net/group_kit.h"
 
-#include "host.h"
-
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 /* ---- clients: plain blocking sockets ---- */
 
 int dial(const proa_addr *addr)
 {
-	return dial_socket(addr, socket((int)addr->family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	return dial_socket(addr, host_sock(addr, false));
 }
 
 int dial_socket(const proa_addr *addr, int fd)
 {
-	struct timeval t = {.tv_sec = 10};
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
-	if (connect(fd, (const struct sockaddr *)(const void *)addr->data, addr->len) == 0)
+	host_sock_timeout(fd, 10);
+	if (host_sock_connect(fd, addr))
 		return fd;
-	close(fd);
+	host_sock_close(fd);
 	return -1;
 }
 
 void say(int fd, char what)
 {
-	ssize_t n = send(fd, &what, 1, MSG_NOSIGNAL);
-
-	(void)n;
+	host_sock_send(fd, &what, 1); /* whoever hears it tells if it failed */
 }
 
 /* The next byte; 0 at the end, -1 on an error. */
 int hear(int fd)
 {
 	char c;
-	ssize_t n = recv(fd, &c, 1, 0);
+	long n = host_sock_recv(fd, &c, 1);
 
-	return n == 1 ? c : (int)n;
+	return n == 1 ? c : n == 0 ? 0 : -1;
 }
 
 bool echo_works(int fd)
@@ -53,17 +42,14 @@ bool echo_works(int fd)
 
 bool hears_within(int fd, char what, int ms)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	bool ready;
 
-	return poll(&p, 1, ms) == 1 && hear(fd) == what;
+	return host_sock_wait(&fd, &ready, 1, ms) == 1 && hear(fd) == what;
 }
 
 void nap(int ms)
 {
-	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		; /* the rest */
+	host_sleep_us((unsigned long)ms * 1000);
 }
 
 /* ---- the server: echoes; 'B' blocks its loop for a second, 'S' stops the group ---- */
@@ -185,7 +171,7 @@ bool group_up(unsigned loops, const proa_serve_options *o, proa_addr *addr)
 		test_note("%s does not work here", test_backend);
 	if (rc < 0)
 		return CHECK(rc == -PROA_ENOTSUP) && false;
-	return CHECK_EQ(proa_group_serve(g.group, test_loopback(), o, addr), 0);
+	return CHECK_EQ(proa_group_serve(g.group, host_loopback(), o, addr), 0);
 }
 
 void group_down(int64_t drain_ns)
@@ -208,5 +194,5 @@ void wait_for(_Atomic int *what, int value)
 void hang_up(int *fd, int n)
 {
 	for (int i = 0; i < n; i++)
-		close(fd[i]);
+		host_sock_close(fd[i]);
 }

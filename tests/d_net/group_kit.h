@@ -3,6 +3,7 @@
 #ifndef D_NET_GROUP_KIT_H
 #define D_NET_GROUP_KIT_H
 
+#include "host_net.h"
 #include "proa.h"
 #include "test.h"
 

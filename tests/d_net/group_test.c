@@ -2,12 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "d_net/group_kit.h"
 
-#include <poll.h>
-#include <pthread.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 /* ---- opening ---- */
 
 TEST(group_opens_and_ends)
@@ -83,6 +77,7 @@ TEST(group_serves_by_handing_over)
 
 TEST(group_serves_with_reuseport)
 {
+	NEED(HOST_REUSEPORT);
 	serves(4, true);
 }
 
@@ -108,7 +103,7 @@ TEST(group_serve_refusals)
 	         0); /* a second address */
 	fd = dial(&again);
 	CHECK(echo_works(fd));
-	close(fd);
+	host_sock_close(fd);
 	proa_group_stop(g.group, PROA_SEC);
 	CHECK_EQ(proa_group_serve(g.group, "127.0.0.1:0", &plain, &again), -PROA_ECANCELED);
 	group_down(PROA_SEC);
@@ -145,7 +140,7 @@ TEST_LIMIT(group_blocked_loop_holds_up_nobody, 30)
 	CHECK_EQ(late, 0);
 	CHECK(echo_works(blocker));
 	hang_up(fd, N);
-	close(blocker);
+	host_sock_close(blocker);
 	group_down(PROA_SEC);
 }
 
@@ -187,7 +182,7 @@ static void limited(unsigned loops, bool reuseport)
 	proa_serve_options o = plain;
 	proa_addr addr;
 	int fd[N];
-	bool gone[N] = {false};
+	bool ready[N];
 
 	o.listen = &lo;
 	o.conn_max = MAX;
@@ -199,18 +194,12 @@ static void limited(unsigned loops, bool reuseport)
 	nap(50);
 	CHECK_EQ(g.started, MAX);
 	for (int left = N; left;) { /* whoever is served hangs up; the system chooses who that is */
-		struct pollfd p[N];
-		int n;
-
+		REQUIRE(host_sock_wait(fd, ready, N, 5000) > 0);
 		for (int i = 0; i < N; i++)
-			p[i] = (struct pollfd){.fd = gone[i] ? -1 : fd[i], .events = POLLIN};
-		n = poll(p, N, 5000);
-		REQUIRE(n > 0);
-		for (int i = 0; i < N; i++)
-			if (p[i].revents) {
+			if (ready[i]) {
 				CHECK_EQ(hear(fd[i]), 'x');
-				close(fd[i]);
-				gone[i] = true;
+				host_sock_close(fd[i]);
+				fd[i] = -1; /* gone */
 				left--;
 			}
 	}
@@ -226,6 +215,7 @@ TEST(group_limit_by_handing_over)
 
 TEST(group_limit_with_reuseport)
 {
+	NEED(HOST_REUSEPORT);
 	limited(3, true);
 }
 
@@ -238,33 +228,28 @@ TEST(group_limit_of_one_loop)
 
 static void exhausted(unsigned loops)
 {
-	enum { LIMIT = 200 };
-	struct rlimit before, low;
-	int fd[LIMIT], n = 0, client;
 	proa_addr addr;
+	int client;
 
-	getrlimit(RLIMIT_NOFILE, &before); /* a ring's accept looks at the limit when it begins */
-	low = before;
-	low.rlim_cur = LIMIT;
-	setrlimit(RLIMIT_NOFILE, &low);
+	host_limit_low(200); /* a ring's accept looks at the limit when it begins */
 	REQUIRE(group_up(loops, &plain, &addr));
-	client = socket((int)addr.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	while (n < LIMIT && (fd[n] = dup(client)) >= 0)
-		n++;
+	client = host_sock(&addr, false);
+	host_exhaust();
 	CHECK_EQ(dial_socket(&addr, client), client);
 	wait_for(&g.notices, 1);
 	nap(100); /* it tries again in between */
 	CHECK_EQ(g.notices, 1);
 	CHECK_EQ(g.started, 0);
-	hang_up(fd, n);
+	host_relieve();
 	CHECK(echo_works(client));
-	setrlimit(RLIMIT_NOFILE, &before);
-	close(client);
+	host_limit_back();
+	host_sock_close(client);
 	group_down(PROA_SEC);
 }
 
 TEST(group_out_of_descriptors)
 {
+	NEED(HOST_LIMIT);
 	exhausted(3);
 	exhausted(1);
 }
@@ -282,7 +267,7 @@ static void *churn(void *arg)
 
 		if (fd < 0 || !echo_works(fd))
 			atomic_fetch_add(&churn_lost, 1);
-		close(fd);
+		host_sock_close(fd);
 	}
 	return NULL;
 }
@@ -291,16 +276,16 @@ static void churned(bool reuseport, unsigned conn_max)
 {
 	proa_listen_options lo = {.reuseport = reuseport};
 	proa_serve_options o = plain;
-	pthread_t thread[6];
+	host_thread thread[6];
 
 	o.listen = &lo;
 	o.conn_max = conn_max;
 	REQUIRE(group_up(3, &o, &churn_addr));
 	atomic_store(&churn_lost, 0);
 	for (int i = 0; i < 6; i++)
-		pthread_create(&thread[i], NULL, churn, NULL);
+		host_thread_start(&thread[i], churn, NULL);
 	for (int i = 0; i < 6; i++)
-		pthread_join(thread[i], NULL);
+		host_thread_join(&thread[i]);
 	CHECK_EQ(churn_lost, 0);
 	CHECK_EQ(g.started, 6 * TEST_TIMES(500));
 	if (conn_max)
@@ -317,6 +302,7 @@ TEST_LIMIT(group_churn_by_handing_over, 60)
 
 TEST_LIMIT(group_churn_with_reuseport, 60)
 {
+	NEED(HOST_REUSEPORT);
 	churned(true, 0);
 	churned(true, 2);
 }

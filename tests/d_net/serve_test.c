@@ -93,7 +93,7 @@ static bool serve(proa_loop *loop, proa_handle *owner, proa_server *s, const pro
 	server_closed = 0;
 	n.server = s;
 	(void)loop;
-	return CHECK_EQ(proa_serve(owner, s, test_loopback(), o), 0) &&
+	return CHECK_EQ(proa_serve(owner, s, host_loopback(), o), 0) &&
 	       CHECK_EQ(proa_serve_addr(s, addr), 0);
 }
 

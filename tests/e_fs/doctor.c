@@ -25,11 +25,12 @@ TEST(doctor_looks)
 	CHECK_GE(r.cpus, 1);
 	CHECK(r.files_max == -1 || r.files_max > 2);
 	CHECK(strlen(r.system) > 5);
-	CHECK_GE(r.backends, 1);
 	chosen = find(&r, r.chosen);
 	REQUIRE(chosen != NULL);
 	CHECK(chosen->works);
-	CHECK(find(&r, "poll") && find(&r, "poll")->works);
+	CHECK_GE(r.backends, 1);
+	chosen = &r.backend[r.backends - 1]; /* the last one works wherever the system runs */
+	CHECK(chosen->works);
 	for (unsigned i = 0; i < r.backends; i++)
 		test_note("%s: %s %s", r.backend[i].name, r.backend[i].works ? "works" : "does not",
 		          r.backend[i].why);

@@ -1,20 +1,19 @@
 /* Files: open, read, write, the ends of both, errors, closing. */
 /* SPDX-License-Identifier: MIT */
 #include "e_fs/gate.h"
+#include "host_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static char path[64];
 
 /* A name for a file, and the file gone at the end. */
 static const char *path_new(void)
 {
-	snprintf(path, sizeof path, "proa-file-%d-%s", (int)getpid(),
+	snprintf(path, sizeof path, "proa-file-%u-%s", host_pid(),
 	         test_backend ? test_backend : "");
-	unlink(path);
+	host_remove(path);
 	return path;
 }
 
@@ -63,7 +62,7 @@ TEST(file_round_trip)
 	SUBMIT(proa_read, &h, &r, buf, 0, 0);
 	CHECK_EQ(kit_await(loop, &r), 0);
 	kit_end(loop, &h);
-	unlink(path);
+	host_remove(path);
 	kit_close(&loop);
 }
 
@@ -84,7 +83,7 @@ TEST(file_large)
 	CHECK_EQ(r.got, PROA_END);
 	CHECK(kit_filled(in, len, 0));
 	kit_end(loop, &h);
-	unlink(path);
+	host_remove(path);
 	kit_close(&loop);
 	free(out);
 	free(in);
@@ -114,7 +113,7 @@ TEST(file_many_at_once)
 		CHECK_EQ(kit_await(loop, &r[i]), BYTES);
 	CHECK(kit_filled(buf, sizeof buf, 0));
 	kit_end(loop, &h);
-	unlink(path);
+	host_remove(path);
 	kit_close(&loop);
 }
 
@@ -134,7 +133,7 @@ TEST(file_append)
 	CHECK_EQ(kit_await(loop, &r), 6);
 	CHECK_MEM(buf, "abcdef", 6);
 	kit_end(loop, &h);
-	unlink(path);
+	host_remove(path);
 	kit_close(&loop);
 }
 
@@ -148,17 +147,17 @@ TEST(file_open_errors)
 	LOOP(loop);
 	CHECK_EQ(file_open(loop, &h, "no such file", PROA_O_READ), -PROA_ENOENT);
 	CHECK(!proa_is_open(&h));
-	SUBMIT(proa_file_open, &h, &again, "/dev/null", PROA_O_READ,
+	SUBMIT(proa_file_open, &h, &again, host_path_empty(), PROA_O_READ,
 	       0); /* init again: may be tried */
 	CHECK_EQ(kit_await(loop, &again), 0);
-	SUBMIT(proa_file_open, &h, &again, "/dev/null", PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &h, &again, host_path_empty(), PROA_O_READ, 0);
 	CHECK_EQ(kit_await(loop, &again), -PROA_EINVAL);
 	kit_end(loop, &h);
 	CHECK_EQ(file_open(loop, &h, "/", PROA_O_WRITE), -PROA_EISDIR);
 	kit_end(loop, &h);
-	CHECK_EQ(file_open(loop, &h, "/dev/null", PROA_O_READ | PROA_O_DIR), -PROA_ENOTDIR);
+	CHECK_EQ(file_open(loop, &h, host_path_empty(), PROA_O_READ | PROA_O_DIR), -PROA_ENOTDIR);
 	kit_end(loop, &h);
-	CHECK_EQ(file_open(loop, &h, "/dev/null", 0), -PROA_EINVAL);
+	CHECK_EQ(file_open(loop, &h, host_path_empty(), 0), -PROA_EINVAL);
 	kit_end(loop, &h);
 	CHECK_EQ(file_open(loop, &h, "", PROA_O_READ), -PROA_ENOENT);
 	kit_end(loop, &h);
@@ -166,7 +165,7 @@ TEST(file_open_errors)
 	kit_end(loop, &h);
 	CHECK_EQ(file_open(loop, &h, path, RW | PROA_O_EXCL), -PROA_EEXIST);
 	kit_end(loop, &h);
-	unlink(path);
+	host_remove(path);
 	kit_close(&loop);
 }
 
@@ -175,8 +174,9 @@ TEST(file_full_disk)
 	proa_handle h;
 	rec r = {0};
 
+	NEED(HOST_FULL_DISK);
 	LOOP(loop);
-	CHECK_EQ(file_open(loop, &h, "/dev/full", PROA_O_WRITE), 0);
+	CHECK_EQ(file_open(loop, &h, host_path_full_disk(), PROA_O_WRITE), 0);
 	SUBMIT(proa_write, &h, &r, "x", 1, 0);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ENOSPC);
 	CHECK_EQ(r.count, 0);
@@ -201,7 +201,7 @@ TEST(file_misdirected)
 	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
 	kit_fd_close(peer);
 	kit_end(loop, &sock);
-	SUBMIT(proa_file_open, &h, &r, "/dev/zero", PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &h, &r, host_path_zeros(), PROA_O_READ, 0);
 	CHECK_EQ(kit_await(loop, &r), 0);
 	SUBMIT(proa_read, &h, &r, buf, 4, -1);
 	CHECK_EQ(kit_await(loop, &r), -PROA_EINVAL);
@@ -213,11 +213,12 @@ TEST(file_misdirected)
 
 TEST(file_path_is_copied)
 {
-	char name[] = "/dev/null";
+	char name[512];
 	proa_handle h = {0};
 	rec r = {0};
 
 	LOOP(loop);
+	snprintf(name, sizeof name, "%s", host_path_empty());
 	proa_handle_init(proa_root(loop), &h);
 	SUBMIT(proa_file_open, &h, &r, name, PROA_O_READ, 0);
 	memset(name, 'x', sizeof name - 1);
@@ -235,13 +236,13 @@ TEST(file_no_memory)
 	proa_handle_init(proa_root(loop), &h);
 	kit_mem.fail_at = kit_mem.calls + 1;
 	kit_mem.fail_on = true;
-	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &h, &r, host_path_empty(), PROA_O_READ, 0);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ENOMEM);
 	kit_mem.fail_at = kit_mem.calls + 2; /* the request, then the workers */
-	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &h, &r, host_path_empty(), PROA_O_READ, 0);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ENOMEM);
 	kit_mem.fail_at = 0;
-	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &h, &r, host_path_empty(), PROA_O_READ, 0);
 	CHECK_EQ(kit_await(loop, &r), 0);
 	kit_end(loop, &h);
 	kit_close(&loop);
@@ -259,7 +260,7 @@ TEST(file_no_socket)
 	SUBMIT(proa_send, &h, &send, "x", 1);
 	CHECK_EQ(kit_await(loop, &open), -PROA_ENOENT);
 	CHECK_EQ(kit_await(loop, &send), -PROA_ENOENT);
-	SUBMIT(proa_file_open, &h, &open, "/dev/null", PROA_O_WRITE, 0);
+	SUBMIT(proa_file_open, &h, &open, host_path_empty(), PROA_O_WRITE, 0);
 	SUBMIT(proa_send, &h, &send, "x", 1);
 	CHECK_EQ(kit_await(loop, &open), 0);
 	CHECK_LT(kit_await(loop, &send), 0);
@@ -279,12 +280,12 @@ TEST(file_open_cancelled)
 	LOOP(loop);
 	proa_handle_init(proa_root(loop), &h);
 	g = gate_shut(loop, PROA_LANE_FILES, 4);
-	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
-	SUBMIT(proa_file_open, &h, &second, "/dev/null", PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &h, &r, host_path_empty(), PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &h, &second, host_path_empty(), PROA_O_READ, 0);
 	CHECK_EQ(kit_await(loop, &second), -PROA_EALREADY);
 	proa_cancel(&r.op);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
-	SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &h, &r, host_path_empty(), PROA_O_READ, 0);
 	gate_open(loop, g);
 	CHECK_EQ(kit_await(loop, &r), 0);
 	kit_end(loop, &h);
@@ -300,9 +301,9 @@ TEST(file_closed_while_opening)
 		rec r = {0};
 
 		proa_handle_init(proa_root(loop), &h);
-		SUBMIT(proa_file_open, &h, &r, "/dev/null", PROA_O_READ, 0);
+		SUBMIT(proa_file_open, &h, &r, host_path_empty(), PROA_O_READ, 0);
 		if (i % 3 == 1)
-			usleep(20);
+			host_sleep_us(20);
 		if (i % 3 == 2)
 			proa_cancel(&r.op);
 		kit_end(loop, &h);
@@ -321,7 +322,7 @@ TEST(file_close_waits)
 
 	LOOP(loop);
 	memset(r, 0, sizeof r);
-	CHECK_EQ(file_open(loop, &h, "/dev/zero", PROA_O_READ), 0);
+	CHECK_EQ(file_open(loop, &h, host_path_zeros(), PROA_O_READ), 0);
 	for (int i = 0; i < N; i++)
 		SUBMIT(proa_read, &h, &r[i], buf[i], sizeof buf[i], 0);
 	kit_end(loop, &h);

@@ -4,12 +4,10 @@
 
 #include "op/worker.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 struct gate {
-	pthread_mutex_t mutex;
-	pthread_cond_t cond;
+	host_lock lock;
 	unsigned inside, n;
 	unsigned ended; /* on the loop's thread */
 	bool open;
@@ -20,12 +18,12 @@ static int64_t gate_stand(proa_op *op)
 {
 	gate *g = op->user;
 
-	pthread_mutex_lock(&g->mutex);
+	host_lock_enter(&g->lock);
 	g->inside++;
-	pthread_cond_broadcast(&g->cond);
+	host_lock_wake(&g->lock);
 	while (!g->open)
-		pthread_cond_wait(&g->cond, &g->mutex);
-	pthread_mutex_unlock(&g->mutex);
+		host_lock_wait(&g->lock);
+	host_lock_leave(&g->lock);
 	return 0;
 }
 
@@ -38,8 +36,7 @@ gate *gate_shut(proa_loop *loop, proa_lane lane, unsigned n)
 {
 	gate *g = calloc(1, sizeof *g);
 
-	pthread_mutex_init(&g->mutex, NULL);
-	pthread_cond_init(&g->cond, NULL);
+	host_lock_init(&g->lock);
 	g->n = n;
 	for (unsigned i = 0; i < n; i++) {
 		px_op *op = px_op_begin(proa_root(loop), &g->ops[i], PX_WORK, gate_done);
@@ -49,21 +46,20 @@ gate *gate_shut(proa_loop *loop, proa_lane lane, unsigned n)
 		op->state = PX_INFLIGHT;
 		px_work_submit(px_core_of(loop), op, lane);
 	}
-	pthread_mutex_lock(&g->mutex);
+	host_lock_enter(&g->lock);
 	while (g->inside < n)
-		pthread_cond_wait(&g->cond, &g->mutex);
-	pthread_mutex_unlock(&g->mutex);
+		host_lock_wait(&g->lock);
+	host_lock_leave(&g->lock);
 	return g;
 }
 
 void gate_open(proa_loop *loop, gate *g)
 {
-	pthread_mutex_lock(&g->mutex);
+	host_lock_enter(&g->lock);
 	g->open = true;
-	pthread_cond_broadcast(&g->cond);
-	pthread_mutex_unlock(&g->mutex);
+	host_lock_wake(&g->lock);
+	host_lock_leave(&g->lock);
 	UNTIL(loop, g->ended == g->n);
-	pthread_cond_destroy(&g->cond);
-	pthread_mutex_destroy(&g->mutex);
+	host_lock_destroy(&g->lock);
 	free(g);
 }

@@ -1,19 +1,16 @@
 /* Work on threads: results, lanes, bounds, cancelling, closing, sharing. */
 /* SPDX-License-Identifier: MIT */
 #include "e_fs/gate.h"
+#include "host_file.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-static pthread_t ran_on;
+static unsigned long long ran_on;
 
 static int64_t work_seven(proa_op *op)
 {
 	(void)op;
-	ran_on = pthread_self();
+	ran_on = host_thread_id();
 	return 7;
 }
 
@@ -24,7 +21,7 @@ TEST(work_runs_elsewhere)
 
 	SUBMIT(proa_work, proa_root(loop), &r, NULL, work_seven);
 	CHECK_EQ(kit_await(loop, &r), 7);
-	CHECK(!pthread_equal(ran_on, pthread_self()));
+	CHECK_NE(ran_on, host_thread_id());
 	CHECK_EQ(r.got, 0);
 	CHECK(r.buf == NULL);
 	kit_close(&loop);
@@ -123,7 +120,7 @@ static int64_t work_until_asked(proa_op *op)
 {
 	atomic_store(&asked_runs, true);
 	while (!proa_work_cancelled(op))
-		sched_yield();
+		host_yield();
 	return 3;
 }
 
@@ -233,7 +230,7 @@ TEST(work_lanes_apart)
 	LOOP(loop);
 	g = gate_shut(loop, PROA_LANE_DNS, 4);
 	proa_handle_init(proa_root(loop), &file);
-	SUBMIT(proa_file_open, &file, &open, "/dev/zero", PROA_O_READ, 0);
+	SUBMIT(proa_file_open, &file, &open, host_path_zeros(), PROA_O_READ, 0);
 	CHECK_EQ(kit_await(loop, &open), 0);
 	SUBMIT(proa_read, &file, &read, buf, sizeof buf, 0);
 	CHECK_EQ(kit_await(loop, &read), sizeof buf);
@@ -283,14 +280,26 @@ TEST(work_outlives_close)
 }
 
 /* The child of a fork has no threads: it closes what it inherited, and nothing waits for them. */
+static struct {
+	proa_workers *workers;
+	proa_loop *loop, *other;
+} inherited;
+
+static int child_closes(const char *unused)
+{
+	(void)unused;
+	return proa_loop_close(&inherited.other, 0) || proa_loop_close(&inherited.loop, 0) ||
+	       proa_workers_close(&inherited.workers, 0);
+}
+
 TEST(workers_in_a_forked_child)
 {
 	rec shared_work = {0}, own_work = {0};
 	proa_loop *loop, *other;
 	proa_workers *w;
-	int status = -1;
-	pid_t child;
+	host_child child;
 
+	NEED(HOST_FORK);
 	REQUIRE(proa_workers_open(&w, NULL) == 0);
 	if ((loop = kit_open(&(proa_loop_options){.workers = w}))) {
 		CHECK_EQ(proa_loop_open(&other, &(proa_loop_options){.backend = test_backend}), 0);
@@ -298,14 +307,11 @@ TEST(workers_in_a_forked_child)
 		CHECK_EQ(kit_await(loop, &shared_work), 7);
 		proa_work(proa_root(other), &own_work.op, NULL, work_seven, NULL);
 		CHECK_EQ(proa_await(other, &own_work.op), 7);
-		child = fork();
-		if (child == 0) {
-			status = proa_loop_close(&other, 0) | proa_loop_close(&loop, 0) |
-			         proa_workers_close(&w, 0);
-			_exit(status);
-		}
-		CHECK_EQ(waitpid(child, &status, 0), child);
-		CHECK_EQ(status, 0);
+		inherited.workers = w;
+		inherited.loop = loop;
+		inherited.other = other;
+		CHECK(host_child_start(&child, child_closes, ""));
+		CHECK_EQ(host_child_wait(&child), 0);
 		CHECK_EQ(proa_loop_close(&other, 0), 0);
 		kit_close(&loop);
 	}
@@ -358,15 +364,15 @@ TEST(workers_shared)
 {
 	enum { LOOPS = 3 };
 	sharer s[LOOPS];
-	pthread_t t[LOOPS];
+	host_thread t[LOOPS];
 	proa_workers *w;
 
 	REQUIRE(proa_workers_open(&w, NULL) == 0);
 	for (int i = 0; i < LOOPS; i++) {
 		s[i] = (sharer){.workers = w, .n = 50};
-		REQUIRE(pthread_create(&t[i], NULL, share, &s[i]) == 0);
+		REQUIRE(host_thread_start(&t[i], share, &s[i]));
 	}
 	for (int i = 0; i < LOOPS; i++)
-		pthread_join(t[i], NULL);
+		host_thread_join(&t[i]);
 	CHECK_EQ(proa_workers_close(&w, 0), 0);
 }

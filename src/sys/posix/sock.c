@@ -1,13 +1,10 @@
 /* Sockets: open, listen, accept, connect, and moving bytes. */
 /* SPDX-License-Identifier: MIT */
 #include "posix.h"
+#include "sys/inet.h"
 
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { BACKLOG = 4096, VECS_AT_ONCE = 64 };
@@ -30,44 +27,25 @@ static int64_t sock_result(ssize_t n, int32_t *sys_error)
 
 /* ---- open and listen ---- */
 
-static bool addr_is_any6(const proa_addr *addr)
-{
-	struct sockaddr_in6 in6;
-
-	if (addr->family != AF_INET6)
-		return false;
-	memcpy(&in6, addr->data, sizeof in6);
-	return IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
-}
-
-/* "Every address" is written as v6, which takes v4 too. Where the system has no v6 at all, v4 is
- * every address. */
 int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 {
 	int fd = px_sock_new((int)addr->family, nonblock);
 
-	if (fd < 0 && errno == EAFNOSUPPORT && addr_is_any6(addr))
+	if (fd < 0 && errno == EAFNOSUPPORT && px_addr_is_any6(addr))
 		fd = px_sock_new(AF_INET, nonblock);
 	*sys_error = 0;
 	return fd < 0 ? px_errno(sys_error) : fd;
 }
 
-/* The address as the socket's family wants it: see px_sock_open. */
+/* The address as the socket's family wants it: see px_addr_is_any6. */
 static void addr_for_socket(int fd, proa_addr *addr)
 {
 	struct sockaddr_storage bound;
 	socklen_t len = sizeof bound;
-	struct sockaddr_in6 in6;
-	struct sockaddr_in in = {.sin_family = AF_INET};
 
-	if (!addr_is_any6(addr) || getsockname(fd, (struct sockaddr *)&bound, &len) ||
-	    bound.ss_family != AF_INET)
-		return;
-	memcpy(&in6, addr->data, sizeof in6);
-	in.sin_port = in6.sin6_port;
-	memcpy(addr->data, &in, sizeof in);
-	addr->len = sizeof in;
-	addr->family = AF_INET;
+	if (px_addr_is_any6(addr) && !getsockname(fd, (struct sockaddr *)&bound, &len) &&
+	    bound.ss_family == AF_INET)
+		px_addr_any4(addr);
 }
 
 static int sock_option(int fd, int level, int name, int value)

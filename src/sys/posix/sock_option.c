@@ -1,4 +1,4 @@
-/* What can be set on a socket and asked of it, and how one travels as a proa_socket. */
+/* What can be set on a socket and asked of it. */
 /* SPDX-License-Identifier: MIT */
 #include "posix.h"
 
@@ -7,7 +7,6 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 static int option_set(int fd, int level, int name, int value)
 {
@@ -77,41 +76,4 @@ int px_sock_local(int fd, proa_addr *out)
 int px_sock_peer(int fd, proa_addr *out)
 {
 	return sock_name(fd, out, getpeername);
-}
-
-proa_kind px_sock_kind(const proa_addr *addr)
-{
-	switch (addr->family) {
-	case AF_INET:
-	case AF_INET6: return PROA_TCP;
-	case AF_UNIX: return PROA_LOCAL;
-	default: return PROA_NONE;
-	}
-}
-
-/* The descriptor in bits 0 to 31, the kind in 32 to 39; the last is always set, so that no socket
- * is 0. */
-enum { SOCKET_KIND = 32, SOCKET_NONBLOCK = 40, SOCKET_SOME = 41 };
-
-proa_socket px_socket_pack(int fd, proa_kind kind, bool nonblock)
-{
-	proa_socket s = {(uint64_t)(uint32_t)fd | (uint64_t)kind << SOCKET_KIND |
-	                 (uint64_t)nonblock << SOCKET_NONBLOCK | UINT64_C(1) << SOCKET_SOME};
-
-	return s;
-}
-
-bool px_socket_nonblock(proa_socket s)
-{
-	return s.id >> SOCKET_NONBLOCK & 1;
-}
-
-int px_socket_fd(proa_socket s)
-{
-	return s.id ? (int)(uint32_t)s.id : -1;
-}
-
-proa_kind px_socket_kind(proa_socket s)
-{
-	return (proa_kind)(s.id >> SOCKET_KIND & 0xff);
 }

@@ -1,15 +1,9 @@
-/* Addresses as text, and names to addresses by the system's resolver. */
+/* Addresses as text, the same for every system. */
 /* SPDX-License-Identifier: MIT */
-#include "posix.h"
+#include "inet.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 _Static_assert(sizeof(struct sockaddr_un) <= sizeof((proa_addr *)0)->data, "every address fits");
 
@@ -44,13 +38,30 @@ static bool span_number(span s, uint32_t max, uint32_t *out)
 	return value <= max;
 }
 
-static int addr_set(proa_addr *out, int family, const void *sockaddr, size_t len)
+int px_addr_set(proa_addr *out, int family, const void *sockaddr, size_t len)
 {
 	memset(out, 0, sizeof *out);
 	out->family = (uint32_t)family;
 	out->len = (uint32_t)len;
 	memcpy(out->data, sockaddr, len);
 	return 0;
+}
+
+bool px_addr_is_any6(const proa_addr *addr)
+{
+	struct sockaddr_in6 in6;
+
+	if (addr->family != AF_INET6)
+		return false;
+	memcpy(&in6, addr->data, sizeof in6);
+	return IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
+}
+
+void px_addr_any4(proa_addr *addr)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(px_addr_port(addr))};
+
+	px_addr_set(addr, AF_INET, &in, sizeof in);
 }
 
 /* ---- parse ---- */
@@ -62,22 +73,24 @@ static int parse_v4(proa_addr *out, span host, uint16_t port)
 
 	if (!span_copy(host, text, sizeof text) || inet_pton(AF_INET, text, &in.sin_addr) != 1)
 		return -PROA_EADDRTEXT;
-	return addr_set(out, AF_INET, &in, sizeof in);
+	return px_addr_set(out, AF_INET, &in, sizeof in);
 }
 
 /* A zone is an interface, by name or number; only link-local addresses have one (RFC 4007). */
 static bool parse_zone(struct sockaddr_in6 *in6, span zone)
 {
-	char name[IF_NAMESIZE];
+	char name[PX_ZONE_TEXT];
+	uint32_t index = 0;
 
 	if (!IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) && !IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr))
 		return false;
-	if (span_number(zone, UINT32_MAX, &in6->sin6_scope_id))
-		return in6->sin6_scope_id != 0;
-	if (!zone.n || !span_copy(zone, name, sizeof name))
-		return false;
-	in6->sin6_scope_id = if_nametoindex(name);
-	return in6->sin6_scope_id != 0;
+	if (!span_number(zone, UINT32_MAX, &index)) {
+		if (!zone.n || !span_copy(zone, name, sizeof name))
+			return false;
+		index = px_zone_index(name);
+	}
+	in6->sin6_scope_id = index;
+	return index != 0;
 }
 
 static int parse_v6(proa_addr *out, span host, uint16_t port)
@@ -91,7 +104,7 @@ static int parse_v6(proa_addr *out, span host, uint16_t port)
 		return -PROA_EADDRTEXT;
 	if (percent && !parse_zone(&in6, (span){percent + 1, host.n - digits.n - 1}))
 		return -PROA_EADDRTEXT;
-	return addr_set(out, AF_INET6, &in6, sizeof in6);
+	return px_addr_set(out, AF_INET6, &in6, sizeof in6);
 }
 
 static int parse_local(proa_addr *out, const char *path)
@@ -102,7 +115,7 @@ static int parse_local(proa_addr *out, const char *path)
 	if (n == 0 || n >= sizeof un.sun_path)
 		return -PROA_EADDRTEXT;
 	memcpy(un.sun_path, path, n + 1);
-	return addr_set(out, AF_UNIX, &un, offsetof(struct sockaddr_un, sun_path) + n + 1);
+	return px_addr_set(out, AF_UNIX, &un, offsetof(struct sockaddr_un, sun_path) + n + 1);
 }
 
 /* What follows a host: nothing, or a colon and a port. */
@@ -162,13 +175,13 @@ static int print_v4(const proa_addr *addr, char *out, size_t size)
 static int print_v6(const proa_addr *addr, char *out, size_t size)
 {
 	struct sockaddr_in6 in6;
-	char text[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
+	char text[INET6_ADDRSTRLEN], zone[PX_ZONE_TEXT] = "";
 	unsigned port;
 
 	memcpy(&in6, addr->data, sizeof in6);
 	port = ntohs(in6.sin6_port);
 	inet_ntop(AF_INET6, &in6.sin6_addr, text, sizeof text);
-	if (in6.sin6_scope_id && !if_indextoname(in6.sin6_scope_id, zone))
+	if (in6.sin6_scope_id && !px_zone_name(in6.sin6_scope_id, zone))
 		snprintf(zone, sizeof zone, "%u", (unsigned)in6.sin6_scope_id);
 	return snprintf(out, size, "[%s%s%s]:%u", text, *zone ? "%" : "", zone, port);
 }
@@ -221,40 +234,3 @@ void px_addr_set_port(proa_addr *addr, uint16_t port)
 
 _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
                "one place for the port");
-
-/* ---- look-ups ---- */
-
-static int64_t lookup_error(int error, int32_t *sys_error)
-{
-	if (error == EAI_SYSTEM)
-		return px_errno(sys_error);
-	*sys_error = error;
-	switch (error) {
-	case EAI_AGAIN:
-	case EAI_FAIL: return -PROA_ENAMETEMP;
-	case EAI_MEMORY: return -PROA_ENOMEM;
-	case EAI_FAMILY:
-	case EAI_SOCKTYPE: return -PROA_EAFNOSUPPORT;
-	case EAI_BADFLAGS:
-	case EAI_SERVICE: return -PROA_EINVAL;
-	default: /* the name, or its addresses, do not exist */ return -PROA_ENONAME;
-	}
-}
-
-int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
-                      unsigned max, int32_t *sys_error)
-{
-	struct addrinfo hints = {.ai_family = (int)family, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *list, *a;
-	unsigned n = 0;
-	int error = getaddrinfo(name, service, &hints, &list);
-
-	*sys_error = 0;
-	if (error)
-		return lookup_error(error, sys_error);
-	for (a = list; a && n < max; a = a->ai_next)
-		if (a->ai_addrlen <= sizeof out->data)
-			addr_set(&out[n++], a->ai_family, a->ai_addr, a->ai_addrlen);
-	freeaddrinfo(list);
-	return n ? (int64_t)n : -PROA_ENONAME;
-}

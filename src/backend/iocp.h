@@ -1,0 +1,176 @@
+/* The IOCP backend from the inside: one completion port a loop, and what each kind does with it. */
+/* SPDX-License-Identifier: MIT */
+#ifndef PX_BACKEND_IOCP_H
+#define PX_BACKEND_IOCP_H
+
+#include "base/slab.h"
+#include "op/backend.h"
+#include "sys/sys.h"
+#include "sys/win/win.h"
+
+/* ---- how it works ----
+ *
+ * Submitting is the overlapped call itself. "Pending" is its normal answer; the packet that the
+ * port gives later names the call by the address of its OVERLAPPED, which is a part of the op
+ * (iocp_op): so nothing is allocated, and the op ends only when the packet has come. Sockets that
+ * allow it queue no packet for a call that succeeded at once (PX_IO_HF_SKIP); then its outcome is
+ * used on the spot.
+ *
+ * An op has at most one call in the system at a time (PX_F_KERNEL). CancelIoEx names that call and
+ * no other; the packet comes in any case, with what the call achieved or with "cancelled". Closing
+ * a socket is the last thing that happens to it: by then every packet has come.
+ *
+ * A pooled recv is a recv of no bytes, which completes when there are some, and then a plain
+ * non-blocking recv into a buffer taken that moment: an idle connection pins none. That is the
+ * shape of readiness, so pooled.c does the second half for both.
+ *
+ * A multishot accept keeps several AcceptEx calls outstanding; each has a record of its own, with
+ * the socket that it is to fill.
+ *
+ * How much of a send had gone when it was cancelled, the system does not promise to say. So a send
+ * that was cancelled while the system had it breaks its direction, whatever its count. */
+
+enum {
+#ifdef PX_TORTURE
+	PX_IO_ENTRIES = 2,       /* packets taken at once */
+	PX_IO_ACCEPTS = 2,       /* calls behind a multishot accept */
+	PX_IO_SEND_BYTES = 3000, /* in one call */
+	PX_IO_SEND_CALLS = 2,    /* in a row that succeed at once */
+	PX_IO_FILE_BYTES = 1000
+#else
+	PX_IO_ENTRIES = 128,
+	PX_IO_ACCEPTS = 8,
+	PX_IO_SEND_BYTES = 1024 * 1024,
+	PX_IO_SEND_CALLS = 16,
+	PX_IO_FILE_BYTES = 1 << 30
+#endif
+};
+
+/* What a packet is: the port's key. */
+enum { PX_IO_KEY_OP, PX_IO_KEY_ACCEPT, PX_IO_KEY_AGAIN, PX_IO_KEY_WAKE, PX_IO_KEY_TIMER };
+
+/* Flags of a handle: those that op.h leaves to the backends. */
+enum {
+	PX_IO_HF_PORT = PX_HF_REGISTERED, /* it belongs to the port */
+	PX_IO_HF_SKIP = PX_HF_AGAIN_IN,   /* no packet for what succeeds at once */
+	PX_IO_HF_MORE = PX_HF_READABLE    /* there may be bytes: try before asking to be told */
+};
+
+/* An op with what the system writes to behind it. */
+typedef struct __attribute__((may_alias)) iocp_op {
+	px_op op;
+	OVERLAPPED overlapped;
+} iocp_op;
+_Static_assert(sizeof(iocp_op) == sizeof(proa_op), "PROA_OP_WORDS");
+
+#define PX_IOCP_MAGIC PX_MAGIC('i', 'o', 'c', 'p')
+
+/* What ends a wait in time, iocp_timer.c. */
+typedef struct px_io_timer {
+	HANDLE timer;                      /* NULL: there is none */
+	HANDLE packet;                     /* NULL: the timer calls back */
+	px_win_any_fn *associate, *cancel; /* ntdll's, for packets */
+	int64_t due_ns;                    /* the deadline that it is set to; 0: not set */
+	bool associated;                   /* its signal is to become a packet */
+} px_io_timer;
+
+typedef struct px_iocp {
+	uint32_t magic;
+	px_core *core;
+	HANDLE port;
+	px_io_timer timer;
+	px_slab accepts; /* px_io_accept */
+	const px_win_extensions *winsock;
+	OVERLAPPED_ENTRY entries[PX_IO_ENTRIES];
+} px_iocp;
+
+static inline px_iocp *px_iocp_of(const px_core *core)
+{
+	px_iocp *io = core->backend;
+
+	PX_MAGIC_CHECK(io, PX_IOCP_MAGIC);
+	return io;
+}
+
+static inline OVERLAPPED *px_io_overlapped(px_op *op)
+{
+	return &((iocp_op *)(void *)op)->overlapped;
+}
+
+/* ---- for the kinds, iocp.c ---- */
+
+/* All zero but for the file position: the op's next call is about to be made. */
+OVERLAPPED *px_io_begin(px_op *op, int64_t offset);
+/* The call was made; `error` is 0 or what it said. Pending (or successful, but a packet comes all
+ * the same): PX_F_KERNEL, true. False: it is over, with `error`. */
+bool px_io_pending(px_op *op, int error);
+/* How many bytes a call moved that was over at once. */
+int64_t px_io_moved(px_op *op);
+/* A packet comes by itself, and the op's submit is called again. */
+void px_io_again(px_iocp *io, px_op *op);
+/* Ends a one-shot that failed with a system error; `count` bytes had moved. */
+void px_io_fail(px_op *op, int error, int64_t count);
+/* A call was cancelled that nobody asked for: a thread's end, another program's doing. */
+bool px_io_lost(const px_op *op, int error);
+
+/* What a kind does. `error`: 0 or a system code. */
+typedef struct px_io_kind {
+	void (*submit)(px_iocp *, px_op *);                           /* starts, or goes on */
+	void (*packet)(px_iocp *, px_op *, int error, int64_t bytes); /* not of accepts */
+} px_io_kind;
+
+#define PX_IO_KINDS(X)                                     \
+	/* iocp_accept.c */                                \
+	X(ACCEPT, px_io_accept_once, px_io_no_packet)      \
+	X(ACCEPT_MANY, px_io_accept_many, px_io_no_packet) \
+	/* iocp_recv.c */                                  \
+	X(CONNECT, px_io_connect, px_io_connect_packet)    \
+	X(RECV, px_io_recv, px_io_recv_packet)             \
+	X(RECV_POOLED, px_io_pooled, px_io_pooled_packet)  \
+	X(RECV_MANY, px_io_many, px_io_many_packet)        \
+	/* iocp_send.c */                                  \
+	X(SEND, px_io_send, px_io_send_packet)             \
+	X(SENDV, px_io_send, px_io_send_packet)            \
+	X(SEND_POOLED, px_io_send, px_io_send_packet)      \
+	X(SEND_FILE, px_io_send, px_io_send_packet)        \
+	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)       \
+	/* iocp_file.c */                                  \
+	X(READ, px_io_read, px_io_read_packet)             \
+	X(WRITE, px_io_write, px_io_write_packet)
+
+#define PX_IO_KIND_DECLARE(kind, submit_fn, packet_fn) \
+	void submit_fn(px_iocp *, px_op *);            \
+	void packet_fn(px_iocp *, px_op *, int error, int64_t bytes);
+PX_IO_KINDS(PX_IO_KIND_DECLARE)
+#undef PX_IO_KIND_DECLARE
+
+enum {
+#define PX_IO_KIND_OR(kind, submit_fn, packet_fn) | PX_KIND_BIT(PX_##kind)
+	PX_IO_NATIVE = (int)(0u PX_IO_KINDS(PX_IO_KIND_OR))
+#undef PX_IO_KIND_OR
+};
+
+/* ---- iocp_accept.c ---- */
+
+typedef struct px_io_accept px_io_accept;
+void px_io_accept_packet(px_iocp *io, px_io_accept *a, int error);
+void px_io_accept_cancel(px_iocp *io, px_op *op);
+px_pulled px_io_accept_pull(px_iocp *io, px_op *op);
+void px_io_accept_paused(px_iocp *io, px_op *op, bool paused);
+px_io_accept *px_io_accept_of(OVERLAPPED *overlapped);
+extern const size_t px_io_accept_bytes; /* of a px_io_accept, for the slab */
+
+/* ---- iocp_timer.c ---- */
+
+void px_io_timer_open(px_iocp *io);
+void px_io_timer_close(px_iocp *io);
+/* The next wait is to end at deadline_ns, left_ns from now. True: it has to be alertable. */
+bool px_io_timer_set(px_iocp *io, int64_t deadline_ns, int64_t left_ns);
+/* Its packet has come; or a wait has ended without any: it is not to be relied on. */
+void px_io_timer_over(px_iocp *io, bool fired);
+
+/* ---- iocp_recv.c ---- */
+
+px_pulled px_io_many_pull(px_iocp *io, px_op *op);
+
+#endif

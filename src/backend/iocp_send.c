@@ -1,0 +1,154 @@
+/* Sends on a port: of memory, of pieces, of a file, all of it; and shutdown. */
+/* SPDX-License-Identifier: MIT */
+#include "backend/iocp.h"
+
+/* op->count is how far a send has come: of an op in flight it is ours. Each call takes a limited
+ * part, so that a long send is seen to move. */
+
+enum { VECS_AT_ONCE = 64, IDLE_BYTES = 64 * 1024, FILE_BYTES = 16 * PX_IO_SEND_BYTES };
+
+static int64_t send_total(const px_op *op)
+{
+	if (op->kind == PX_SEND_FILE)
+		return op->args.file.len;
+	return op->kind == PX_SENDV ? op->args.io.off : (int64_t)op->args.io.len;
+}
+
+/* Where an idle time counts, the parts are small. */
+static int64_t part_bytes(const px_op *op, int64_t most)
+{
+	most = op->handle->idle_ms ? PX_MIN(most, (int64_t)IDLE_BYTES) : most;
+	return PX_MIN(send_total(op) - op->count, most);
+}
+
+/* ---- one call: 0 or a system code ---- */
+
+/* The first pieces behind those that have gone; how many. */
+static DWORD vec_fill(const px_op *op, WSABUF *out)
+{
+	const proa_vec *vec = op->args.io.ptr;
+	size_t skip = (size_t)op->count, left = (size_t)part_bytes(op, PX_IO_SEND_BYTES);
+	DWORD n = 0;
+
+	for (size_t i = 0; i < op->args.io.len && n < VECS_AT_ONCE && left; i++) {
+		size_t gone = PX_MIN(skip, vec[i].len), part = PX_MIN(vec[i].len - gone, left);
+
+		skip -= gone;
+		if (!part)
+			continue;
+		out[n].buf = (CHAR *)(uintptr_t)vec[i].base + gone;
+		out[n++].len = (ULONG)part;
+		left -= part;
+	}
+	return n;
+}
+
+static int call_send(px_op *op)
+{
+	WSABUF b[VECS_AT_ONCE];
+	OVERLAPPED *o = px_io_begin(op, 0);
+	DWORD n = 1;
+
+	if (op->kind == PX_SENDV) {
+		n = vec_fill(op, b);
+	} else {
+		b[0].buf = (CHAR *)(uintptr_t)op->args.io.ptr + op->count;
+		b[0].len = (ULONG)part_bytes(op, PX_IO_SEND_BYTES);
+	}
+	return WSASend(px_win_socket(op->handle->fd), b, n, NULL, 0, o, NULL) ? WSAGetLastError()
+	                                                                      : 0;
+}
+
+/* Never asked for more than the file has: at 0 TransmitFile would send all of it. */
+static int call_file(px_iocp *io, px_op *op)
+{
+	HANDLE file = px_win_handle(op->args.file.file->fd);
+	int64_t at = op->args.file.off + op->count, n = part_bytes(op, FILE_BYTES);
+	LARGE_INTEGER size;
+	OVERLAPPED *o;
+
+	if (!GetFileSizeEx(file, &size))
+		return (int)GetLastError();
+	if (size.QuadPart <= at)
+		return ERROR_HANDLE_EOF;
+	n = PX_MIN(n, size.QuadPart - at);
+	o = px_io_begin(op, at);
+	return io->winsock->transmit(px_win_socket(op->handle->fd), file, (DWORD)n, 0, o, NULL, 0)
+	               ? 0
+	               : WSAGetLastError();
+}
+
+/* ---- all of it ---- */
+
+static void send_moved(px_iocp *io, px_op *op, int64_t n)
+{
+	op->count += n;
+	if (n <= 0)
+		return;
+	px_handle_moved(io->core, op->handle);
+	px_count_add(&io->core->stat.bytes_out, (uint64_t)n);
+}
+
+static void send_failed(px_op *op, int error)
+{
+	int64_t rc = px_sys_error(error);
+
+	if (op->kind == PX_SEND_FILE && error == ERROR_HANDLE_EOF) {
+		op->got |= PROA_END;
+		px_op_finish(op, op->count, op->count, 0);
+	} else if (!px_op_asked(op) &&
+	           (rc == -PROA_ECONNRESET || rc == -PROA_ECONNABORTED || rc == -PROA_EPIPE)) {
+		/* what a dead peer is called depends on what was noticed first */
+		op->handle->flags |= PX_HF_DEAD;
+		px_op_finish(op, -PROA_ECONNRESET, op->count, error);
+	} else {
+		px_io_fail(op, error, op->count);
+	}
+}
+
+void px_io_send(px_iocp *io, px_op *op)
+{
+	if (op->kind == PX_SENDV && !op->count)
+		op->args.io.off = px_vec_bytes(op->args.io.ptr, op->args.io.len);
+	for (unsigned calls = 0; op->count < send_total(op); calls++) {
+		int error;
+
+		if (calls == PX_IO_SEND_CALLS) {
+			px_io_again(io, op); /* behind the others */
+			return;
+		}
+		error = op->kind == PX_SEND_FILE ? call_file(io, op) : call_send(op);
+		if (px_io_pending(op, error))
+			return;
+		if (error) {
+			send_failed(op, error);
+			return;
+		}
+		send_moved(io, op, px_io_moved(op));
+	}
+	px_op_finish(op, op->count, op->count, 0);
+}
+
+void px_io_send_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
+{
+	send_moved(io, op, bytes);
+	if (error && px_op_asked(op)) /* how much more had gone, nobody promises to tell */
+		op->handle->flags |= PX_HF_BROKEN;
+	if (error)
+		send_failed(op, error);
+	else if (px_op_asked(op) && op->count < send_total(op))
+		px_op_finish(op, -PROA_ECANCELED, op->count, 0);
+	else
+		px_io_send(io, op);
+}
+
+/* ---- shutdown: a call that never waits ---- */
+
+void px_io_shutdown(px_iocp *io, px_op *op)
+{
+	int32_t sys_error = 0;
+	int64_t rc = px_sock_shutdown(op->handle->fd, &sys_error);
+
+	px_count(&io->core->stat.system_calls);
+	px_op_finish(op, rc, 0, sys_error);
+}

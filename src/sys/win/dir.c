@@ -1,0 +1,127 @@
+/* Reading a folder: the position is the handle's own, so nothing is kept here. */
+/* SPDX-License-Identifier: MIT */
+#include "win.h"
+
+#include <string.h>
+#include <wchar.h>
+#include <winternl.h>
+
+NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE file, HANDLE event, void *apc, void *apc_context,
+                                    IO_STATUS_BLOCK *status, void *out, ULONG bytes, int what,
+                                    BOOLEAN single, UNICODE_STRING *mask, BOOLEAN restart);
+
+enum { ID_BOTH_DIRECTORY = 37, STATUS_NO_MORE = (int32_t)0x80000006, STATUS_WAITING = 0x103 };
+
+/* ---- how much to ask for ----
+ *
+ * The position cannot be put back, so that all that is asked for must fit when it is packed. A
+ * unit of a name is 2 bytes of the system's record and up to 3 of ours, and of records with at most
+ * 255 units ours is never larger than 4/3 of theirs: 56 + 3n against 104 + 2n. */
+enum {
+	RAW_BYTES = 8192,
+	NAME_UNITS = 255,
+	RAW_LEAST = offsetof(FILE_ID_BOTH_DIR_INFO, FileName) + NAME_UNITS * sizeof(wchar_t)
+};
+_Static_assert(offsetof(proa_dirent, name) + 8 <= 56, "our record's head is as stated");
+_Static_assert(offsetof(FILE_ID_BOTH_DIR_INFO, FileName) == 104, "theirs too");
+
+typedef struct packer {
+	char *out;
+	size_t len, used;
+	uint64_t dev;
+} packer;
+
+static ULONG packer_room(const packer *p)
+{
+	size_t raw = (p->len - p->used) / 4 * 3;
+
+	return raw < RAW_LEAST ? 0 : (ULONG)PX_MIN(raw, RAW_BYTES);
+}
+
+static bool is_dots(const wchar_t *name, size_t len)
+{
+	return name[0] == L'.' && (len == 1 || (len == 2 && name[1] == L'.'));
+}
+
+/* EaSize is the tag of a reparse point: [MS-FSCC] 2.4.19. */
+static void entry_pack(packer *p, const FILE_ID_BOTH_DIR_INFO *e)
+{
+	proa_dirent *d = (proa_dirent *)(void *)(p->out + p->used);
+	size_t units = e->FileNameLength / sizeof(wchar_t);
+	size_t head = offsetof(proa_dirent, name);
+	int n;
+
+	if (is_dots(e->FileName, units))
+		return;
+	px_assert(p->len - p->used > head);
+	memset(d, 0, head);
+	n = px_win_utf8(e->FileName, (int)units, d->name, (int)(p->len - p->used - head));
+	px_assert(n > 0);
+	d->name_len = (uint32_t)n;
+	d->stat.type = px_win_type(e->FileAttributes, e->EaSize);
+	d->stat.mode = px_win_mode(e->FileAttributes);
+	d->stat.size_bytes = d->stat.type == PROA_S_DIR ? 0 : e->EndOfFile.QuadPart;
+	d->stat.mtime_ns = px_win_time_ns(e->LastWriteTime.QuadPart);
+	d->stat.ino = (uint64_t)e->FileId.QuadPart;
+	d->stat.dev = p->dev;
+	d->bytes = (uint32_t)px_align_up(head + (size_t)n + 1, _Alignof(proa_dirent));
+	p->used += d->bytes;
+}
+
+static void raw_pack(packer *p, const char *raw)
+{
+	const FILE_ID_BOTH_DIR_INFO *e;
+
+	do {
+		e = (const FILE_ID_BOTH_DIR_INFO *)(const void *)raw;
+		entry_pack(p, e);
+		raw += e->NextEntryOffset;
+	} while (e->NextEntryOffset);
+}
+
+/* 0, or an NTSTATUS. Without an APC's context no packet goes to a port. */
+static int32_t raw_read(HANDLE dir, HANDLE event, void *raw, ULONG bytes)
+{
+	IO_STATUS_BLOCK io;
+	int32_t status = NtQueryDirectoryFile(dir, event, NULL, NULL, &io, raw, bytes,
+	                                      ID_BOTH_DIRECTORY, FALSE, NULL, FALSE);
+
+	if (status != STATUS_WAITING)
+		return status;
+	WaitForSingleObject(event, INFINITE);
+	return io.Status;
+}
+
+static int64_t dir_pack(packer *p, HANDLE dir, HANDLE event, int32_t *sys_error)
+{
+	_Alignas(FILE_ID_BOTH_DIR_INFO) char raw[RAW_BYTES];
+	int32_t status = 0;
+	ULONG room;
+
+	while ((room = packer_room(p)) && !(status = raw_read(dir, event, raw, room)))
+		raw_pack(p, raw);
+	if (p->used || !status || status == STATUS_NO_MORE)
+		return (int64_t)p->used;
+	*sys_error = px_win_status(status);
+	return px_sys_error(*sys_error);
+}
+
+int64_t px_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
+{
+	packer p = {buf, PX_MIN(len, INT32_MAX), 0, 0};
+	BY_HANDLE_FILE_INFORMATION info;
+	HANDLE dir = px_win_handle(fd), event;
+	int64_t n;
+
+	*sys_error = 0;
+	if (!GetFileInformationByHandle(dir, &info))
+		return px_win_error(sys_error);
+	if (!(info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY))
+		return -PROA_ENOTDIR;
+	if (!(event = CreateEventW(NULL, TRUE, FALSE, NULL)))
+		return px_win_error(sys_error);
+	p.dev = info.dwVolumeSerialNumber;
+	n = dir_pack(&p, dir, event, sys_error);
+	CloseHandle(event);
+	return n;
+}

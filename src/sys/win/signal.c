@@ -1,0 +1,137 @@
+/* The one process-wide table of watched signals: what Windows has of them. */
+/* SPDX-License-Identifier: MIT */
+#include "win.h"
+
+#include <signal.h>
+
+/* SIGINT is Ctrl-C, SIGBREAK Ctrl-Break, SIGTERM that the console closes, the user logs off or the
+ * system shuts down; raise() makes each of them too. The console calls us on a thread of its own
+ * and raise() on the caller's, so a lock is enough. */
+
+enum { SLOTS = 64 };
+
+typedef struct slot {
+	int signo; /* 0: free */
+	void (*ring)(void *);
+	void *arg;
+} slot;
+
+typedef void handler(int);
+
+/* What follows is guarded by `table`; rings are called inside it, so none is under way when
+ * unwatch has been there. */
+static SRWLOCK table = SRWLOCK_INIT;
+static slot slots[SLOTS];
+static unsigned watchers[NSIG], watchers_all;
+static handler *before[NSIG]; /* the disposition that comes back */
+
+static unsigned ring_all(int signo)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (slots[i].signo == signo) {
+			slots[i].ring(slots[i].arg);
+			n++;
+		}
+	return n;
+}
+
+/* The runtime has put the default back before it calls. */
+static void signal_came(int signo)
+{
+	AcquireSRWLockExclusive(&table);
+	if (watchers[signo])
+		signal(signo, signal_came);
+	ring_all(signo);
+	ReleaseSRWLockExclusive(&table);
+}
+
+static int event_signal(DWORD event)
+{
+	switch (event) {
+	case CTRL_C_EVENT: return SIGINT;
+	case CTRL_BREAK_EVENT: return watchers[SIGBREAK] ? SIGBREAK : SIGTERM;
+	default: return SIGTERM;
+	}
+}
+
+/* When a console closes, the process ends as soon as we return: so we do not, and the program ends
+ * by itself or when the system's patience does. */
+static BOOL WINAPI console_came(DWORD event)
+{
+	unsigned rung;
+
+	AcquireSRWLockExclusive(&table);
+	rung = ring_all(event_signal(event));
+	ReleaseSRWLockExclusive(&table);
+	if (rung && event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT)
+		Sleep(INFINITE);
+	return rung > 0;
+}
+
+/* The runtime hangs itself into the console at the first signal() for SIGINT or SIGBREAK; we come
+ * after it, so that we are asked first. */
+static int signal_take(int signo)
+{
+	handler *old = watchers[signo] ? NULL : signal(signo, signal_came);
+
+	if (old == SIG_ERR)
+		return -PROA_EINVAL;
+	if (!watchers[signo])
+		before[signo] = old;
+	if (watchers_all == 0 && !SetConsoleCtrlHandler(console_came, TRUE)) {
+		signal(signo, before[signo]);
+		return -PROA_ENOMEM;
+	}
+	watchers[signo]++;
+	watchers_all++;
+	return 0;
+}
+
+static slot *slot_free(void)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (!slots[i].signo)
+			return &slots[i];
+	return NULL;
+}
+
+static int slot_watch(int signo, void (*ring)(void *), void *arg)
+{
+	slot *s = slot_free();
+	int error;
+
+	if (!s)
+		return -PROA_EBUSY;
+	if ((error = signal_take(signo)) < 0)
+		return error;
+	*s = (slot){signo, ring, arg};
+	return (int)(s - slots);
+}
+
+int px_signal_watch(int signo, void (*ring)(void *), void *arg)
+{
+	int slot_or_error;
+
+	if (signo != SIGINT && signo != SIGTERM && signo != SIGBREAK)
+		return -PROA_EINVAL; /* the others are faults of the program, not signals to it */
+	AcquireSRWLockExclusive(&table);
+	slot_or_error = slot_watch(signo, ring, arg);
+	ReleaseSRWLockExclusive(&table);
+	return slot_or_error;
+}
+
+void px_signal_unwatch(int index)
+{
+	slot *s = &slots[index];
+
+	AcquireSRWLockExclusive(&table);
+	px_assert(s->signo > 0);
+	if (--watchers[s->signo] == 0)
+		signal(s->signo, before[s->signo]);
+	if (--watchers_all == 0)
+		SetConsoleCtrlHandler(console_came, FALSE);
+	s->signo = 0;
+	ReleaseSRWLockExclusive(&table);
+}

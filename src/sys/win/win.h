@@ -1,0 +1,117 @@
+/* What the files of Windows share among themselves and with its backend. */
+/* SPDX-License-Identifier: MIT */
+#ifndef PX_SYS_WIN_H
+#define PX_SYS_WIN_H
+
+#include "sys/inet.h"
+
+#include <windows.h>
+
+#include <mswsock.h>
+
+/* ---- descriptors ----
+ *
+ * Above this floor a descriptor is an int. Of a SOCKET or a HANDLE only the low 32 bits are
+ * significant (Windows promises so, for processes of 32 and 64 bits that share them), so an int
+ * holds either, and -1 is none of them. */
+static inline SOCKET px_win_socket(int fd)
+{
+	return (SOCKET)(uint32_t)fd;
+}
+
+static inline HANDLE px_win_handle(int fd)
+{
+	return (HANDLE)(intptr_t)fd;
+}
+
+/* From what the system gave. */
+static inline int px_win_fd(SOCKET socket)
+{
+	return (int)(uint32_t)socket;
+}
+
+static inline int px_win_file_fd(HANDLE handle)
+{
+	return (int)(intptr_t)handle;
+}
+
+/* ---- errors, err.c ---- */
+
+enum { PX_WIN_IS_FOLDER = 336 }; /* ERROR_DIRECTORY_NOT_SUPPORTED, which not every header has */
+
+/* GetLastError or WSAGetLastError (they are the same) as a result, and as it is in *sys_error. */
+int64_t px_win_error(int32_t *sys_error);
+/* The Win32 code for an NTSTATUS, such as a packet's OVERLAPPED.Internal. */
+int px_win_status(int32_t ntstatus);
+
+/* ---- sockets, sock.c and extension.c ---- */
+
+/* Winsock is started once a process, and never ended. False: it cannot, and WSAGetLastError tells.
+ */
+bool px_win_sockets_start(void);
+/* A new overlapped socket that no child inherits, IPv6 taking v4 too. `type` SOCK_...;
+ * INVALID_SOCKET and WSAGetLastError. */
+SOCKET px_win_socket_new(int family, int type, bool nonblock);
+int px_win_family(int fd);   /* the AF_... a socket was made with, 0 if it does not tell */
+bool px_win_nodelay(int fd); /* whether TCP_NODELAY is set: a listener's is for what it accepts */
+/* A non-blocking call that failed: PX_AGAIN or the error. */
+int64_t px_win_sock_failed(int32_t *sys_error);
+
+/* The functions that Winsock has only for those who ask. */
+typedef struct px_win_extensions {
+	LPFN_ACCEPTEX accept;
+	LPFN_GETACCEPTEXSOCKADDRS accept_addrs;
+	LPFN_CONNECTEX connect;
+	LPFN_DISCONNECTEX disconnect;
+	LPFN_TRANSMITFILE transmit;
+	LPFN_WSARECVMSG recvmsg;
+	LPFN_WSASENDMSG sendmsg;
+} px_win_extensions;
+/* Asked once; the same for the whole process. NULL: this system lacks one, or sockets altogether.
+ */
+const px_win_extensions *px_win_extend(void);
+
+/* ---- text, text.c: UTF-8 outside, UTF-16 inside ---- */
+
+/* Units without the 0, at most max - 1; -1: it is not UTF-8, or too long. */
+int px_win_wide(const char *text, wchar_t *out, int max);
+/* Bytes without the 0, at most max - 1; -1: too long. `len` units of text; what is not UTF-16
+ * becomes U+FFFD. */
+int px_win_utf8(const wchar_t *text, int len, char *out, int max);
+
+/* ---- files: file.c, path.c, beneath.c ---- */
+
+enum { PX_WIN_PATH = 4096 }; /* units of the longest path */
+
+/* How to open: NtCreateFile's words. */
+typedef struct px_win_open {
+	uint32_t access, options, disposition, attributes;
+	uint32_t object; /* OBJ_... */
+} px_win_open;
+
+/* Results below: 0 or a Win32 code. One NtCreateFile of `name`, `len` units, in the folder `root`,
+ * or of an absolute NT path. */
+int px_win_create(HANDLE root, const wchar_t *name, size_t len, const px_win_open *how,
+                  HANDLE *out);
+/* Opens a path as people write it, relative to an open folder (NULL: the current one). */
+int px_win_open_path(HANDLE dir, const char *path, const px_win_open *how, HANDLE *out);
+/* Opens `path` below an open folder and nowhere else; what leads out is access denied. */
+int px_win_open_beneath(HANDLE dir, const char *path, const px_win_open *how, HANDLE *out);
+
+/* The result of a read or write that failed with a Win32 code: 0 at the end of the file. */
+int64_t px_win_file_failed(int error, int32_t *sys_error);
+
+uint32_t px_win_type(DWORD attributes, DWORD reparse_tag); /* PROA_S_... */
+uint32_t px_win_mode(DWORD attributes);                    /* permission bits */
+int64_t px_win_time_ns(int64_t filetime);                  /* since 1970 */
+
+/* ---- the machine, machine.c ---- */
+
+bool px_win_is_wine(void);
+
+/* A function of a module that is loaded anyway, NULL if this version has none. The cast to its own
+ * type is the caller's. */
+typedef void px_win_any_fn(void);
+px_win_any_fn *px_win_find(const wchar_t *module, const char *name);
+
+#endif

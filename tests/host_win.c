@@ -1,0 +1,263 @@
+/* What the tests ask of the system, on Windows: what there is, time, this process. */
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include <winsock2.h>
+
+#include <afunix.h>
+#include <io.h>
+#include <process.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <windows.h>
+#include <winternl.h>
+
+#ifndef CREATE_WAITABLE_TIMER_HIGH_RESOLUTION
+#define CREATE_WAITABLE_TIMER_HIGH_RESOLUTION 2
+#endif
+
+static bool is_wine(void)
+{
+	return GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != NULL;
+}
+
+/* ---- what there is ---- */
+
+static bool have_local(void)
+{
+	SOCKET s = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (s != INVALID_SOCKET)
+		closesocket(s);
+	return s != INVALID_SOCKET;
+}
+
+/* Wine's call says that it made one and did not. */
+static bool have_links(void)
+{
+	char name[32];
+	bool there;
+
+	snprintf(name, sizeof name, "proa-link-%u", host_pid());
+	there = CreateSymbolicLinkA(name, "nowhere", SYMBOLIC_LINK_FLAG_ALLOW_UNPRIVILEGED_CREATE);
+	there = there && GetFileAttributesA(name) != INVALID_FILE_ATTRIBUTES;
+	DeleteFileA(name);
+	return there;
+}
+
+const char *host_lacks(host_feature feature)
+{
+	switch (feature) {
+	case HOST_FORK: return "Windows has no fork";
+	case HOST_LIMIT: return "Windows has no limit of descriptors that a process can lower";
+	case HOST_SIGNALS: return "Windows has no signals between threads, and no SIGPIPE";
+	case HOST_PAIR: return "Windows has no socketpair";
+	case HOST_FULL_DISK: return "no file that is always full";
+	case HOST_REUSEPORT: return "Windows does not spread over the listeners of a port";
+	case HOST_SILENT:
+		return is_wine() ? NULL
+		                 : "Windows refuses whom a listener's queue has no place for";
+	case HOST_LOCAL: return have_local() ? NULL : "no local sockets here (Wine has none)";
+	case HOST_LINKS: return have_links() ? NULL : "no symbolic links here";
+	}
+	return NULL;
+}
+
+int host_slowness(void)
+{
+	return is_wine() ? 4 : 1;
+}
+
+/* ---- time ---- */
+
+long long host_now_ns(void)
+{
+	LARGE_INTEGER now, each_sec;
+
+	QueryPerformanceFrequency(&each_sec);
+	QueryPerformanceCounter(&now);
+	return now.QuadPart / each_sec.QuadPart * 1000000000LL +
+	       now.QuadPart % each_sec.QuadPart * 1000000000LL / each_sec.QuadPart;
+}
+
+/* Sleep's grain is 16 ms unless somebody asked for less. */
+void host_sleep_us(unsigned long us)
+{
+	HANDLE timer = CreateWaitableTimerExW(NULL, NULL, CREATE_WAITABLE_TIMER_HIGH_RESOLUTION,
+	                                      TIMER_ALL_ACCESS);
+	LARGE_INTEGER due = {.QuadPart = -(LONGLONG)us * 10};
+
+	if (!timer) {
+		Sleep((DWORD)(us + 999) / 1000);
+		return;
+	}
+	SetWaitableTimer(timer, &due, 0, NULL, NULL, FALSE);
+	WaitForSingleObject(timer, INFINITE);
+	CloseHandle(timer);
+}
+
+void host_yield(void)
+{
+	SwitchToThread();
+}
+
+/* ---- this process ---- */
+
+unsigned host_pid(void)
+{
+	return (unsigned)GetCurrentProcessId();
+}
+
+/* The system's own table (its class 64), of which winternl.h declares nothing. */
+typedef struct handle_entry {
+	void *object;
+	ULONG_PTR pid, handle;
+	ULONG access;
+	USHORT trace, type;
+	ULONG attributes, reserved;
+} handle_entry;
+
+typedef struct handle_table {
+	ULONG_PTR n, reserved;
+	handle_entry entry[];
+} handle_table;
+
+enum { HANDLE_TABLE = 64, TABLE_BYTES = 1 << 20, TABLE_BYTES_MAX = 1 << 28 };
+#define TOO_SHORT ((NTSTATUS)0xc0000004)
+
+long host_descriptors(void)
+{
+	handle_table *table = NULL;
+	NTSTATUS status = TOO_SHORT;
+	long n = -1;
+
+	for (ULONG bytes = TABLE_BYTES; status == TOO_SHORT && bytes < TABLE_BYTES_MAX;
+	     bytes *= 2) {
+		free(table);
+		if (!(table = malloc(bytes)))
+			return -1;
+		status = NtQuerySystemInformation((SYSTEM_INFORMATION_CLASS)HANDLE_TABLE, table,
+		                                  bytes, NULL);
+	}
+	if (status >= 0) {
+		n = 0;
+		for (ULONG_PTR i = 0; i < table->n; i++)
+			n += table->entry[i].pid == GetCurrentProcessId();
+	}
+	free(table);
+	return n;
+}
+
+void host_setenv(const char *name, const char *value)
+{
+	_putenv_s(name, value ? value : "");
+}
+
+unsigned long host_descriptors_max(void)
+{
+	return 1000000;
+}
+
+/* HOST_LIMIT is lacking. */
+void host_limit_low(unsigned spare)
+{
+	(void)spare;
+	abort();
+}
+
+void host_limit_back(void)
+{
+	abort();
+}
+
+void host_exhaust(void)
+{
+	abort();
+}
+
+void host_relieve(void)
+{
+	abort();
+}
+
+/* ---- the watchdog: a thread, which is there before anybody counts ---- */
+
+static struct {
+	SRWLOCK lock;
+	CONDITION_VARIABLE changed;
+	long long at_ns; /* 0: none */
+	const char *text;
+} dog = {.lock = SRWLOCK_INIT, .changed = CONDITION_VARIABLE_INIT};
+
+static unsigned __stdcall dog_run(void *unused)
+{
+	(void)unused;
+	AcquireSRWLockExclusive(&dog.lock);
+	for (;;) {
+		long long left_ns = dog.at_ns - host_now_ns();
+
+		if (dog.at_ns && left_ns <= 0) {
+			fputs(dog.text, stderr);
+			_exit(1);
+		}
+		SleepConditionVariableSRW(&dog.changed, &dog.lock,
+		                          dog.at_ns ? (DWORD)(left_ns / 1000000 + 1) : INFINITE, 0);
+	}
+	return 0;
+}
+
+void host_watchdog(int seconds, const char *text)
+{
+	AcquireSRWLockExclusive(&dog.lock);
+	dog.at_ns = seconds ? host_now_ns() + seconds * 1000000000LL : 0;
+	dog.text = text;
+	ReleaseSRWLockExclusive(&dog.lock);
+	WakeAllConditionVariable(&dog.changed);
+}
+
+__attribute__((constructor)) static void host_begin(void)
+{
+	WSADATA data;
+
+	SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
+	WSAStartup(MAKEWORD(2, 2), &data);
+	_beginthreadex(NULL, 0, dog_run, NULL, 0, NULL);
+}
+
+/* ---- signals: those of C ---- */
+
+int host_signo(host_signal name)
+{
+	return name == HOST_SIG_A ? SIGINT : name == HOST_SIG_B ? SIGBREAK : -1;
+}
+
+void host_raise(int signo)
+{
+	raise(signo);
+}
+
+/* HOST_SIGNALS is lacking. */
+void host_storm_start(int signo, bool handled, unsigned pause_us)
+{
+	(void)signo;
+	(void)handled;
+	(void)pause_us;
+	abort();
+}
+
+long host_storm_sent(void)
+{
+	abort();
+}
+
+long host_storm_stop(void)
+{
+	abort();
+}
+
+host_sigpipe host_sigpipe_now(void)
+{
+	abort();
+}
