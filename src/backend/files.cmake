@@ -19,6 +19,9 @@ else()
 		src/backend/ready_try.c
 		src/backend/ready_try_msg.c)
 endif()
+if(PROA_KQUEUE_IS)
+	list(APPEND PROA_SOURCES src/backend/kqueue.c)
+endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/backend/epoll.c
