@@ -50,5 +50,8 @@ if(PROA_SANITIZE)
 	add_compile_options(-fsanitize=${PROA_SANITIZE} -fno-sanitize-recover=all
 		-fno-omit-frame-pointer)
 	add_link_options(-fsanitize=${PROA_SANITIZE})
+endif()
+# Instrumented or emulated, tests do less of the same.
+if(PROA_SANITIZE OR CMAKE_CROSSCOMPILING)
 	target_compile_definitions(proa_flags INTERFACE TEST_SLOW=1)
 endif()

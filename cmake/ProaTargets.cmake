@@ -1,13 +1,14 @@
 # The library (static and shared), the command, examples, benchmarks.
 # SPDX-License-Identifier: MIT
 include(ProaLlhttp)
+include(ProaKqueue)
 
 # proa_object_library(TARGET FILE...): what libraries are made of.
 function(proa_object_library target)
 	add_library(${target} OBJECT ${ARGN})
 	target_include_directories(${target} PUBLIC
 		${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
-	target_link_libraries(${target} PRIVATE proa_flags proa_llhttp)
+	target_link_libraries(${target} PRIVATE proa_flags proa_llhttp proa_kqueue)
 endfunction()
 
 # proa_library(FILE...): targets proa_static (libproa.a) and proa_shared (libproa.so.0), from one
@@ -21,8 +22,9 @@ function(proa_library)
 		proa_object_library(proa_dll_objects ${files})
 		target_compile_definitions(proa_dll_objects PRIVATE PROA_BUILD_SHARED)
 	endif()
-	add_library(proa_static STATIC $<TARGET_OBJECTS:proa_objects> ${PROA_LLHTTP_OBJECTS})
-	add_library(proa_shared SHARED $<TARGET_OBJECTS:${shared_objects}> ${PROA_LLHTTP_OBJECTS})
+	set(objects ${PROA_LLHTTP_OBJECTS} ${PROA_KQUEUE_OBJECTS})
+	add_library(proa_static STATIC $<TARGET_OBJECTS:proa_objects> ${objects})
+	add_library(proa_shared SHARED $<TARGET_OBJECTS:${shared_objects}> ${objects})
 	foreach(target proa_static proa_shared)
 		set_target_properties(${target} PROPERTIES OUTPUT_NAME proa LINKER_LANGUAGE C
 			LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
@@ -32,7 +34,8 @@ function(proa_library)
 			$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
 			$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 		target_link_libraries(${target} PUBLIC ${PROA_SYSTEM_LIBRARIES}
-			PRIVATE $<BUILD_INTERFACE:${PROA_LLHTTP_LIBRARY}>)
+			PRIVATE $<BUILD_INTERFACE:${PROA_LLHTTP_LIBRARY}>
+			"$<BUILD_INTERFACE:${PROA_KQUEUE_LINK}>")
 	endforeach()
 	set_target_properties(proa_static PROPERTIES EXPORT_NAME static)
 	if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_SANITIZE)

@@ -11,6 +11,7 @@ proa_example(hello_http examples/hello_http.c)
 proa_example(relay examples/relay.c)
 proa_example(relay_serve examples/relay_serve.c)
 proa_example(strand examples/strand.c)
+proa_example(udp_echo examples/udp_echo.c)
 
 # Not every libc switches stacks.
 include(CheckFunctionExists)

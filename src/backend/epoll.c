@@ -43,8 +43,11 @@ static int set_control(px_ready *ready, int what, int fd, uint32_t events, void 
 static int set_open(px_ready *ready, char *why)
 {
 	epoll_set *set = set_of(ready);
-	int error = 0;
+	int error = 0, rc;
 
+	set->fd = -1;
+	if ((rc = px_ready_wake_open(ready, why)) < 0)
+		return rc;
 	set->fd = epoll_create1(EPOLL_CLOEXEC);
 	if (set->fd < 0)
 		error = errno;

@@ -7,6 +7,7 @@
 
 extern const px_backend_ops px_backend_uring;
 extern const px_backend_ops px_backend_epoll;
+extern const px_backend_ops px_backend_kqueue;
 extern const px_backend_ops px_backend_poll;
 extern const px_backend_ops px_backend_iocp;
 

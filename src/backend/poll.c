@@ -92,7 +92,10 @@ static void set_remove(px_ready *ready, px_handle *h)
 static int set_open(px_ready *ready, char *why)
 {
 	poll_set *set = set_of(ready);
+	int rc = px_ready_wake_open(ready, why);
 
+	if (rc < 0)
+		return rc;
 	if (!set_grow(set)) {
 		px_ready_why(why, "poll", ENOMEM);
 		return -PROA_ENOMEM;

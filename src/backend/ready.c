@@ -15,7 +15,6 @@ void px_ready_why(char *why, const char *what, int sys_error)
 int px_ready_open(px_core *core, const px_selector *selector, char *why)
 {
 	px_ready *ready = px_zalloc(&core->alloc, selector->size_bytes);
-	int rc;
 
 	core->backend = ready;
 	if (!ready) {
@@ -26,12 +25,17 @@ int px_ready_open(px_core *core, const px_selector *selector, char *why)
 	ready->selector = selector;
 	ready->core = core;
 	ready->wake.rd = ready->wake.wr = -1;
-	if ((rc = px_wake_open(&ready->wake)) < 0) {
-		snprintf(why, 160, "no descriptor to be woken by: %s", proa_err_text(rc));
-		return rc;
-	}
 	ready->opened = true;
 	return selector->open(ready, why);
+}
+
+int px_ready_wake_open(px_ready *ready, char *why)
+{
+	int rc = px_wake_open(&ready->wake);
+
+	if (rc < 0)
+		snprintf(why, 160, "no descriptor to be woken by: %s", proa_err_text(rc));
+	return rc;
 }
 
 void px_ready_close(px_core *core, bool forked)
@@ -181,7 +185,12 @@ void px_ready_wait(px_core *core, int64_t deadline_ns)
 
 void px_ready_wake(px_core *core)
 {
-	px_wake_ring(&px_ready_of(core)->wake);
+	px_ready *ready = px_ready_of(core);
+
+	if (ready->selector->wake)
+		ready->selector->wake(ready);
+	if (ready->wake.wr >= 0)
+		px_wake_ring(&ready->wake);
 }
 
 void px_ready_woken(px_ready *ready)
@@ -233,4 +242,30 @@ void px_ready_event(px_ready *ready, px_handle *h, unsigned bits)
 		queue_go(core, h, PX_DIR_IN);
 	if (h->flags & PX_HF_WRITABLE)
 		queue_go(core, h, PX_DIR_OUT);
+}
+
+/* Nobody waits in a direction that is still to be tried: its own attempt will say. */
+static void queue_refuse(px_core *core, px_handle *h, int dir, int32_t sys_error)
+{
+	px_op *op = px_queue_head(h, dir);
+	int64_t rc = px_sys_error(sys_error);
+
+	if (!op || op->state != PX_INFLIGHT || (op->flags & PX_F_PARKED) ||
+	    handle_ready(h, op_dir(op)))
+		return;
+	if (!px_try_rests(core, op, rc))
+		px_op_finish(op, rc, op_progress(op), sys_error);
+}
+
+void px_ready_refused(px_ready *ready, px_handle *h, int32_t sys_error)
+{
+	px_op *connect;
+
+	px_ready_clear(h, PX_HF_REGISTERED);
+	if (h->state != PX_H_CONNECTING) {
+		queue_refuse(ready->core, h, PX_DIR_IN, sys_error);
+		queue_refuse(ready->core, h, PX_DIR_OUT, sys_error);
+	} else if ((connect = handle_connect(h))) {
+		px_op_finish(connect, px_sys_error(sys_error), 0, sys_error);
+	}
 }

@@ -16,6 +16,7 @@
  *   set by     the selector's event (px_ready_event), a new descriptor (WRITABLE)
  *   cleared by "would block", and by a short recv: it has emptied the socket, so what comes
  *              later makes an event of its own, and the recv that only confirms it is saved
+ *              (a datagram tells nothing of those behind it: there, only by "would block")
  *
  * HANGUP says that a short recv proves nothing: the end of the stream may stand behind the bytes,
  * and its event has been consumed together with theirs. Then every recv is tried until the call
@@ -41,17 +42,21 @@ typedef struct px_selector {
 	bool level;        /* reports what is so each time it is asked: wants `arm` for each wait */
 	bool short_drains; /* a short recv counts as drained */
 
-	/* The state is zero but for the px_ready; ready->wake is watched too. 0 or -PROA_E..., and
-	 * `why` tells. */
+	/* The state is zero but for the px_ready. One that has no way of its own to be woken opens
+	 * ready->wake (px_ready_wake_open) and watches it too. 0 or -PROA_E..., and `why` tells. */
 	int (*open)(px_ready *, char *why);
 	void (*close)(px_ready *, bool forked); /* also after a failed open */
-	/* From now on both directions are reported (level: those that are armed). 0 or an error. */
+	/* From now on both directions are reported (level: those that are armed). 0 or an error;
+	 * one that is known only at the next wait goes to px_ready_refused there. */
 	int64_t (*add)(px_ready *, px_handle *, int32_t *sys_error);
 	/* Tell PX_READY_IN or _OUT as soon as it is so, even if it has been so all along. */
 	int64_t (*arm)(px_ready *, px_handle *, unsigned bit, int32_t *sys_error);
 	void (*remove)(px_ready *, px_handle *);
 	/* Waits and calls px_ready_event for what happened. */
 	void (*wait)(px_ready *, int64_t deadline_ns);
+	/* Any thread, signal handlers too: the current or the next wait returns. NULL: by
+	 * ready->wake. */
+	void (*wake)(px_ready *);
 } px_selector;
 
 #define PX_READY_MAGIC PX_MAGIC('r', 'e', 'd', 'y')
@@ -60,8 +65,8 @@ struct px_ready {
 	uint32_t magic;
 	const px_selector *selector;
 	px_core *core;
-	px_wake wake;
-	bool opened; /* selector->open has been called */
+	px_wake wake; /* -1, -1 unless the selector opened it */
+	bool opened;  /* selector->open has been called */
 };
 
 /* ---- for selectors ---- */
@@ -72,6 +77,11 @@ void px_ready_close(px_core *core, bool forked);
 /* One call for each handle of a batch; tries what waits. Afterwards the handle may have lost its
  * descriptor (a connect that failed), but is still there. */
 void px_ready_event(px_ready *ready, px_handle *h, unsigned bits);
+/* The selector could not add or arm the handle after all, and has nothing of it left: what waits
+ * ends with the error, an accept rests. */
+void px_ready_refused(px_ready *ready, px_handle *h, int32_t sys_error);
+/* 0 or an error, and why. */
+int px_ready_wake_open(px_ready *ready, char *why);
 /* Somebody rang ready->wake. */
 void px_ready_woken(px_ready *ready);
 /* How long to wait: -1 for ever, 0 only look, else ns. */
@@ -106,6 +116,11 @@ px_pulled px_try_pull(px_core *core, px_op *op, bool *waits);
 /* An accept that cannot even be watched for want of memory: it rests as after EMFILE, and true. */
 bool px_try_rests(px_core *core, px_op *op, int64_t error);
 
+/* ---- ready_try_msg.c: those of the datagrams ---- */
+
+bool px_try_recv_msg(px_core *core, px_op *op);
+bool px_try_send_msg(px_core *core, px_op *op);
+
 static inline px_ready *px_ready_of(const px_core *core)
 {
 	px_ready *ready = core->backend;
@@ -122,6 +137,14 @@ static inline void px_ready_set(px_handle *h, unsigned flags)
 static inline void px_ready_clear(px_handle *h, unsigned flags)
 {
 	h->flags &= (uint16_t)~flags;
+}
+
+/* Its turn is over, though it could go on: the selector is asked again, behind the others. */
+static inline bool px_ready_turn_over(px_handle *h, unsigned ready, unsigned again)
+{
+	px_ready_clear(h, ready);
+	px_ready_set(h, again);
+	return true;
 }
 
 #endif

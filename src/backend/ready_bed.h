@@ -3,6 +3,7 @@
 #ifndef PX_BACKEND_READY_BED_H
 #define PX_BACKEND_READY_BED_H
 
+#include "op/backend.h"
 #include "proa/net.h"
 
 #include "test.h"
@@ -31,12 +32,23 @@ typedef struct bed {
 	struct sockaddr_in addr;
 } bed;
 
-static const char *const selectors[] = {"epoll", "poll"};
+static const char *const selectors[] = {"epoll", "kqueue", "poll"};
+enum { SELECTORS = sizeof selectors / sizeof *selectors };
 
-#define EACH_SELECTOR(b)                                                              \
-	for (size_t each_ = 0; each_ < sizeof selectors / sizeof *selectors; each_++) \
-		for (bed b, *once_ = &b; once_ && bed_open(&b, selectors[each_]);     \
+/* Those that this build has. */
+#define EACH_SELECTOR(b)                                                                \
+	for (size_t each_ = 0; each_ < SELECTORS; each_++)                              \
+		for (bed b, *once_ = &b; once_ && selector_is_here(selectors[each_]) && \
+		                         bed_open(&b, selectors[each_]);                \
 		     bed_close(&b), once_ = NULL)
+
+static inline bool selector_is_here(const char *name)
+{
+	for (size_t i = 0; px_backends[i]; i++)
+		if (!strcmp(px_backends[i]->name, name))
+			return true;
+	return false;
+}
 
 static inline bool bed_open(bed *b, const char *name)
 {

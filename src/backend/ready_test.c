@@ -1,4 +1,4 @@
-/* The readiness engine on epoll and poll: what it costs, and what edges, hang-ups and stalls do. */
+/* The readiness engine on each selector: what it costs, and what edges, hang-ups and stalls do. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/ready_bed.h"
 
@@ -41,6 +41,7 @@ static void echo_round(bed *b, pair *pairs)
 		CHECK_EQ(recv(pairs[i].peer, bytes, sizeof bytes, MSG_WAITALL), ECHO_BYTES);
 }
 
+/* On kqueue one more: no short recv counts as drained there. */
 TEST(ready_echo_costs_two_calls_and_one_a_batch)
 {
 	enum { ROUNDS = 50 };
@@ -48,6 +49,7 @@ TEST(ready_echo_costs_two_calls_and_one_a_batch)
 
 	EACH_SELECTOR(b)
 	{
+		uint64_t calls = strcmp(selectors[each_], "kqueue") ? 2 : 3;
 		uint64_t before;
 
 		for (int i = 0; i < ECHO_PAIRS; i++) {
@@ -61,7 +63,7 @@ TEST(ready_echo_costs_two_calls_and_one_a_batch)
 		before = bed_calls(&b) - before;
 		test_note("%s: %.3f calls an echo", selectors[each_],
 		          (double)before / (ROUNDS * ECHO_PAIRS));
-		CHECK_LE(before, ROUNDS * (2 * ECHO_PAIRS + 2 + BATCHES_MORE));
+		CHECK_LE(before, ROUNDS * (calls * ECHO_PAIRS + 2 + BATCHES_MORE));
 		for (int i = 0; i < ECHO_PAIRS; i++)
 			pair_close(&b, &pairs[i]);
 	}

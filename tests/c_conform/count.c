@@ -172,7 +172,8 @@ TEST(idle_connection_costs_an_op_and_a_handle)
 	 * keeps what was written. */
 	if (!getenv("PROA_URING_OFF"))
 		CHECK_LE(each, !strcmp(proa_loop_backend(loop), "poll") ? 64 : 0);
-	CHECK_LE(sizeof *c, 224);
+	/* Where the kernel wants a record of its own beside each op, it is in the op. */
+	CHECK_LE(sizeof *c, strcmp(proa_loop_backend(loop), "iocp") ? 224 : 256);
 	CHECK_EQ(proa_buffers_free(proa_loop_buffers(loop)), 4096);
 	for (int i = 0; i < N; i++)
 		kit_fd_close(fd[i]);
@@ -212,10 +213,16 @@ static void echo_received(proa_op *op)
 		proa_send_pooled(&e->h, &e->op, op->buf, (size_t)op->result, echo_sent);
 }
 
-/* A recv, a send and a share of the waiting; on IOCP also the recv of no bytes in front. */
+/* A recv, a send and a share of the waiting; on IOCP also the recv of no bytes in front, on kqueue
+ * the one that finds nothing more. With tiny turns it takes what it takes. */
 static double calls_an_echo_at_most(const char *backend)
 {
-	return !strcmp(backend, "io_uring") ? 0.1 : !strcmp(backend, "iocp") ? 3.3 : 2.3;
+#ifdef PX_TORTURE
+	return 1000;
+#endif
+	if (!strcmp(backend, "io_uring"))
+		return 0.1;
+	return !strcmp(backend, "iocp") || !strcmp(backend, "kqueue") ? 3.3 : 2.3;
 }
 
 TEST(system_calls_per_echo)
@@ -247,11 +254,9 @@ TEST(system_calls_per_echo)
 			proa_loop_stats(loop, &before);
 	}
 	proa_loop_stats(loop, &after);
-	each = (double)(after.system_calls - before.system_calls) / (ROUNDS / 2 * CONNS);
+	each = (double)(after.system_calls - before.system_calls) / (double)(ROUNDS / 2 * CONNS);
 	test_note("%.3f system calls an echo", each);
-#ifndef PX_TORTURE
 	CHECK(each <= calls_an_echo_at_most(proa_loop_backend(loop)));
-#endif
 	for (int i = 0; i < CONNS; i++)
 		kit_fd_close(e[i].fd);
 	kit_close(&loop);

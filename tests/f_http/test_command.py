@@ -57,7 +57,7 @@ class Words(unittest.TestCase):
                 (["serve", "--listen=127.0.0.1:x"], ":x"), (["serve", "--workers", "0"], "0"),
                 (["serve", "--workers", "many"], "many"), (["serve", "--workers", "-1"], "-1"),
                 (["serve", "--workers", "99999999999999999999"], "9999"),
-                (["serve", "--log=yes"], "--log"), (["serve", "--backend", "kqueue"], "kqueue"),
+                (["serve", "--log=yes"], "--log"), (["serve", "--backend", "frob"], "frob"),
                 (["serve", "--backend", ""], "--backend"), (["echo"], "--listen"),
                 (["echo", "--listen", ":0", "x"], "x"), (["echo", "--log"], "--log"),
                 (["echo", "--listen", "127.0.0.1:0", "--backend", "frob"], "frob"),

@@ -1,0 +1,188 @@
+/* The kqueue backend where the stand-in can show more than a system: refusals, and what is left. */
+/* SPDX-License-Identifier: MIT */
+#include "backend/ready_bed.h"
+
+#include <errno.h>
+#include <sys/event.h>
+
+static bool kqueue_open(bed *b)
+{
+	kqueue_shim_refuse(0, 0);
+	return bed_open(b, "kqueue");
+}
+
+static void told(proa_op *op)
+{
+	++*(int *)op->user;
+}
+
+/* Every way in which one of the two filters can be refused, noted or (behind many) at once. */
+TEST(kqueue_a_refused_filter_ends_the_recv)
+{
+	enum { MANY = 200 };
+	static pair p[MANY];
+
+	for (int nth = 1; nth <= 2; nth++) {
+		bed b;
+		int ended = 0;
+
+		REQUIRE(kqueue_open(&b));
+		for (int i = 0; i < MANY; i++)
+			REQUIRE(pair_open(&b, &p[i]));
+		kqueue_shim_refuse(nth, ENOMEM);
+		for (int i = 0; i < MANY; i++) {
+			p[i].in.user = &ended;
+			proa_recv(&p[i].ours, &p[i].in, p[i].buf, sizeof p[i].buf, told);
+		}
+		for (int i = 0; i < 100 && ended < MANY; i++)
+			bed_spin(&b, 1);
+		kqueue_shim_refuse(0, 0);
+		CHECK_EQ(ended, MANY);
+		for (int i = 0; i < MANY; i++) {
+			CHECK_EQ(p[i].in.result, -PROA_ENOMEM);
+			CHECK_EQ(p[i].in.sys_error, ENOMEM);
+		}
+		/* Nothing of it is left: the next recv registers anew. */
+		for (int i = 0; i < MANY; i++) {
+			p[i].in.user = &p[i];
+			pair_receive(&p[i]);
+			CHECK_EQ(send(p[i].peer, "abc", 3, 0), 3);
+		}
+		for (int i = 0; i < MANY; i++) {
+			for (int turn = 0; turn < 1000 && p[i].got < 3; turn++)
+				bed_spin(&b, 1);
+			CHECK_EQ(p[i].got, 3);
+			pair_close(&b, &p[i]);
+		}
+		bed_close(&b);
+	}
+}
+
+TEST(kqueue_a_refused_filter_ends_the_connect)
+{
+	for (int nth = 1; nth <= 2; nth++) {
+		proa_handle h = {0};
+		proa_op op = {0};
+		proa_addr to = {.len = sizeof(struct sockaddr_in), .family = AF_INET};
+		bed b;
+
+		REQUIRE(kqueue_open(&b));
+		memcpy(to.data, &b.addr, sizeof b.addr);
+		proa_handle_init(proa_root(b.loop), &h);
+		proa_connect(&h, &op, &to, NULL);
+		kqueue_shim_refuse(nth, ENOMEM);
+		CHECK_EQ(proa_await(b.loop, &op), -PROA_ENOMEM);
+		kqueue_shim_refuse(0, 0);
+		CHECK(!proa_is_open(&h));
+		proa_connect(&h, &op, &to, NULL);
+		CHECK_EQ(proa_await(b.loop, &op), 0);
+		proa_close(&h, NULL);
+		bed_close(&b);
+	}
+}
+
+typedef struct door {
+	proa_handle h;
+	proa_op op;
+	int accepted, noticed;
+} door;
+
+static void door_accepted(proa_op *op)
+{
+	door *d = PROA_OF(op, door, op);
+
+	if (op->result == 0) {
+		d->accepted++;
+		proa_socket_close(op->socket);
+	}
+}
+
+static void door_noticed(proa_loop *loop, int64_t error, const char *what, void *user)
+{
+	door *d = user;
+
+	(void)loop;
+	(void)what;
+	CHECK_EQ(error, -PROA_ENOMEM);
+	d->noticed++;
+}
+
+/* Want of memory is no end of an accept: it rests, and comes back by itself. */
+TEST(kqueue_a_refused_accept_rests)
+{
+	door d = {0};
+	proa_loop_options o = {.backend = "kqueue", .notice = door_noticed, .notice_user = &d};
+	proa_addr addr;
+	bed b = {0};
+	int peer;
+
+	REQUIRE(proa_loop_open(&b.loop, &o) == 0);
+	proa_addr_parse(&addr, "127.0.0.1:0", 0);
+	proa_handle_init(proa_root(b.loop), &d.h);
+	CHECK_EQ(proa_listen(&d.h, &addr, NULL), 0);
+	CHECK_EQ(proa_local_addr(&d.h, &addr), 0);
+	kqueue_shim_refuse(1, ENOMEM);
+	proa_accept_many(&d.h, &d.op, door_accepted);
+	bed_spin(&b, 40);
+	CHECK_EQ(d.noticed, 1);
+	kqueue_shim_refuse(0, 0);
+	peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK_EQ(connect(peer, (struct sockaddr *)(void *)addr.data, addr.len), 0);
+	for (int i = 0; i < 2000 && !d.accepted; i++)
+		bed_spin(&b, 1);
+	CHECK_EQ(d.accepted, 1);
+	close(peer);
+	CHECK_EQ(proa_loop_close(&b.loop, 0), 0);
+}
+
+/* Registering costs nothing of its own while there is room in the notes. */
+TEST(kqueue_registers_with_the_wait)
+{
+#ifdef PX_TORTURE
+	enum { FEW = 20, CALLS = 2 + 20 }; /* there is room for one */
+#else
+	enum { FEW = 20, CALLS = 2 };
+#endif
+	static pair p[FEW];
+	uint64_t before;
+	int ended = 0;
+	bed b;
+
+	REQUIRE(kqueue_open(&b));
+	for (int i = 0; i < FEW; i++)
+		REQUIRE(pair_open(&b, &p[i]));
+	bed_spin(&b, 1);
+	before = bed_calls(&b);
+	for (int i = 0; i < FEW; i++) {
+		p[i].in.user = &ended;
+		proa_recv(&p[i].ours, &p[i].in, p[i].buf, sizeof p[i].buf, told);
+	}
+	proa_run_once(b.loop, PROA_POLL);
+	CHECK_LE(bed_calls(&b) - before, CALLS);
+	for (int i = 0; i < FEW; i++)
+		pair_close(&b, &p[i]); /* of those that were noted and never handed in, too */
+	bed_close(&b);
+}
+
+/* EV_DELETE comes before the close, also of what was registered and armed in every way. */
+TEST(kqueue_closes_no_descriptor_with_filters)
+{
+	unsigned long before = kqueue_shim_left();
+	static pair p[40];
+	bed b;
+
+	REQUIRE(kqueue_open(&b));
+	for (int i = 0; i < 40; i++) {
+		REQUIRE(pair_open(&b, &p[i]));
+		pair_receive(&p[i]);
+		if (i % 2)
+			bed_spin(&b, 1);
+		if (i % 3 == 0)
+			peer_reset(&p[i]);
+		if (i % 4 == 0)
+			bed_spin(&b, 1);
+		pair_close(&b, &p[i]);
+	}
+	bed_close(&b);
+	CHECK_EQ(kqueue_shim_left(), before);
+}

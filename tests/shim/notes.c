@@ -1,0 +1,293 @@
+/* The stand-in for kqueue: filters, the changes made to them, and the events that they tell. */
+/* SPDX-License-Identifier: MIT */
+#include "shim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+int shim_refuse_in, shim_refuse_error;
+
+/* ---- the line ---- */
+
+static void note_activate(shim_queue *q, shim_note *n)
+{
+	if (n->queued || n->disabled)
+		return;
+	n->queued = true;
+	n->next = NULL;
+	*q->end = n;
+	q->end = &n->next;
+}
+
+static void note_unqueue(shim_queue *q, shim_note *n)
+{
+	shim_note **at = &q->first;
+
+	if (!n->queued)
+		return;
+	while (*at != n)
+		at = &(*at)->next;
+	*at = n->next;
+	if (q->end == &n->next)
+		q->end = at;
+	n->queued = false;
+}
+
+/* ---- notes ---- */
+
+/* Where the filter's note is, or would be; NULL: no room was ever made for it. */
+static shim_note **note_place(shim_queue *q, uintptr_t ident, short filter)
+{
+	shim_note **at = &q->users;
+
+	if (filter == EVFILT_USER) {
+		while (*at && (*at)->is.ident != ident)
+			at = &(*at)->sibling;
+		return at;
+	}
+	if (ident >= q->n_files)
+		return NULL;
+	return &q->files[ident * SHIM_FILTERS + (filter == EVFILT_READ ? SHIM_READ : SHIM_WRITE)];
+}
+
+static int places_grow(shim_queue *q, uintptr_t fd)
+{
+	size_t room = (size_t)(fd | 63) + 1;
+	shim_note **more;
+
+	if (fd < q->n_files)
+		return 0;
+	more = realloc(q->files, room * SHIM_FILTERS * sizeof *more);
+	if (!more)
+		return ENOMEM;
+	for (size_t i = q->n_files * SHIM_FILTERS; i < room * SHIM_FILTERS; i++)
+		more[i] = NULL;
+	q->files = more;
+	q->n_files = room;
+	return 0;
+}
+
+static int epoll_of(const shim_queue *q, const shim_note *n)
+{
+	return n->is.filter == EVFILT_READ ? q->fd : q->writes;
+}
+
+static int note_watch(shim_queue *q, shim_note *n)
+{
+	struct epoll_event e = {.events = EPOLLET, .data.u64 = n->is.ident};
+
+	e.events |= n->is.filter == EVFILT_READ ? EPOLLIN | EPOLLRDHUP : EPOLLOUT;
+	return epoll_ctl(epoll_of(q, n), EPOLL_CTL_ADD, n->file.fd, &e) ? errno : 0;
+}
+
+/* `place` stays where it is, and is empty then. */
+void shim_note_free(shim_queue *q, shim_note **place)
+{
+	shim_note *n = *place;
+
+	note_unqueue(q, n);
+	*place = n->sibling;
+	if (n->is.filter != EVFILT_USER)
+		epoll_ctl(epoll_of(q, n), EPOLL_CTL_DEL, n->file.fd, NULL);
+	free(n);
+}
+
+static bool make_refused(void)
+{
+	if (shim_refuse_in > 1)
+		shim_refuse_in--;
+	else if (shim_refuse_in == 1)
+		return true;
+	return false;
+}
+
+static int note_make(shim_queue *q, const struct kevent *c)
+{
+	bool user = c->filter == EVFILT_USER;
+	int fd = c->ident > INT32_MAX ? -1 : (int)c->ident;
+	shim_file file = {.fd = -1};
+	shim_note *n;
+	int error;
+
+	if (make_refused())
+		return shim_refuse_error;
+	if (!user && ((error = shim_file_learn(&file, fd)) || (error = places_grow(q, c->ident))))
+		return error;
+	if (!(n = calloc(1, sizeof *n)))
+		return ENOMEM;
+	n->is = *c;
+	n->is.fflags = user ? c->fflags & NOTE_FFLAGSMASK & ~NOTE_TRIGGER : 0;
+	n->is.flags = c->flags & (EV_CLEAR | EV_ONESHOT | EV_DISPATCH);
+	n->file = file;
+	if (!user && (error = note_watch(q, n))) {
+		free(n);
+		return error;
+	}
+	*note_place(q, c->ident, c->filter) = n;
+	return 0;
+}
+
+/* ---- changes ---- */
+
+static unsigned flags_changed(unsigned old, unsigned by)
+{
+	switch (by & NOTE_FFCTRLMASK) {
+	case NOTE_FFAND: old &= by; break;
+	case NOTE_FFOR: old |= by; break;
+	case NOTE_FFCOPY: old = by; break;
+	default: break;
+	}
+	return old & NOTE_FFLAGSMASK;
+}
+
+static void user_touch(shim_note *n, const struct kevent *c)
+{
+	n->is.fflags = flags_changed(n->is.fflags, c->fflags);
+	n->is.data = c->data;
+	if (c->fflags & NOTE_TRIGGER)
+		n->triggered = true;
+	if (c->flags & EV_CLEAR)
+		n->triggered = false;
+}
+
+static void note_touch(shim_queue *q, shim_note *n, const struct kevent *c)
+{
+	n->is.udata = c->udata;
+	if (n->is.filter == EVFILT_USER)
+		user_touch(n, c);
+	if (c->flags & EV_DISABLE) {
+		n->disabled = true;
+		note_unqueue(q, n);
+	} else if (c->flags & (EV_ADD | EV_ENABLE)) {
+		n->disabled = false;
+	}
+	note_activate(q, n);
+}
+
+static int change_apply(shim_queue *q, const struct kevent *c)
+{
+	bool known = c->filter == EVFILT_READ || c->filter == EVFILT_WRITE ||
+	             c->filter == EVFILT_USER;
+	shim_note **place;
+	int error;
+
+	if (!known)
+		return EINVAL;
+	place = note_place(q, c->ident, c->filter);
+	if ((!place || !*place) && !(c->flags & EV_ADD))
+		return ENOENT;
+	if (!place || !*place) {
+		if ((error = note_make(q, c)))
+			return error;
+		place = note_place(q, c->ident, c->filter);
+		if (c->filter == EVFILT_USER)
+			return 0;
+	}
+	if (c->flags & EV_DELETE)
+		shim_note_free(q, place);
+	else
+		note_touch(q, *place, c);
+	return 0;
+}
+
+/* Another thread may sleep in the queue. */
+static void queue_ring(shim_queue *q)
+{
+	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u64 = UINT64_MAX};
+
+	epoll_ctl(q->fd, EPOLL_CTL_MOD, q->bell, &e);
+}
+
+/* How many events the errors and receipts are; -1 and errno: an error that has no room. */
+int shim_changes_apply(shim_queue *q, const struct kevent *c, int n, struct kevent *out, int room)
+{
+	int told = 0;
+
+	for (int i = 0; i < n; i++) {
+		int error = change_apply(q, &c[i]);
+
+		if (!error && !(c[i].flags & EV_RECEIPT))
+			continue;
+		if (told == room) {
+			errno = error;
+			return error ? -1 : told;
+		}
+		out[told] = c[i];
+		out[told].flags = EV_ERROR;
+		out[told++].data = error;
+	}
+	if (n && q->waiting)
+		queue_ring(q);
+	return told;
+}
+
+/* ---- events ---- */
+
+static void edges_take(shim_queue *q, int epoll, short filter)
+{
+	struct epoll_event e[64];
+	int n;
+
+	do {
+		n = epoll_wait(epoll, e, 64, 0);
+		for (int i = 0; i < n; i++) {
+			shim_note **place = note_place(q, (uintptr_t)e[i].data.u64, filter);
+
+			if (place && *place)
+				note_activate(q, *place);
+		}
+	} while (n == 64);
+}
+
+/* False: it is not so any more. */
+static bool note_look(shim_note *n, struct kevent *out)
+{
+	*out = n->is;
+	if (n->is.filter != EVFILT_USER)
+		return shim_file_look(&n->file, n->is.filter, out);
+	return n->triggered;
+}
+
+/* What being told makes of it. */
+static void note_told(shim_queue *q, shim_note *n)
+{
+	if (n->is.flags & EV_ONESHOT) {
+		shim_note_free(q, note_place(q, n->is.ident, n->is.filter));
+		return;
+	}
+	if (n->is.flags & EV_DISPATCH) {
+		n->disabled = true;
+	} else if (!(n->is.flags & EV_CLEAR)) {
+		note_activate(q, n);
+	}
+	if (n->is.filter == EVFILT_USER && (n->is.flags & EV_CLEAR)) {
+		n->triggered = false;
+		n->is.fflags = 0;
+		n->is.data = 0;
+	}
+}
+
+/* Looks at what stood in the line when it began, once each. */
+int shim_events_take(shim_queue *q, struct kevent *out, int room)
+{
+	shim_note *last = NULL, *n;
+	int told = 0;
+
+	edges_take(q, q->writes, EVFILT_WRITE);
+	edges_take(q, q->fd, EVFILT_READ);
+	for (n = q->first; n; n = n->next)
+		last = n;
+	while (told < room && (n = q->first)) {
+		bool was_last = n == last;
+
+		note_unqueue(q, n);
+		if (note_look(n, &out[told])) {
+			told++;
+			note_told(q, n);
+		}
+		if (was_last)
+			break;
+	}
+	return told;
+}
