@@ -159,13 +159,13 @@ class Program(Folder):
 
 class Hello(unittest.TestCase):
     def test_example(self):
-        program = os.path.join(os.path.dirname(kit.APP), "../examples/hello_http")
+        program = os.path.join(os.path.dirname(kit.APP), "../examples/hello_http" + kit.suffix())
         if not os.path.exists(program):
             self.skipTest("the examples are not built")
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
-        p = subprocess.Popen([program, f"127.0.0.1:{port}"],
+        p = subprocess.Popen([*kit.RUN, program, f"127.0.0.1:{port}"],
                              env=dict(os.environ, PROA_BACKEND=kit.BACKEND))
         self.addCleanup(p.wait)
         self.addCleanup(p.kill)
