@@ -159,7 +159,12 @@ class Process:
         return Client(self.port, **more)
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.p.pid}/fd"))
+        """A thread is no descriptor, but for Wine it is some pipes to its server."""
+        folder = f"/proc/{self.p.pid}/fd/"
+        names = os.listdir(folder)
+        if BACKEND != "iocp":
+            return len(names)
+        return len([n for n in names if not os.readlink(folder + n).startswith("pipe:")])
 
     def end(self, seconds=8):
         """Asked to end; what is left must be a clean exit and an empty stderr."""

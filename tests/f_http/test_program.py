@@ -129,6 +129,7 @@ class Program(Folder):
                     c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         with self.server.client() as c:  # with another request behind it, nothing is being received
             c.send(f"GET /later?200 HTTP/1.1\r\n{HOST}\r\nGET /hello HTTP/1.1\r\n{HOST}\r\n")
+            time.sleep(0.05)  # reset before it is accepted, nobody would have seen it
             c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         time.sleep(0.4)
         after = self.counts()
