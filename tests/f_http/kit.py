@@ -139,6 +139,14 @@ class Client:
             return False
 
 
+def wine_pipe(path):
+    """A thread is no descriptor, but for Wine it is some pipes to its server."""
+    try:
+        return BACKEND == "iocp" and os.readlink(path).startswith("pipe:")
+    except FileNotFoundError:
+        return True  # closed since it was listed
+
+
 class Process:
     """A server; its port is what it printed."""
 
@@ -159,12 +167,8 @@ class Process:
         return Client(self.port, **more)
 
     def descriptors(self):
-        """A thread is no descriptor, but for Wine it is some pipes to its server."""
         folder = f"/proc/{self.p.pid}/fd/"
-        names = os.listdir(folder)
-        if BACKEND != "iocp":
-            return len(names)
-        return len([n for n in names if not os.readlink(folder + n).startswith("pipe:")])
+        return sum(not wine_pipe(folder + name) for name in os.listdir(folder))
 
     def end(self, seconds=8):
         """Asked to end; what is left must be a clean exit and an empty stderr."""
