@@ -85,6 +85,7 @@ typedef struct px_iocp {
 	px_slab accepts;    /* px_io_accept */
 	const px_win_extensions *winsock;
 	OVERLAPPED_ENTRY entries[PX_IO_ENTRIES];
+	CHAR overflow[64 * 1024]; /* what of a datagram does not fit; written, never read */
 } px_iocp;
 
 static inline px_iocp *px_iocp_of(const px_core *core)
