@@ -16,8 +16,14 @@ set(CMAKE_C_FLAGS_RELEASE "-O2")
 set(CMAKE_C_FLAGS_MINSIZEREL "-Os")
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g")
 
-set(THREADS_PREFER_PTHREAD_FLAG ON)
-find_package(Threads REQUIRED)
+# What the library needs of the system, and its users with it.
+if(WIN32)
+	set(PROA_SYSTEM_LIBRARIES ws2_32 mswsock ntdll)
+else()
+	set(THREADS_PREFER_PTHREAD_FLAG ON)
+	find_package(Threads REQUIRED)
+	set(PROA_SYSTEM_LIBRARIES Threads::Threads)
+endif()
 
 add_library(proa_flags INTERFACE)
 target_compile_options(proa_flags INTERFACE
@@ -25,9 +31,15 @@ target_compile_options(proa_flags INTERFACE
 	$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
 	$<$<C_COMPILER_ID:Clang>:-Wno-string-conversion> # CHECK(!"never") is how tests say it
 	$<$<BOOL:${PROA_WERROR}>:-Werror>)
-target_link_libraries(proa_flags INTERFACE Threads::Threads)
+target_link_libraries(proa_flags INTERFACE ${PROA_SYSTEM_LIBRARIES})
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	target_compile_definitions(proa_flags INTERFACE _GNU_SOURCE)
+endif()
+if(WIN32)
+	# Windows 10; printf as C11 has it; windows.h without what nobody here needs.
+	target_compile_definitions(proa_flags INTERFACE
+		_WIN32_WINNT=0x0a00 __USE_MINGW_ANSI_STDIO=1 WIN32_LEAN_AND_MEAN)
+	target_link_options(proa_flags INTERFACE -static-libgcc)
 endif()
 if(PROA_TORTURE)
 	target_compile_definitions(proa_flags INTERFACE PX_TORTURE=1)
@@ -38,5 +50,8 @@ if(PROA_SANITIZE)
 	add_compile_options(-fsanitize=${PROA_SANITIZE} -fno-sanitize-recover=all
 		-fno-omit-frame-pointer)
 	add_link_options(-fsanitize=${PROA_SANITIZE})
+endif()
+# Instrumented or emulated, tests do less of the same.
+if(PROA_SANITIZE OR CMAKE_CROSSCOMPILING)
 	target_compile_definitions(proa_flags INTERFACE TEST_SLOW=1)
 endif()

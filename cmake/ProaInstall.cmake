@@ -5,8 +5,12 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/proa)
 install(TARGETS proa_static proa_shared EXPORT proaTargets
 	LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP
-	ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS proa_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_ONLY)
+	ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+	RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}) # a DLL
+if(NOT WIN32)
+	install(TARGETS proa_shared
+		LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_ONLY)
+endif()
 install(TARGETS proa_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL
@@ -24,7 +28,12 @@ install(FILES ${PROJECT_BINARY_DIR}/proaConfig.cmake ${PROJECT_BINARY_DIR}/proaC
 # besides libc: threads, and llhttp where that is a library of the system.
 file(RELATIVE_PATH pc_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
-set(pc_libs_private "-pthread")
+if(WIN32)
+	list(TRANSFORM PROA_SYSTEM_LIBRARIES PREPEND -l OUTPUT_VARIABLE pc_libs_private)
+	list(JOIN pc_libs_private " " pc_libs_private)
+else()
+	set(pc_libs_private "-pthread")
+endif()
 if(PROA_LLHTTP_LIBRARY)
 	string(APPEND pc_libs_private " -lllhttp")
 endif()

@@ -13,6 +13,8 @@ elseif(PROA_KQUEUE_IS)
 	set(PROA_TEST_BACKENDS kqueue) # the tree that is there for it
 elseif(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	set(PROA_TEST_BACKENDS io_uring epoll poll)
+elseif(WIN32)
+	set(PROA_TEST_BACKENDS iocp)
 endif()
 
 # What the tests ask of the system: tests/host*.h, one list for each.
@@ -22,20 +24,18 @@ if(WIN32)
 		tests/host_win_file.c
 		tests/host_win_net.c
 		tests/host_win_thread.c)
-	set(host_libraries ws2_32 ntdll)
 else()
 	set(host_files
 		tests/host_posix.c
 		tests/host_posix_file.c
 		tests/host_posix_net.c
 		tests/host_posix_thread.c)
-	set(host_libraries)
 endif()
 proa_files(frame_files tests/main.c ${host_files})
 add_library(proa_test_frame OBJECT ${frame_files})
 target_include_directories(proa_test_frame PUBLIC ${PROJECT_SOURCE_DIR}/tests)
 target_include_directories(proa_test_frame PRIVATE ${PROJECT_SOURCE_DIR}/include)
-target_link_libraries(proa_test_frame PRIVATE proa_flags PUBLIC ${host_libraries})
+target_link_libraries(proa_test_frame PRIVATE proa_flags)
 
 # proa_add_test(NAME COMMAND...): add_test with this build's prefix and common properties.
 function(proa_add_test name)

@@ -1,22 +1,21 @@
 /* runtime [ADDRESS]: echo on coroutines, resumed by completion, with no callback anywhere. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
+#include "fiber.h"
 #include <stdlib.h>
-#include <ucontext.h>
 
-enum { STACK = 64 * 1024, BATCH = 64 };
+enum { BATCH = 64 };
 
 struct co {
-	ucontext_t ctx;
+	fiber *fiber;
 	struct co *next; /* in the run queue */
 	void (*main)(struct co *);
 	proa_event ev;
 	proa_socket socket; /* what it was started with */
 	const char *address;
-	char stack[STACK];
 };
 
-static ucontext_t sched;
+static fiber *sched;
 static struct co *current, *ready, **ready_end = &ready;
 static proa_loop *loop;
 
@@ -27,10 +26,13 @@ static void co_ready(struct co *co)
 	ready_end = &co->next;
 }
 
-static void co_main(void)
+static void co_main(void *arg)
 {
-	current->main(current);
-	current->main = NULL; /* the scheduler frees it: we stand on its stack */
+	struct co *co = arg;
+
+	co->main(co);
+	co->main = NULL; /* the scheduler frees it: we stand on its stack */
+	fiber_switch(co->fiber, sched);
 }
 
 static struct co *co_start(void (*fn)(struct co *))
@@ -40,19 +42,21 @@ static struct co *co_start(void (*fn)(struct co *))
 	if (!co)
 		abort();
 	co->main = fn;
-	getcontext(&co->ctx);
-	co->ctx.uc_stack.ss_sp = co->stack;
-	co->ctx.uc_stack.ss_size = STACK;
-	co->ctx.uc_link = &sched;
-	makecontext(&co->ctx, co_main, 0);
+	co->fiber = fiber_new(co_main, co);
 	co_ready(co);
 	return co;
+}
+
+static void co_free(struct co *co)
+{
+	fiber_free(co->fiber);
+	free(co);
 }
 
 static proa_event *await(proa_op *op)
 {
 	op->user = current;
-	swapcontext(&current->ctx, &sched);
+	fiber_switch(current->fiber, sched);
 	return &current->ev;
 }
 
@@ -60,7 +64,7 @@ static void await_close(proa_handle *h)
 {
 	h->user = current;
 	proa_close(h, NULL);
-	swapcontext(&current->ctx, &sched);
+	fiber_switch(current->fiber, sched);
 }
 
 static void echo_main(struct co *co)
@@ -112,9 +116,9 @@ static void run_ready(void)
 	while ((current = ready)) {
 		if (!(ready = current->next))
 			ready_end = &ready;
-		swapcontext(&sched, &current->ctx);
+		fiber_switch(sched, current->fiber);
 		if (!current->main)
-			free(current);
+			co_free(current);
 	}
 }
 
@@ -125,6 +129,7 @@ int main(int argc, char **argv)
 
 	if (n < 0)
 		return say_error("runtime", n);
+	sched = fiber_here();
 	co_start(listen_main)->address = argc > 1 ? argv[1] : "127.0.0.1:7777";
 	do {
 		run_ready();

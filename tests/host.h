@@ -25,7 +25,9 @@ typedef enum host_feature {
 	HOST_LOCAL,     /* stream sockets with a path for a name */
 	HOST_PAIR,      /* socketpair */
 	HOST_SILENT,    /* a listener whose queue is full lets connects wait */
+	HOST_RESETS,    /* a reset is told as one, also if nobody waited when it came */
 	HOST_REUSEPORT, /* several listeners at one port, among which the system spreads */
+	HOST_REFUSALS,  /* a recv that waits is told that nobody took a datagram */
 	HOST_FULL_DISK, /* a file that says so */
 	HOST_LINKS      /* symbolic links that anybody may make */
 } host_feature;

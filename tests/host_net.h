@@ -13,6 +13,10 @@
  * it nor the connections that they leave in TIME_WAIT take its ports. */
 const char *host_loopback(void);
 
+/* The loopback interface as a zone behind '%': how it is written, and its number. */
+const char *host_zone(void);
+unsigned host_zone_number(void);
+
 int host_sock(const proa_addr *, bool nonblock); /* for an address of this family */
 /* A listener at `addr`, which becomes the address it has; -1: no such address here. */
 int host_sock_listen(proa_addr *addr, int backlog);
@@ -26,6 +30,7 @@ void host_sock_close(int fd);
 void host_sock_reset(int fd); /* closes with RST */
 bool host_sock_fin(int fd);   /* shuts the send side */
 void host_sock_nodelay(int fd);
+bool host_sock_is_nodelay(int fd);
 void host_sock_buffers(int fd, int bytes);   /* of both directions */
 void host_sock_timeout(int fd, int seconds); /* of host_sock_recv */
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -31,6 +32,16 @@ const char *host_loopback(void)
 #else
 	return "127.0.0.1:0"; /* the only one there is */
 #endif
+}
+
+const char *host_zone(void)
+{
+	return if_nametoindex("lo") ? "lo" : "lo0";
+}
+
+unsigned host_zone_number(void)
+{
+	return if_nametoindex(host_zone());
 }
 
 static const struct sockaddr *sa(const proa_addr *a)
@@ -121,6 +132,14 @@ void host_sock_nodelay(int fd)
 	int on = 1;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+bool host_sock_is_nodelay(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof on;
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len) == 0 && on;
 }
 
 void host_sock_buffers(int fd, int bytes)

@@ -6,6 +6,7 @@
 
 #include <afunix.h>
 #include <io.h>
+#include <mswsock.h>
 #include <process.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,8 +55,11 @@ const char *host_lacks(host_feature feature)
 	case HOST_LIMIT: return "Windows has no limit of descriptors that a process can lower";
 	case HOST_SIGNALS: return "Windows has no signals between threads, and no SIGPIPE";
 	case HOST_PAIR: return "Windows has no socketpair";
+	case HOST_REFUSALS:
+		return is_wine() ? "Wine tells of refused datagrams at the next send only" : NULL;
 	case HOST_FULL_DISK: return "no file that is always full";
 	case HOST_REUSEPORT: return "Windows does not spread over the listeners of a port";
+	case HOST_RESETS: return is_wine() ? "Wine forgets a reset for which nobody waited" : NULL;
 	case HOST_SILENT:
 		return is_wine() ? NULL
 		                 : "Windows refuses whom a listener's queue has no place for";
@@ -221,8 +225,18 @@ __attribute__((constructor)) static void host_begin(void)
 {
 	WSADATA data;
 
+	GUID connect_ex = WSAID_CONNECTEX;
+	DWORD bytes;
+	SOCKET s;
+	void *fn;
+
 	SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
 	WSAStartup(MAKEWORD(2, 2), &data);
+	/* Wine gives each thread an event at its first call of this kind. */
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	WSAIoctl(s, SIO_GET_EXTENSION_FUNCTION_POINTER, &connect_ex, sizeof connect_ex, &fn,
+	         sizeof fn, &bytes, NULL, NULL);
+	closesocket(s);
 	_beginthreadex(NULL, 0, dog_run, NULL, 0, NULL);
 }
 

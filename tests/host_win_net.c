@@ -27,6 +27,17 @@ const char *host_loopback(void)
 	return text;
 }
 
+/* Zones are numbers here, and 1 is the loopback's. */
+const char *host_zone(void)
+{
+	return "1";
+}
+
+unsigned host_zone_number(void)
+{
+	return 1;
+}
+
 static SOCKET of(int fd)
 {
 	return (SOCKET)(uint32_t)fd;
@@ -131,6 +142,14 @@ void host_sock_nodelay(int fd)
 	BOOL on = TRUE;
 
 	setsockopt(of(fd), IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
+}
+
+bool host_sock_is_nodelay(int fd)
+{
+	BOOL on = FALSE;
+	int len = sizeof on;
+
+	return getsockopt(of(fd), IPPROTO_TCP, TCP_NODELAY, (char *)&on, &len) == 0 && on;
 }
 
 void host_sock_buffers(int fd, int bytes)

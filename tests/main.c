@@ -16,7 +16,7 @@ struct baseline {
 	long before;
 };
 
-static test_case *first_case, **last_case = &first_case;
+static test_case *first_case;
 static const test_case *current;
 static struct baseline baselines[MAX_BASELINES];
 static int n_baselines;
@@ -28,10 +28,18 @@ static FILE *results;
 
 const char *test_backend;
 
+/* By their lines: constructors come in the order of the file on one system, backwards on another.
+ */
 void test_add(test_case *t)
 {
-	*last_case = t;
-	last_case = &t->next;
+	test_case **at = &first_case;
+
+	while (*at && strcmp((*at)->file, t->file) != 0)
+		at = &(*at)->next;
+	while (*at && !strcmp((*at)->file, t->file) && (*at)->line < t->line)
+		at = &(*at)->next;
+	t->next = *at;
+	*at = t;
 }
 
 const char *test_name(void)

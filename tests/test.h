@@ -24,6 +24,7 @@
 typedef struct test_case {
 	const char *name;
 	const char *file;
+	int line;
 	void (*run)(void);
 	int limit_sec; /* 0: the default */
 	struct test_case *next;
@@ -33,13 +34,14 @@ typedef struct test_case {
 #define TEST(name) TEST_LIMIT(name, 0)
 
 /* A test with a time limit of its own. */
-#define TEST_LIMIT(name, limit_sec)                                                              \
-	static void test_run_##name(void);                                                       \
-	static test_case test_case_##name = {#name, __FILE__, test_run_##name, limit_sec, NULL}; \
-	__attribute__((constructor)) static void test_add_##name(void)                           \
-	{                                                                                        \
-		test_add(&test_case_##name);                                                     \
-	}                                                                                        \
+#define TEST_LIMIT(name, limit_sec)                                                \
+	static void test_run_##name(void);                                         \
+	static test_case test_case_##name = {#name,           __FILE__,  __LINE__, \
+	                                     test_run_##name, limit_sec, NULL};    \
+	__attribute__((constructor)) static void test_add_##name(void)             \
+	{                                                                          \
+		test_add(&test_case_##name);                                       \
+	}                                                                          \
 	static void test_run_##name(void)
 
 /* Checks go on after a failure and may be used on any thread and in any function; their value says

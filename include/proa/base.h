@@ -16,8 +16,14 @@
 #define PROA_STATIC_ASSERT _Static_assert
 #endif
 
-#if defined(_WIN32) && defined(PROA_SHARED)
+/* On Windows a program that links the DLL defines PROA_SHARED; the DLL itself is built with
+ * PROA_BUILD_SHARED. */
+#if defined(_WIN32) && defined(PROA_BUILD_SHARED)
+#define PROA_API __declspec(dllexport)
+#elif defined(_WIN32) && defined(PROA_SHARED)
 #define PROA_API __declspec(dllimport)
+#elif defined(_WIN32)
+#define PROA_API
 #elif defined(__GNUC__)
 #define PROA_API __attribute__((visibility("default")))
 #else

@@ -214,8 +214,8 @@ PROA_API void proa_handle_init(proa_handle *owner, proa_handle *handle);
 PROA_API void proa_adopt(proa_handle *handle, proa_socket socket);
 
 /* The same for a descriptor that did not come from proa; from now on proa's to close, and not
- * another loop's. PROA_TCP, PROA_LOCAL (streams) and PROA_FILE. Sets or clears O_NONBLOCK as the
- * backend needs. */
+ * another loop's. PROA_TCP, PROA_UDP, PROA_LOCAL (streams) and PROA_FILE. Sets or clears O_NONBLOCK
+ * as the backend needs. */
 PROA_API void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind);
 
 PROA_API void proa_socket_close(proa_socket socket); /* one that nobody adopts; any thread */
@@ -241,13 +241,15 @@ PROA_API void proa_close(proa_handle *handle, proa_closed *closed);
 PROA_API void proa_close_abort(proa_handle *handle, proa_closed *closed);
 
 /* The graceful one: queued sends go out, the send side is shut down, the peer's remaining bytes are
- * read and dropped until it closes too, then proa_close. At deadline_ns (0: none), or when a
+ * read and dropped until it closes too, then proa_close (of a UDP handle: queued sends go out, then
+ * proa_close). At deadline_ns (0: none), or when a
  * proa_close comes in between, it is a plain proa_close; either way it is this call's `closed` that
  * is called (that close's only if this one is NULL). */
 PROA_API void proa_finish(proa_handle *handle, int64_t deadline_ns, proa_closed *closed);
 
-/* Ends the socket ops in flight with -PROA_ETIMEDOUT when no byte moved either way for idle_ns (0:
- * off; resolution 1 ms, at most 24 days). Time parked on an empty buffer pool does not count. */
+/* Ends the socket ops in flight with -PROA_ETIMEDOUT when no byte or datagram moved either way for
+ * idle_ns (0: off; resolution 1 ms, at most 24 days). Time parked on an empty buffer pool does not
+ * count. */
 PROA_API void proa_set_idle(proa_handle *handle, int64_t idle_ns);
 
 /* ---- buffers ---- */

@@ -1,4 +1,4 @@
-/* Addresses, TCP and local stream sockets, the buffered stream, and serving. */
+/* Addresses, TCP and local stream sockets, datagrams, the buffered stream, and serving. */
 /* SPDX-License-Identifier: MIT */
 #ifndef PROA_NET_H
 #define PROA_NET_H
@@ -64,7 +64,7 @@ PROA_API int proa_set_buffers(proa_handle *handle, int recv_bytes,
 
 /* ---- receiving and sending on a stream ---- */
 /* Each direction is a FIFO of its own: ops complete in submission order. None of these allocates.
- */
+ * On a UDP handle they end with ENOTSUP: see proa_recv_msg. */
 
 /* Up to len bytes into buf, lent until the final completion. result: bytes; 0 with PROA_END at the
  * end of the stream (len must be > 0: else -PROA_EINVAL). Errors: ECONNRESET, ETIMEDOUT...
@@ -113,12 +113,66 @@ PROA_API void proa_send_file(proa_handle *handle, proa_op *op, proa_handle *file
  * a torn send)... */
 PROA_API void proa_shutdown(proa_handle *handle, proa_op *op, proa_done *done);
 
+/* ---- datagrams: UDP over IPv4 and IPv6 ---- */
+
+typedef struct proa_udp_options {
+	size_t size;
+	bool reuseport; /* several sockets on one address, the system spreads datagrams over
+	                   them; ENOTSUP where it cannot */
+	bool v6only;    /* a v6 wildcard does not take v4 as well */
+	bool broadcast; /* may send to broadcast addresses (else EACCES) */
+	int recv_bytes; /* SO_RCVBUF, what may wait to be received; 0: leave */
+	int send_bytes; /* SO_SNDBUF; 0: leave */
+} proa_udp_options;
+
+/* One datagram and its other end. Lent, with its buffer, until the final completion: a kernel keeps
+ * its header in the hidden part meanwhile. Any number may be used again and again, for either
+ * direction: an echo sends back the proa_msg that it received, with `len` set. */
+typedef struct proa_msg {
+	void *buf;  /* only read by a send */
+	size_t len; /* recv: room, > 0; send: bytes, 0 is an empty datagram */
+	/* recv: out, where it came from, told with every result >= 0. send: in, where it goes.
+	 * Always of the socket's own family: on a v6 socket that takes v4, ::ffff:127.0.0.1. */
+	proa_addr addr;
+	uint64_t px_[12]; /* the library's */
+} proa_msg;
+
+/* Opens an init handle as PROA_UDP on that address; port 0 picks one (proa_local_addr tells it). 0,
+ * or EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT (no IP address), EMFILE, EINVAL (handle not
+ * init)... */
+PROA_API int proa_udp_bind(proa_handle *handle, const proa_addr *addr,
+                           const proa_udp_options *options);
+
+/* Fixes the peer, at once, without a word to it: from now on only its datagrams arrive (those of
+ * others that were there before still do), sends go to it alone, and that nobody listens there is
+ * told. Opens an init handle, on an address that the system chooses; or changes one that is bound,
+ * or connected already. 0, or EINVAL (no UDP handle), EAFNOSUPPORT, ENETUNREACH, EADDRNOTAVAIL...
+ */
+PROA_API int proa_udp_connect(proa_handle *handle, const proa_addr *addr);
+
+/* One datagram. result: its bytes, 0 if it was empty (no PROA_END: there is no end); PROA_TRUNC
+ * when it was longer than len, result is len then and the rest is lost. Ops complete in submission
+ * order, one datagram each. Errors: EINVAL (len 0), ENOTSUP (not a UDP handle); on a connected one
+ * ECONNREFUSED, EHOSTUNREACH...: an answer to something sent earlier, after which the handle goes
+ * on. One that is not connected is told no such thing. Cancellable always; no datagram is lost by
+ * it. */
+PROA_API void proa_recv_msg(proa_handle *handle, proa_op *op, proa_msg *msg, proa_done *done);
+
+/* One datagram to msg->addr, or with addr.len 0 to the connected peer. result: len, as soon as the
+ * system has taken it; whether it arrives, nobody tells. All or nothing, and it breaks no
+ * direction: the next one may succeed. Errors: EMSGSIZE (too long for the system or the way; 65507
+ * bytes is the most that v4 carries, some systems take 9216 only), ENOTCONN (no address, and not
+ * connected), EISCONN (an address, though connected), ENOTSUP (not a UDP handle), EACCES,
+ * ENETUNREACH, ENOBUFS (the system has dropped it)...; on a connected handle also what recv_msg
+ * tells, and then nothing was sent. Cancellable always. */
+PROA_API void proa_send_msg(proa_handle *handle, proa_op *op, proa_msg *msg, proa_done *done);
+
 /* ---- stream: a buffered reader and writer on a handle ---- */
 /* Zero-initialised by proa_stream_init, on an init or open handle; lives until the handle's close
  * completes and is freed with it. While a stream reads, nobody else receives on its handle. */
 
 typedef struct proa_stream {
-	uint64_t px_[56];
+	uint64_t px_[46 + PROA_OP_WORDS];
 } proa_stream;
 
 typedef struct proa_stream_options {
@@ -160,7 +214,7 @@ PROA_API size_t proa_stream_queued(const proa_stream *stream); /* bytes put and 
 /* ---- serving: listen, accept, a slab of connections, limits, drain ---- */
 
 typedef struct proa_server {
-	uint64_t px_[88];
+	uint64_t px_[68 + 2 * PROA_OP_WORDS];
 } proa_server;
 
 typedef struct proa_serve_options {

@@ -8,6 +8,7 @@ if(WIN32)
 		src/backend/iocp.c
 		src/backend/iocp_accept.c
 		src/backend/iocp_file.c
+		src/backend/iocp_msg.c
 		src/backend/iocp_recv.c
 		src/backend/iocp_send.c
 		src/backend/iocp_timer.c)
@@ -15,7 +16,8 @@ else()
 	list(APPEND PROA_SOURCES
 		src/backend/poll.c
 		src/backend/ready.c
-		src/backend/ready_try.c)
+		src/backend/ready_try.c
+		src/backend/ready_try_msg.c)
 endif()
 if(PROA_KQUEUE_IS)
 	list(APPEND PROA_SOURCES src/backend/kqueue.c)
@@ -25,6 +27,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 		src/backend/epoll.c
 		src/backend/uring.c
 		src/backend/uring_file.c
+		src/backend/uring_msg.c
 		src/backend/uring_multi.c
 		src/backend/uring_pool.c
 		src/backend/uring_prep.c

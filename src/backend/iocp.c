@@ -92,6 +92,57 @@ int64_t px_io_moved(px_op *op)
 	return (int64_t)px_io_overlapped(op)->InternalHigh;
 }
 
+/* ---- cancelling a call ----
+ *
+ * Position and event of an OVERLAPPED are read when the call is made, and never again: so they hold
+ * the link of a cancel that found nothing, and what to cancel it on. */
+
+static bool call_found(px_iocp *io, OVERLAPPED *o)
+{
+	px_count(&io->core->stat.system_calls);
+	return CancelIoEx(o->hEvent, o) != 0;
+}
+
+void px_io_cancel(px_iocp *io, int fd, OVERLAPPED *o)
+{
+	if (o->hEvent)
+		return; /* asked already */
+	o->hEvent = px_win_handle(fd);
+	if (call_found(io, o))
+		return;
+	o->Pointer = io->missed;
+	io->missed = o;
+}
+
+static void missed_ask_again(px_iocp *io)
+{
+	OVERLAPPED *o = io->missed, *next;
+
+	io->missed = NULL;
+	for (; o; o = next) {
+		next = o->Pointer;
+		if (call_found(io, o))
+			continue;
+		o->Pointer = io->missed;
+		io->missed = o;
+	}
+}
+
+/* Its packet has come. */
+static void missed_forget(px_iocp *io, const OVERLAPPED *o)
+{
+	OVERLAPPED *at = io->missed;
+
+	if (at == o)
+		io->missed = o->Pointer;
+	while (at && at->Pointer != o)
+		at = at->Pointer;
+	if (at)
+		at->Pointer = o->Pointer;
+}
+
+/* ---- one call of an op, continued ---- */
+
 void px_io_again(px_iocp *io, px_op *op)
 {
 	px_io_begin(op, 0);
@@ -151,6 +202,8 @@ static void op_again(px_iocp *io, px_op *op)
 
 static void packet_dispatch(px_iocp *io, const OVERLAPPED_ENTRY *e)
 {
+	if (PX_UNLIKELY(io->missed != NULL))
+		missed_forget(io, e->lpOverlapped);
 	switch (e->lpCompletionKey) {
 	case PX_IO_KEY_OP: op_packet(io, op_of(e->lpOverlapped), e); break;
 	case PX_IO_KEY_AGAIN: op_again(io, op_of(e->lpOverlapped)); break;
@@ -187,6 +240,8 @@ static ULONG port_wait(px_iocp *io, int64_t deadline_ns)
 		alertable = px_io_timer_set(io, deadline_ns, left);
 		ms = whole_ms(left);
 	}
+	if (io->missed)
+		ms = PX_MIN(ms, (DWORD)1);
 	px_count(&core->stat.system_calls);
 	if (!GetQueuedCompletionStatusEx(io->port, io->entries, PX_IO_ENTRIES, &n, ms, alertable))
 		n = 0; /* the time is over, or the timer's */
@@ -203,6 +258,8 @@ static void iocp_wait(px_core *core, int64_t deadline_ns)
 	core->now_ns = px_sys_now_ns(); /* what moves now is not stamped with the time it began */
 	for (ULONG i = 0; i < n; i++)
 		packet_dispatch(io, &io->entries[i]);
+	if (PX_UNLIKELY(io->missed != NULL))
+		missed_ask_again(io);
 }
 
 static void iocp_wake(px_core *core)
@@ -236,9 +293,7 @@ static void iocp_cancel(px_core *core, px_op *op)
 	if (op->kind == PX_ACCEPT || op->kind == PX_ACCEPT_MANY) {
 		px_io_accept_cancel(io, op);
 	} else if (op->flags & PX_F_KERNEL) {
-		px_count(&core->stat.system_calls);
-		/* "Not found": it is over, and its packet is on the way. */
-		CancelIoEx(px_win_handle(op->handle->fd), px_io_overlapped(op));
+		px_io_cancel(io, op->handle->fd, px_io_overlapped(op));
 	} else if (op->flags & PX_F_MULTI) {
 		px_op_more(op);
 	} else {

@@ -17,8 +17,10 @@
  * used on the spot.
  *
  * An op has at most one call in the system at a time (PX_F_KERNEL). CancelIoEx names that call and
- * no other; the packet comes in any case, with what the call achieved or with "cancelled". Closing
- * a socket is the last thing that happens to it: by then every packet has come.
+ * no other; the packet comes in any case, with what the call achieved or with "cancelled". When it
+ * answers "not found", the call is over and its packet on the way; or, on Wine, the call was just
+ * being woken and goes back to waiting. So it is asked again until the packet is there. Closing a
+ * socket is the last thing that happens to it: by then every packet has come.
  *
  * A pooled recv is a recv of no bytes, which completes when there are some, and then a plain
  * non-blocking recv into a buffer taken that moment: an idle connection pins none. That is the
@@ -79,7 +81,8 @@ typedef struct px_iocp {
 	px_core *core;
 	HANDLE port;
 	px_io_timer timer;
-	px_slab accepts; /* px_io_accept */
+	OVERLAPPED *missed; /* calls whose cancel found nothing */
+	px_slab accepts;    /* px_io_accept */
 	const px_win_extensions *winsock;
 	OVERLAPPED_ENTRY entries[PX_IO_ENTRIES];
 } px_iocp;
@@ -106,6 +109,8 @@ OVERLAPPED *px_io_begin(px_op *op, int64_t offset);
 bool px_io_pending(px_op *op, int error);
 /* How many bytes a call moved that was over at once. */
 int64_t px_io_moved(px_op *op);
+/* Asks that a call of this descriptor end; once is enough. */
+void px_io_cancel(px_iocp *io, int fd, OVERLAPPED *o);
 /* A packet comes by itself, and the op's submit is called again. */
 void px_io_again(px_iocp *io, px_op *op);
 /* Ends a one-shot that failed with a system error; `count` bytes had moved. */
@@ -134,6 +139,9 @@ typedef struct px_io_kind {
 	X(SEND_POOLED, px_io_send, px_io_send_packet)      \
 	X(SEND_FILE, px_io_send, px_io_send_packet)        \
 	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)       \
+	/* iocp_msg.c */                                   \
+	X(RECV_MSG, px_io_recv_msg, px_io_recv_msg_packet) \
+	X(SEND_MSG, px_io_send_msg, px_io_send_msg_packet) \
 	/* iocp_file.c */                                  \
 	X(READ, px_io_read, px_io_read_packet)             \
 	X(WRITE, px_io_write, px_io_write_packet)

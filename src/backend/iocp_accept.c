@@ -198,13 +198,9 @@ static int record_start(px_iocp *io, px_io_accept *a)
 
 static void records_cancel(px_iocp *io, px_op *op)
 {
-	for (px_io_accept *a = chain_of(op); a; a = a->next) {
-		if (a->state != PENDING)
-			continue;
-		px_count(&io->core->stat.system_calls);
-		/* "Not found": it is over, and its packet is on the way. */
-		CancelIoEx(px_win_handle(op->handle->fd), &a->overlapped);
-	}
+	for (px_io_accept *a = chain_of(op); a; a = a->next)
+		if (a->state == PENDING)
+			px_io_cancel(io, op->handle->fd, &a->overlapped);
 }
 
 /* ---- both kinds ---- */

@@ -89,19 +89,8 @@ static bool recv_call(px_op *op, void *buf, size_t len, int *error)
 	return px_io_pending(op, *error);
 }
 
-/* Where somebody else has seen the reset first, only the socket's error still tells it from an end
- * (Wine does, while a recv waits). */
-static int end_error(const px_handle *h)
-{
-	int32_t sys_error = 0;
-
-	return px_sock_error(h->fd, &sys_error) < 0 ? sys_error : 0;
-}
-
 static void recv_end(px_iocp *io, px_op *op, int error, int64_t n)
 {
-	if (!error && n == 0)
-		error = end_error(op->handle);
 	if (error) {
 		px_io_fail(op, error, 0);
 		return;
@@ -141,8 +130,6 @@ static int64_t recv_some(px_core *core, px_handle *h, void *buf, size_t len, int
 	int64_t n = px_sock_recv(h->fd, buf, len, sys_error);
 
 	px_count(&core->stat.system_calls);
-	if (n == 0 && (*sys_error = end_error(h)))
-		n = px_sys_error(*sys_error);
 	handle_more(h, n != PX_AGAIN && (n <= 0 || (size_t)n == len));
 	if (n > 0)
 		received(core, h, n);

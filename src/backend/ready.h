@@ -16,6 +16,7 @@
  *   set by     the selector's event (px_ready_event), a new descriptor (WRITABLE)
  *   cleared by "would block", and by a short recv: it has emptied the socket, so what comes
  *              later makes an event of its own, and the recv that only confirms it is saved
+ *              (a datagram tells nothing of those behind it: there, only by "would block")
  *
  * HANGUP says that a short recv proves nothing: the end of the stream may stand behind the bytes,
  * and its event has been consumed together with theirs. Then every recv is tried until the call
@@ -115,6 +116,11 @@ px_pulled px_try_pull(px_core *core, px_op *op, bool *waits);
 /* An accept that cannot even be watched for want of memory: it rests as after EMFILE, and true. */
 bool px_try_rests(px_core *core, px_op *op, int64_t error);
 
+/* ---- ready_try_msg.c: those of the datagrams ---- */
+
+bool px_try_recv_msg(px_core *core, px_op *op);
+bool px_try_send_msg(px_core *core, px_op *op);
+
 static inline px_ready *px_ready_of(const px_core *core)
 {
 	px_ready *ready = core->backend;
@@ -131,6 +137,14 @@ static inline void px_ready_set(px_handle *h, unsigned flags)
 static inline void px_ready_clear(px_handle *h, unsigned flags)
 {
 	h->flags &= (uint16_t)~flags;
+}
+
+/* Its turn is over, though it could go on: the selector is asked again, behind the others. */
+static inline bool px_ready_turn_over(px_handle *h, unsigned ready, unsigned again)
+{
+	px_ready_clear(h, ready);
+	px_ready_set(h, again);
+	return true;
 }
 
 #endif

@@ -18,14 +18,6 @@ enum {
 #endif
 };
 
-/* Its turn is over, though it could go on: the selector is asked again, behind the others. */
-static bool turn_over(px_handle *h, unsigned ready, unsigned again)
-{
-	px_ready_clear(h, ready);
-	px_ready_set(h, again);
-	return true;
-}
-
 /* ---- connect ---- */
 
 static bool try_connect(px_core *core, px_op *op)
@@ -87,7 +79,7 @@ static int64_t accept_one(px_core *core, px_op *op, bool *waits, int32_t *sys_er
 			return fd;
 		px_count(&core->stat.accept_aborted);
 	}
-	*waits = turn_over(h, PX_HF_READABLE, PX_HF_AGAIN_IN);
+	*waits = px_ready_turn_over(h, PX_HF_READABLE, PX_HF_AGAIN_IN);
 	return PX_AGAIN;
 }
 
@@ -218,7 +210,7 @@ static bool send_all(px_core *core, px_op *op, int64_t total, send_step *step)
 		int64_t n;
 
 		if (turn >= SEND_TURN_BYTES || calls == SEND_TURN_CALLS)
-			return turn_over(h, PX_HF_WRITABLE, PX_HF_AGAIN_OUT);
+			return px_ready_turn_over(h, PX_HF_WRITABLE, PX_HF_AGAIN_OUT);
 		px_count(&core->stat.system_calls);
 		n = step(op, total, &sys_error);
 		if (n < 0)
@@ -296,10 +288,12 @@ static bool try_shutdown(px_core *core, px_op *op)
 	X(RECV, try_recv)               \
 	X(RECV_POOLED, try_recv_pooled) \
 	X(RECV_MANY, try_multi)         \
+	X(RECV_MSG, px_try_recv_msg)    \
 	X(SEND, try_send)               \
 	X(SENDV, try_sendv)             \
 	X(SEND_POOLED, try_send)        \
 	X(SEND_FILE, try_send_file)     \
+	X(SEND_MSG, px_try_send_msg)    \
 	X(SHUTDOWN, try_shutdown)
 
 typedef bool leaf_fn(px_core *core, px_op *op);

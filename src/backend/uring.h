@@ -246,6 +246,9 @@ typedef struct px_ur_kind {
 	X(SENDV, px_ur_sendv, px_ur_sendv_cqe, px_ur_once_settled)                          \
 	X(SEND_POOLED, px_ur_send, px_ur_send_cqe, px_ur_once_settled)                      \
 	X(SHUTDOWN, px_ur_shutdown, px_ur_no_cqe, px_ur_once_settled)                       \
+	/* uring_msg.c */                                                                   \
+	X(RECV_MSG, px_ur_recv_msg, px_ur_recv_msg_cqe, px_ur_once_settled)                 \
+	X(SEND_MSG, px_ur_send_msg, px_ur_send_msg_cqe, px_ur_once_settled)                 \
 	/* uring_file.c */                                                                  \
 	X(SEND_FILE, px_ur_send_file, px_ur_send_file_cqe, px_ur_once_settled)              \
 	X(READ, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                             \

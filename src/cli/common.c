@@ -1,6 +1,7 @@
 /* What the serving commands have in common: failures in words, signals, lines on stdout. */
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
+#include "host.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -41,7 +42,7 @@ void cli_print_listening(const proa_addr *addr)
 void cli_unlisten(const cli_args *args)
 {
 	if (!strncmp(args->listen, "unix:", 5))
-		remove(args->listen + 5);
+		cli_host_remove(args->listen + 5);
 }
 
 void cli_print_stats(const char *backend, const proa_stats *s)

@@ -16,20 +16,27 @@ static void print_items(const char *title, const proa_doctor_item *item, unsigne
 		       *item[i].why ? "  " : "", item[i].why);
 }
 
+static void print_limit(const char *name, int64_t limit, const char *unit)
+{
+	if (limit < 0)
+		printf("  %-24s unlimited\n", name);
+	else
+		printf("  %-24s %" PRId64 "%s\n", name, limit, unit);
+}
+
 static void print_text(const proa_doctor_report *r)
 {
 	printf("proa %s on %s, %u CPU%s\n", PROA_VERSION, r->system, r->cpus,
 	       r->cpus == 1 ? "" : "s");
 	printf("a loop gets: %s\n", *r->chosen ? r->chosen : "nothing, see below");
 	print_items("backends", r->backend, r->backends);
-	print_items("features of io_uring", r->feature, r->features);
+	if (r->features)
+		print_items("features of io_uring", r->feature, r->features);
 	printf("\nsizes\n  %-24s %zu bytes\n  %-24s %zu bytes\n", "proa_op", r->op_bytes,
 	       "proa_handle", r->handle_bytes);
-	printf("\nlimits\n  %-24s %" PRId64 "\n", "descriptors", r->files_max);
-	if (r->memlock_bytes < 0)
-		printf("  %-24s unlimited\n", "locked memory");
-	else
-		printf("  %-24s %" PRId64 " bytes\n", "locked memory", r->memlock_bytes);
+	printf("\nlimits\n");
+	print_limit("descriptors", r->files_max, "");
+	print_limit("locked memory", r->memlock_bytes, " bytes");
 }
 
 /* ---- for programs ---- */

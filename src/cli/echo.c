@@ -213,7 +213,7 @@ const cli_command cli_echo = {
 	.help = "  --listen ADDR:PORT   127.0.0.1:7777, [::1]:7777, :7777; port 0: any,\n"
 		"                       it is printed\n"
 		"  --workers N          loops, each on a thread of its own (default 1)\n"
-		"  --backend NAME       io_uring, epoll or poll, or it fails (default: the best)\n"
+		"  --backend NAME       one of 'proa doctor', or it fails (default: the best)\n"
 		"  --stats              at the end, one line of counters\n\n"
 		"SIGTERM or SIGINT ends it within 10 seconds, a second one at once.\n",
 	.takes = CLI_LISTEN | CLI_WORKERS | CLI_BACKEND | CLI_STATS,

@@ -8,3 +8,8 @@ list(APPEND PROA_CLI_SOURCES
 	src/cli/log.c
 	src/cli/main.c
 	src/cli/serve.c)
+if(WIN32)
+	list(APPEND PROA_CLI_SOURCES src/cli/host_win.c)
+else()
+	list(APPEND PROA_CLI_SOURCES src/cli/host_posix.c)
+endif()

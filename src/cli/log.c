@@ -2,10 +2,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "log.h"
 
+#include "host.h"
 #include "proa/proc.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,7 +39,7 @@ cli_log *cli_log_open(unsigned loops_max)
 	log->loops_max = loops_max;
 	/* A batch is one write, and a failed one leaves nothing behind. */
 	setvbuf(stdout, NULL, _IONBF, 0);
-	signal(SIGPIPE, SIG_IGN); /* a reader that went away is no reason to end */
+	cli_host_ignore_lost_readers();
 	return log;
 }
 

@@ -1,6 +1,7 @@
 /* proa: the command. Finds the subcommand and gives it its arguments. */
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
+#include "host.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,8 @@ int main(int argc, char **argv)
 	const cli_command *command;
 	cli_args args = {0};
 
+	if (!(argv = cli_host_start(&argc, argv)))
+		return cli_fail("%s", proa_err_text(-PROA_ENOMEM));
 	if (argc < 2) {
 		print_help(stderr);
 		return CLI_FAILED;

@@ -1,6 +1,7 @@
 /* proa serve: a folder over HTTP. */
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
+#include "host.h"
 #include "log.h"
 #include "proa/http.h"
 
@@ -45,7 +46,7 @@ static void on_record(const proa_http_record *record, void *user)
 
 static void print_url(const serve *s, const proa_addr *addr)
 {
-	char text[PROA_ADDR_TEXT], *path = realpath(s->args->dir, NULL);
+	char text[PROA_ADDR_TEXT], *path = cli_host_full_path(s->args->dir);
 
 	cli_print_listening(addr);
 	if (proa_addr_print(addr, text, sizeof text) < 0)
@@ -125,7 +126,7 @@ const cli_command cli_serve = {
 		"  --listen ADDR:PORT   127.0.0.1:8080 (the default), [::1]:8080, :8080 for every\n"
 		"                       address; port 0: any, it is printed\n"
 		"  --workers N          loops, each on a thread of its own (default: one a CPU)\n"
-		"  --backend NAME       io_uring, epoll or poll, or it fails (default: the best)\n"
+		"  --backend NAME       one of 'proa doctor', or it fails (default: the best)\n"
 		"  --log                a line on stdout for each request\n\n"
 		"Names that begin with a dot are hidden. Nothing outside of the folder is served,\n"
 		"not by a link either. SIGTERM or SIGINT lets what runs end for up to 10 seconds;\n"

@@ -4,9 +4,11 @@
 
 #include "base/util.h"
 #include "dns/race.h"
+#include "host_net.h"
 #include "sys/sys.h"
 #include "test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *kind_of(const char *name)
@@ -19,6 +21,8 @@ static const char *kind_of(const char *name)
 
 TEST(names)
 {
+	char zoned[64];
+
 	CHECK_STR(kind_of("example.org"), "host");
 	CHECK_STR(kind_of("example.org."), "host");
 	CHECK_STR(kind_of("localhost"), "host");
@@ -30,7 +34,8 @@ TEST(names)
 	CHECK_STR(kind_of("127.0.0.1"), "literal");
 	CHECK_STR(kind_of("::1"), "literal");
 	CHECK_STR(kind_of("[::1]"), "literal");
-	CHECK_STR(kind_of("fe80::1%lo"), "literal");
+	snprintf(zoned, sizeof zoned, "fe80::1%%%s", host_zone());
+	CHECK_STR(kind_of(zoned), "literal");
 }
 
 TEST(names_bad)

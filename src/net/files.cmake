@@ -6,4 +6,5 @@ list(APPEND PROA_SOURCES
 	src/net/net.c
 	src/net/serve.c
 	src/net/stream.c
+	src/net/udp.c
 )

@@ -87,6 +87,7 @@ void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
 {
 	px_handle *h = px_handle_of(handle);
 	px_core *core;
+	proa_addr peer;
 
 	if (h->state == PX_H_FREE || h->state == PX_H_OPEN || h->state == PX_H_CONNECTING)
 		PX_PANIC("proa_adopt_os on a handle that is not initialised, or open already");
@@ -102,6 +103,8 @@ void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
 	if (kind != PROA_FILE)
 		px_sock_set_nonblock((int)os, px_core_nonblock(core));
 	px_handle_open(h, (int)os, kind);
+	if (kind == PROA_UDP && px_sock_peer((int)os, &peer) == 0)
+		h->flags |= PX_HF_PEER;
 }
 
 void proa_socket_close(proa_socket socket)
@@ -200,11 +203,23 @@ void proa_accept_many(proa_handle *listener, proa_op *pub, proa_done *done)
 
 /* ---- recv ---- */
 
-/* Data ops on a listener are a mistake that the systems answer in many ways: one here. */
+/* Stream ops on a listener or a datagram socket are a mistake that the systems answer in many ways:
+ * one each here. */
+static int64_t data_refusal(const px_handle *h)
+{
+	if (h->state != PX_H_OPEN)
+		return 0;
+	if (h->flags & PX_HF_LISTENER)
+		return -PROA_ENOTCONN;
+	return px_handle_kind(h) == PROA_UDP ? -PROA_ENOTSUP : 0;
+}
+
 static void data_go(px_op *op)
 {
-	if (op->handle->state == PX_H_OPEN && (op->handle->flags & PX_HF_LISTENER))
-		px_op_finish(op, -PROA_ENOTCONN, 0, 0);
+	int64_t refusal = data_refusal(op->handle);
+
+	if (refusal)
+		px_op_finish(op, refusal, 0, 0);
 	else
 		px_op_go(op);
 }

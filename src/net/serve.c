@@ -176,7 +176,7 @@ int px_server_listen(px_server *s, const proa_addr *addr, const proa_listen_opti
 	int rc = proa_listen(px_handle_pub(&s->listener), addr, options);
 
 	if (rc == 0)
-		proa_accept_many(px_handle_pub(&s->listener), px_op_pub(&s->accept), on_accept);
+		proa_accept_many(px_handle_pub(&s->listener), &s->accept, on_accept);
 	return rc;
 }
 
@@ -191,7 +191,7 @@ void px_server_resume(px_server *s)
 		px_server_take(s, socket);
 	}
 	if (!s->held.id && !px_gate_full(s->gate))
-		proa_resume(px_op_pub(&s->accept));
+		proa_resume(&s->accept);
 }
 
 /* ---- drain and end ---- */
@@ -242,9 +242,9 @@ static void on_turn(proa_op *op)
 /* In the next iteration: user code never runs inside a call of the user's. */
 static void server_turn(px_server *s)
 {
-	proa_op *op = px_op_pub(&s->turn);
+	proa_op *op = &s->turn;
 
-	if (s->turn.state == PX_IDLE)
+	if (px_op_of(&s->turn)->state == PX_IDLE)
 		proa_timer(px_handle_pub(&s->h), op, PROA_POLL, on_turn);
 	else
 		proa_deadline(op, PROA_POLL); /* a drain's end comes nearer: its timer ends now and
@@ -256,8 +256,8 @@ void px_server_drain(px_server *s)
 	if (s->draining || px_handle_closing(&s->h))
 		return;
 	s->draining = true;
-	if (s->accept.state != PX_IDLE)
-		proa_pause(px_op_pub(&s->accept));
+	if (px_op_of(&s->accept)->state != PX_IDLE)
+		proa_pause(&s->accept);
 	proa_socket_close(s->held);
 	s->held.id = 0;
 	server_turn(s);

@@ -28,8 +28,8 @@ typedef struct __attribute__((may_alias)) px_server {
 	px_handle h;        /* first: what the user's `closed` is called with */
 	px_handle listener; /* init, if connections are handed over; also marks where the walk of a
 	                       drain turns round */
-	px_op accept;
-	px_op turn;     /* a timer: first the walk of a drain, then its deadline */
+	proa_op accept;
+	proa_op turn;   /* a timer: first the walk of a drain, then its deadline */
 	px_watch watch; /* h.user points here */
 	px_slab slab;
 	px_gate own_gate, *gate;

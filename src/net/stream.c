@@ -39,7 +39,7 @@ typedef enum read_mode { READ_SOME, READ_EXACT, READ_UNTIL } read_mode;
 typedef struct stream stream;
 
 typedef struct chunk {
-	px_op op;
+	proa_op op; /* on some systems longer than px_op: see PROA_OP_WORDS */
 	stream *s;
 	size_t len, cap;
 	unsigned char bytes[];
@@ -47,7 +47,7 @@ typedef struct chunk {
 
 struct __attribute__((may_alias)) stream {
 	px_handle guard;
-	px_op recv;
+	proa_op recv;
 	px_handle *h;
 	proa_buffers *pool;
 	unsigned char *in, *lent, *area;
@@ -222,7 +222,7 @@ static void input_empty(stream *s)
 static void input_recv(stream *s)
 {
 	proa_handle *h = px_handle_pub(s->h);
-	proa_op *op = px_op_pub(&s->recv);
+	proa_op *op = &s->recv;
 
 	if (s->at == s->end) {
 		input_empty(s);
@@ -247,7 +247,7 @@ static void read_advance(stream *s)
 		read_deliver(s, n);
 	else if (s->mode == READ_UNTIL && have >= s->want)
 		read_end(s, -PROA_ETOOLONG, 0, 0);
-	else if (s->recv.state == PX_IDLE)
+	else if (px_op_of(&s->recv)->state == PX_IDLE)
 		input_recv(s);
 }
 
@@ -299,9 +299,9 @@ static void read_cancel(px_core *core, px_op *op)
 
 	PX_UNUSED(core);
 	px_assert(s->read == op);
-	if (s->recv.state != PX_IDLE) {
+	if (px_op_of(&s->recv)->state != PX_IDLE) {
 		s->dropped = true;
-		px_op_cancel(&s->recv, PX_F_CANCEL);
+		px_op_cancel(px_op_of(&s->recv), PX_F_CANCEL);
 	}
 	read_end(s, -PROA_ECANCELED, (int64_t)(s->end - s->at), 0);
 }
@@ -429,7 +429,8 @@ static size_t tail_room(const stream *s)
 {
 	const chunk *c = s->tail;
 
-	if (!c || c->op.state != PX_WAITING || px_ring_last(s->h->out) != &c->op.link)
+	if (!c || px_op_of(&c->op)->state != PX_WAITING ||
+	    px_ring_last(s->h->out) != &px_op_of(&c->op)->link)
 		return 0;
 	return c->cap - c->len;
 }
@@ -457,14 +458,14 @@ int proa_stream_put(proa_stream *pub, const void *bytes, size_t len)
 		return -PROA_ENOMEM;
 	if (room) {
 		chunk_add(s, s->tail, bytes, room);
-		s->tail->op.args.io.len = s->tail->len;
+		px_op_of(&s->tail->op)->args.io.len = s->tail->len;
 	}
 	if (!c)
 		return 0;
 	chunk_add(s, c, (const unsigned char *)bytes + room, len - room);
 	s->tail = c;
 	s->held++;
-	proa_send(px_handle_pub(s->h), px_op_pub(&c->op), c->bytes, c->len, on_sent);
+	proa_send(px_handle_pub(s->h), &c->op, c->bytes, c->len, on_sent);
 	return 0;
 }
 

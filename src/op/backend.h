@@ -85,6 +85,25 @@ bool px_accept_exhausted(int64_t error);
 /* The bytes of n pieces, saturating; op.c. */
 int64_t px_vec_bytes(const struct proa_vec *vec, size_t n);
 
+/* For backends, on a failed recv_msg or send_msg. An ICMP report of an earlier datagram is of use
+ * only to who has one peer: without one (a stray) the op is tried again as if nothing had been
+ * said. A send's own "no way to that host" is no report. */
+static inline bool px_msg_stray(const px_op *op, int64_t error)
+{
+	if (op->handle->flags & PX_HF_PEER)
+		return false;
+	if (error == -PROA_ECONNREFUSED || error == -PROA_ECONNRESET)
+		return true;
+	return op->kind == PX_RECV_MSG && (error == -PROA_EHOSTUNREACH ||
+	                                   error == -PROA_ENETUNREACH || error == -PROA_EMSGSIZE);
+}
+
+/* And what it ends with: a refused datagram is a "reset" to some systems. */
+static inline int64_t px_msg_error(int64_t error)
+{
+	return error == -PROA_ECONNRESET ? -PROA_ECONNREFUSED : error;
+}
+
 /* In order of preference, NULL at the end; the list of the platform is in src/backend/list.c. */
 extern const px_backend_ops *const px_backends[];
 

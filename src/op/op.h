@@ -46,10 +46,12 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(RECV, "recv", 1)                     \
 	X(RECV_POOLED, "recv_pooled", 1)       \
 	X(RECV_MANY, "recv_pooled_many", 1)    \
+	X(RECV_MSG, "recv_msg", 1)             \
 	X(SEND, "send", 2)                     \
 	X(SENDV, "sendv", 2)                   \
 	X(SEND_POOLED, "send_pooled", 2)       \
 	X(SEND_FILE, "send_file", 2)           \
+	X(SEND_MSG, "send_msg", 2)             \
 	X(SHUTDOWN, "shutdown", 2)             \
 	X(STREAM_READ, "stream_read", 0)       \
 	X(STREAM_DRAINED, "stream_drained", 0) \
@@ -72,11 +74,12 @@ _Static_assert(PX_KIND_COUNT <= 32, "proa_stats.submitted and the backends' kind
 #define PX_KINDS_FILE                                                               \
 	(PX_KIND_BIT(PX_FILE_OPEN) | PX_KIND_BIT(PX_FSTAT) | PX_KIND_BIT(PX_READ) | \
 	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ))
+#define PX_KINDS_MSG (PX_KIND_BIT(PX_RECV_MSG) | PX_KIND_BIT(PX_SEND_MSG))
 #define PX_KINDS_SOCKET                                                                   \
 	(PX_KIND_BIT(PX_CONNECT) | PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
 	 PX_KIND_BIT(PX_RECV) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) | \
 	 PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) |     \
-	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_SHUTDOWN))
+	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_SHUTDOWN) | PX_KINDS_MSG)
 
 enum { PX_DIR_NONE, PX_DIR_IN, PX_DIR_OUT };
 
@@ -117,7 +120,8 @@ typedef union px_args {
 		const void *ptr;
 		size_t len;
 		int64_t off;
-	} io; /* recv, send, sendv (vec, n), read, write, connect */
+	} io; /* recv, send, sendv (vec, n), read, write, connect, recv_msg and send_msg (the
+	         proa_msg) */
 	struct {
 		px_handle *file;
 		int64_t off, len;
@@ -206,6 +210,7 @@ enum {
 	PX_HF_AGAIN_IN = 1 << 11, /* a backend's own */
 	PX_HF_AGAIN_OUT = 1 << 12,
 	PX_HF_DEAD = 1 << 13,    /* a send found the peer gone */
+	PX_HF_PEER = 1 << 13,    /* the same bit of a datagram socket: connected to its one peer */
 	PX_HF_WATCHED = 1 << 14, /* its owner's `user` is a px_watch, told after the handle's own
 	                            closed callback */
 	PX_HF_PRESET = 1 << 15   /* internal: `closed` was set at init and no close replaces it; so
@@ -295,6 +300,11 @@ static inline px_node **px_queue(px_handle *h, int dir)
 static inline px_op *px_queue_head(px_handle *h, int dir)
 {
 	return px_op_linked(px_ring_first(*px_queue(h, dir)));
+}
+
+static inline proa_kind px_handle_kind(const px_handle *h)
+{
+	return (proa_kind)(h->kind & ~PX_HANDLE_TAG);
 }
 
 static inline bool px_handle_closing(const px_handle *h)

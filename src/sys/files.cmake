@@ -18,7 +18,9 @@ if(WIN32)
 		src/sys/win/sock.c
 		src/sys/win/sock_option.c
 		src/sys/win/text.c
-		src/sys/win/thread.c)
+		src/sys/win/thread.c
+		src/sys/win/udp.c)
+	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
 else()
 	list(APPEND PROA_SOURCES
 		src/sys/posix/copy.c
@@ -32,7 +34,10 @@ else()
 		src/sys/posix/sock_option.c
 		src/sys/posix/thread.c
 		src/sys/posix/thread_np.c
+		src/sys/posix/udp.c
 		src/sys/posix/walk.c)
+	list(APPEND PROA_UNIT_TESTS
+		src/sys/posix_test.c)
 endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES

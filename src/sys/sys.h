@@ -99,6 +99,18 @@ int px_socket_fd(proa_socket);
 proa_kind px_socket_kind(proa_socket);
 bool px_socket_nonblock(proa_socket);
 
+/* ---- datagrams, udp.c ---- */
+int64_t px_udp_open(const proa_addr *, bool nonblock, int32_t *sys_error); /* IP only */
+int px_udp_bind(int fd, const proa_addr *, const proa_udp_options *,
+                int32_t *sys_error);                               /* opts, bind */
+int px_udp_connect(int fd, const proa_addr *, int32_t *sys_error); /* also anew; never waits */
+/* Bytes stored, PX_AGAIN, error; msg->addr unless it fails; *cut: there was more of it. */
+int64_t px_udp_recv(int fd, proa_msg *msg, bool *cut, int32_t *sys_error);
+int64_t px_udp_send(int fd, const proa_msg *msg, int32_t *sys_error); /* len, PX_AGAIN, error */
+/* The system has written `len` bytes of its sockaddr into addr->data: makes a value of it, the rest
+ * being zero. */
+void px_addr_told(proa_addr *addr, size_t len);
+
 /* ---- look-ups, addr.c; px_sys_lookup blocks ---- */
 int px_addr_parse(proa_addr *, const char *text, uint16_t default_port);
 int px_addr_print(const proa_addr *, char *out, size_t size);

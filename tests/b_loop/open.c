@@ -157,7 +157,10 @@ TEST(open_close_of_null_and_unused)
 
 TEST(sizes)
 {
-	CHECK_LE(sizeof(proa_op), 128);
+	const char *backend = test_backend ? test_backend : "";
+
+	/* A kernel that wants a record of its own beside each op has it in the op. */
+	CHECK_LE(sizeof(proa_op), strcmp(backend, "iocp") ? 128 : 160);
 	CHECK_LE(sizeof(proa_handle), 96);
 }
 

@@ -172,7 +172,8 @@ TEST(idle_connection_costs_an_op_and_a_handle)
 	 * keeps what was written. */
 	if (!getenv("PROA_URING_OFF"))
 		CHECK_LE(each, !strcmp(proa_loop_backend(loop), "poll") ? 64 : 0);
-	CHECK_LE(sizeof *c, 224);
+	/* Where the kernel wants a record of its own beside each op, it is in the op. */
+	CHECK_LE(sizeof *c, strcmp(proa_loop_backend(loop), "iocp") ? 224 : 256);
 	CHECK_EQ(proa_buffers_free(proa_loop_buffers(loop)), 4096);
 	for (int i = 0; i < N; i++)
 		kit_fd_close(fd[i]);
@@ -253,7 +254,7 @@ TEST(system_calls_per_echo)
 			proa_loop_stats(loop, &before);
 	}
 	proa_loop_stats(loop, &after);
-	each = (double)(after.system_calls - before.system_calls) / (ROUNDS / 2 * CONNS);
+	each = (double)(after.system_calls - before.system_calls) / (double)(ROUNDS / 2 * CONNS);
 	test_note("%.3f system calls an echo", each);
 	CHECK(each <= calls_an_echo_at_most(proa_loop_backend(loop)));
 	for (int i = 0; i < CONNS; i++)

@@ -36,8 +36,8 @@ static void check_ends(proa_loop *loop, proa_handle *a, unsigned what, rec *r, c
 		CHECK(reset);
 	}
 	if (reset) {
-		CHECK_EQ(r->result, -PROA_ECONNRESET);
-		CHECK_NE(r->sys_error, 0);
+		CHECK(kit_was_reset(r->result));
+		CHECK_EQ(r->sys_error != 0, r->result != 0);
 	} else {
 		CHECK_EQ(r->result, 0);
 		CHECK(r->got & PROA_END);
@@ -110,8 +110,8 @@ TEST(end_of_a_multishot_at_each_point)
 			if (before)
 				peer_does(&fd, scripts[s]);
 			kit_await(loop, &r);
-			CHECK_EQ(r.result, scripts[s] & RESET ? -PROA_ECONNRESET : 0);
-			CHECK_EQ(!!(r.got & PROA_END), !(scripts[s] & RESET));
+			CHECK(scripts[s] & RESET ? kit_was_reset(r.result) : r.result == 0);
+			CHECK_EQ(!!(r.got & PROA_END), r.result == 0);
 			CHECK(r.buf == NULL);
 			CHECK(r.bytes == (scripts[s] & DATA ? 4 : 0) || (scripts[s] & RESET));
 			kit_end(loop, &a);
@@ -343,6 +343,8 @@ TEST(close_abort_resets)
 		n = kit_fd_read(fd, buf, sizeof buf);
 		kit_once(loop, 1);
 	}
+	if (n == 0 && host_lacks(HOST_RESETS)) /* behind a mere FIN this would work */
+		n = host_sock_send(fd, "x", 1);
 	CHECK_EQ(n, -2);
 	kit_fd_close(fd);
 	kit_close(&loop);

@@ -16,6 +16,8 @@ proa_test(conform
 	tests/c_conform/nomem.c
 	tests/c_conform/count.c
 	tests/c_conform/connect.c
+	tests/c_conform/datagram.c
+	tests/c_conform/datagram_peer.c
 	tests/c_conform/world.c
 	tests/c_conform/many.c
 	tests/c_conform/soak.c
@@ -26,6 +28,13 @@ proa_test(random
 	tests/c_conform/random_side.c
 	tests/c_conform/random_test.c
 	BACKENDS)
+
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+	proa_test(datagram_linux
+		tests/c_conform/kit.c
+		tests/c_conform/datagram_linux.c
+		BACKENDS)
+endif()
 
 # Valgrind does not see what a ring's kernel writes, so only where system calls do.
 foreach(backend epoll poll)

@@ -257,6 +257,11 @@ void kit_fd_small(int fd, int bytes)
 	host_sock_buffers(fd, bytes);
 }
 
+bool kit_was_reset(int64_t result)
+{
+	return result == -PROA_ECONNRESET || (result == 0 && host_lacks(HOST_RESETS));
+}
+
 /* ---- bytes ---- */
 
 static unsigned char byte_at(uint64_t at)

@@ -49,7 +49,7 @@ extern bool kit_running;
 
 #define UNTIL(loop, ...)                                          \
 	do {                                                      \
-		long long until_ = test_now_ns() + 20 * PROA_SEC; \
+		long long until_ = test_now_ns() + 20 * PROA_SEC * host_slowness(); \
 		while (!(__VA_ARGS__) && test_now_ns() < until_)  \
 			kit_once(loop, 20);                       \
 		CHECK(__VA_ARGS__);                               \
@@ -113,6 +113,10 @@ void kit_fd_write(int fd, const void *bytes, size_t len); /* all */
 long kit_fd_read(int fd, void *bytes,
                  size_t len);         /* what is there: 0 end, -1 nothing yet, -2 error */
 void kit_fd_small(int fd, int bytes); /* SO_SNDBUF and SO_RCVBUF */
+
+/* Whether a recv that met a reset told it: -PROA_ECONNRESET, or the end where the system has
+ * forgotten it (HOST_RESETS). */
+bool kit_was_reset(int64_t result);
 
 /* ---- bytes: the byte at position `at` of a stream ---- */
 

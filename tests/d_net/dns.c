@@ -31,14 +31,20 @@ static int64_t resolve(proa_loop *loop, proa_resolve_request *q)
 
 TEST(resolve_literals)
 {
-	static const char *const cases[][3] = {
-		{"127.0.0.1", "80", "127.0.0.1:80"},   {"127.0.0.1", NULL, "127.0.0.1:0"},
-		{"::1", "https", "[::1]:443"},         {"[::1]", "http", "[::1]:80"},
-		{"fe80::1%lo", "1", "[fe80::1%lo]:1"},
+	char zoned[64], zoned_out[96];
+	const char *const cases[][3] = {
+		{"127.0.0.1", "80", "127.0.0.1:80"},
+		{"127.0.0.1", NULL, "127.0.0.1:0"},
+		{"::1", "https", "[::1]:443"},
+		{"[::1]", "http", "[::1]:80"},
+		{zoned, "1", zoned_out},
 	};
 
 	LOOP(loop);
 	long blocks = kit_mem.blocks;
+
+	snprintf(zoned, sizeof zoned, "fe80::1%%%s", host_zone());
+	snprintf(zoned_out, sizeof zoned_out, "[%s]:1", zoned);
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		proa_resolve_request q = {

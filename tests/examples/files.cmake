@@ -5,7 +5,8 @@ if(PROA_PYTHON AND TARGET example_echo)
 	set(programs)
 	# runtime changes stacks under the sanitizer's feet, and needs a libc that can.
 	if(PROA_SANITIZE OR NOT TARGET example_runtime)
-		set(programs chat echo echo_serve file get get_await group relay relay_serve strand)
+		set(programs chat echo echo_serve file get get_await group relay relay_serve strand
+			udp_echo)
 	endif()
 	foreach(backend ${PROA_TEST_BACKENDS})
 		proa_add_test(examples-${backend}

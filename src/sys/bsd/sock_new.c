@@ -12,9 +12,9 @@ static int sock_flags(bool nonblock)
 	return SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0);
 }
 
-int px_sock_new(int family, bool nonblock)
+int px_sock_new(int family, int type, bool nonblock)
 {
-	return socket(family, SOCK_STREAM | sock_flags(nonblock), 0);
+	return socket(family, type | sock_flags(nonblock), 0);
 }
 
 int px_sock_accept_new(int fd, bool nonblock)
@@ -49,9 +49,9 @@ static int sock_set_up(int fd, bool nonblock)
 	return -1;
 }
 
-int px_sock_new(int family, bool nonblock)
+int px_sock_new(int family, int type, bool nonblock)
 {
-	return sock_set_up(socket(family, SOCK_STREAM, 0), nonblock);
+	return sock_set_up(socket(family, type, 0), nonblock);
 }
 
 /* EINVAL: the peer has reset it already, and nothing can be set on it: accept(2)'s ECONNABORTED. */

@@ -9,9 +9,9 @@ static int sock_flags(bool nonblock)
 	return SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0);
 }
 
-int px_sock_new(int family, bool nonblock)
+int px_sock_new(int family, int type, bool nonblock)
 {
-	return socket(family, SOCK_STREAM | sock_flags(nonblock), 0);
+	return socket(family, type | sock_flags(nonblock), 0);
 }
 
 int px_sock_accept_new(int fd, bool nonblock)

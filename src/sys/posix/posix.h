@@ -16,8 +16,11 @@ static inline int64_t px_errno(int32_t *sys_error)
 }
 
 /* A descriptor: dup'd onto nothing, close-on-exec, non-blocking as wished. -1 and errno. */
-int px_sock_new(int family, bool nonblock);
+int px_sock_new(int family, int type, bool nonblock);
 int px_sock_accept_new(int fd, bool nonblock);
+/* px_sock_open of a type; and the address as the family that it took wants it. */
+int64_t px_sock_open_type(const proa_addr *, int type, bool nonblock, int32_t *sys_error);
+void px_addr_for_socket(int fd, proa_addr *);
 
 /* Sends raise no SIGPIPE: by a flag, or, where the system has none (not even as what it ignores),
  * by the socket's own option. px_sock_quiet sets it on what came from elsewhere; others have it. */

@@ -27,18 +27,22 @@ static int64_t sock_result(ssize_t n, int32_t *sys_error)
 
 /* ---- open and listen ---- */
 
-int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+int64_t px_sock_open_type(const proa_addr *addr, int type, bool nonblock, int32_t *sys_error)
 {
-	int fd = px_sock_new((int)addr->family, nonblock);
+	int fd = px_sock_new((int)addr->family, type, nonblock);
 
 	if (fd < 0 && errno == EAFNOSUPPORT && px_addr_is_any6(addr))
-		fd = px_sock_new(AF_INET, nonblock);
+		fd = px_sock_new(AF_INET, type, nonblock);
 	*sys_error = 0;
 	return fd < 0 ? px_errno(sys_error) : fd;
 }
 
-/* The address as the socket's family wants it: see px_addr_is_any6. */
-static void addr_for_socket(int fd, proa_addr *addr)
+int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+{
+	return px_sock_open_type(addr, SOCK_STREAM, nonblock, sys_error);
+}
+
+void px_addr_for_socket(int fd, proa_addr *addr)
 {
 	struct sockaddr_storage bound;
 	socklen_t len = sizeof bound;
@@ -75,7 +79,7 @@ int px_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *opt
 	proa_addr a = *addr;
 
 	*sys_error = 0;
-	addr_for_socket(fd, &a);
+	px_addr_for_socket(fd, &a);
 	if (listen_options(fd, &a, o) || bind(fd, addr_sockaddr(&a), a.len) ||
 	    listen(fd, o->backlog > 0 ? o->backlog : BACKLOG))
 		return (int)px_errno(sys_error);

@@ -19,6 +19,7 @@ enum { ID_BOTH_DIRECTORY = 37, STATUS_NO_MORE = (int32_t)0x80000006, STATUS_WAIT
  * 255 units ours is never larger than 4/3 of theirs: 56 + 3n against 104 + 2n. */
 enum {
 	RAW_BYTES = 8192,
+	LOOK_AGAIN_MS = 10,
 	NAME_UNITS = 255,
 	RAW_LEAST = offsetof(FILE_ID_BOTH_DIR_INFO, FileName) + NAME_UNITS * sizeof(wchar_t)
 };
@@ -79,26 +80,30 @@ static void raw_pack(packer *p, const char *raw)
 	} while (e->NextEntryOffset);
 }
 
-/* 0, or an NTSTATUS. Without an APC's context no packet goes to a port. */
-static int32_t raw_read(HANDLE dir, HANDLE event, void *raw, ULONG bytes)
+/* 0, or an NTSTATUS. What was opened as a folder is read by calls that wait (file.c). A folder that
+ * was opened as a file is not, and its handle, which others may use too, is all that there is to
+ * wait for, so the block decides; Wine takes no event here. Without an APC's context no packet goes
+ * to a port. */
+static int32_t raw_read(HANDLE dir, void *raw, ULONG bytes)
 {
-	IO_STATUS_BLOCK io;
-	int32_t status = NtQueryDirectoryFile(dir, event, NULL, NULL, &io, raw, bytes,
-	                                      ID_BOTH_DIRECTORY, FALSE, NULL, FALSE);
+	volatile IO_STATUS_BLOCK io = {.Status = STATUS_WAITING};
+	int32_t status = NtQueryDirectoryFile(dir, NULL, NULL, NULL, (IO_STATUS_BLOCK *)&io, raw,
+	                                      bytes, ID_BOTH_DIRECTORY, FALSE, NULL, FALSE);
 
 	if (status != STATUS_WAITING)
 		return status;
-	WaitForSingleObject(event, INFINITE);
+	while (io.Status == STATUS_WAITING)
+		WaitForSingleObject(dir, LOOK_AGAIN_MS);
 	return io.Status;
 }
 
-static int64_t dir_pack(packer *p, HANDLE dir, HANDLE event, int32_t *sys_error)
+static int64_t dir_pack(packer *p, HANDLE dir, int32_t *sys_error)
 {
 	_Alignas(FILE_ID_BOTH_DIR_INFO) char raw[RAW_BYTES];
 	int32_t status = 0;
 	ULONG room;
 
-	while ((room = packer_room(p)) && !(status = raw_read(dir, event, raw, room)))
+	while ((room = packer_room(p)) && !(status = raw_read(dir, raw, room)))
 		raw_pack(p, raw);
 	if (p->used || !status || status == STATUS_NO_MORE)
 		return (int64_t)p->used;
@@ -110,18 +115,13 @@ int64_t px_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
 {
 	packer p = {buf, PX_MIN(len, INT32_MAX), 0, 0};
 	BY_HANDLE_FILE_INFORMATION info;
-	HANDLE dir = px_win_handle(fd), event;
-	int64_t n;
+	HANDLE dir = px_win_handle(fd);
 
 	*sys_error = 0;
 	if (!GetFileInformationByHandle(dir, &info))
 		return px_win_error(sys_error);
 	if (!(info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY))
 		return -PROA_ENOTDIR;
-	if (!(event = CreateEventW(NULL, TRUE, FALSE, NULL)))
-		return px_win_error(sys_error);
 	p.dev = info.dwVolumeSerialNumber;
-	n = dir_pack(&p, dir, event, sys_error);
-	CloseHandle(event);
-	return n;
+	return dir_pack(&p, dir, sys_error);
 }

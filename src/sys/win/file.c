@@ -24,7 +24,9 @@ static uint32_t open_access(unsigned flags)
 	return access;
 }
 
-/* Emptying is done afterwards, through the handle: of a link it would empty what it points at. */
+/* A folder is only ever read by calls that wait, and what they wait for is the kernel's business;
+ * everything else is overlapped. Emptying is done afterwards, through the handle: of a link it
+ * would empty what it points at. */
 static int64_t open_how(px_win_open *how, unsigned flags, unsigned mode)
 {
 	bool writes = flags & PROA_O_WRITE;
@@ -35,9 +37,9 @@ static int64_t open_how(px_win_open *how, unsigned flags, unsigned mode)
 	if (flags & PROA_O_DIR && writes)
 		return -PROA_EISDIR;
 	how->access = open_access(flags) | (flags & PROA_O_TRUNC ? FILE_WRITE_DATA : 0u);
-	how->options = flags & PROA_O_DIR                ? FILE_DIRECTORY_FILE
-	               : writes || flags & PROA_O_CREATE ? FILE_NON_DIRECTORY_FILE
-	                                                 : 0;
+	how->options = flags & PROA_O_DIR ? FILE_DIRECTORY_FILE | FILE_SYNCHRONOUS_IO_NONALERT : 0u;
+	if (writes || flags & PROA_O_CREATE)
+		how->options = FILE_NON_DIRECTORY_FILE;
 	how->disposition = !(flags & PROA_O_CREATE) ? FILE_OPEN
 	                   : flags & PROA_O_EXCL    ? FILE_CREATE
 	                                            : FILE_OPEN_IF;

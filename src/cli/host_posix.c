@@ -1,0 +1,28 @@
+/* What the command asks of the system, on POSIX. */
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+char **cli_host_start(int *argc, char **argv)
+{
+	(void)argc;
+	return argv;
+}
+
+void cli_host_ignore_lost_readers(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+}
+
+char *cli_host_full_path(const char *path)
+{
+	return realpath(path, NULL);
+}
+
+void cli_host_remove(const char *path)
+{
+	remove(path);
+}

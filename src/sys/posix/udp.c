@@ -1,0 +1,109 @@
+/* Datagram sockets: open, bind, connect, and one datagram at a time. */
+/* SPDX-License-Identifier: MIT */
+#include "posix.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+static const struct sockaddr *addr_sockaddr(const proa_addr *addr)
+{
+	return (const struct sockaddr *)(const void *)addr->data;
+}
+
+/* ---- open, bind, connect ---- */
+
+int64_t px_udp_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+{
+	return px_sock_open_type(addr, SOCK_DGRAM, nonblock, sys_error);
+}
+
+static int option_on(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+/* No SO_REUSEADDR: for datagrams it would let two programs share a port, not free an old one. */
+static int udp_options(int fd, const proa_addr *addr, const proa_udp_options *o)
+{
+	if (o->reuseport && option_on(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+		return -1;
+	if (o->broadcast && option_on(fd, SOL_SOCKET, SO_BROADCAST, 1))
+		return -1;
+	return addr->family == AF_INET6 ? option_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only) : 0;
+}
+
+int px_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int32_t *sys_error)
+{
+	proa_addr a = *addr;
+	int rc = px_sock_set_buffers(fd, o->recv_bytes, o->send_bytes);
+
+	*sys_error = 0;
+	if (rc < 0)
+		return rc;
+	px_addr_for_socket(fd, &a);
+	if (udp_options(fd, &a, o) || bind(fd, addr_sockaddr(&a), a.len))
+		return (int)px_errno(sys_error);
+	return 0;
+}
+
+int px_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
+{
+	int rc;
+
+	do
+		rc = connect(fd, addr_sockaddr(addr), addr->len);
+	while (rc && errno == EINTR);
+	*sys_error = 0;
+	if (!rc)
+		return 0;
+	if (errno != EAGAIN)
+		return (int)px_errno(sys_error);
+	*sys_error = EAGAIN; /* no port is free */
+	return -PROA_EADDRNOTAVAIL;
+}
+
+/* ---- datagrams ---- */
+
+void px_addr_told(proa_addr *addr, size_t len)
+{
+	addr->len = (uint32_t)PX_MIN(len, sizeof addr->data);
+	addr->family = len ? addr_sockaddr(addr)->sa_family : 0;
+	memset(addr->data + addr->len, 0, sizeof addr->data - addr->len);
+}
+
+static int64_t udp_result(ssize_t n, int32_t *sys_error)
+{
+	*sys_error = 0;
+	if (n >= 0)
+		return n;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? PX_AGAIN : px_errno(sys_error);
+}
+
+int64_t px_udp_recv(int fd, proa_msg *msg, bool *cut, int32_t *sys_error)
+{
+	struct iovec iov = {msg->buf, PX_MIN(msg->len, (size_t)INT32_MAX)};
+	struct msghdr m = {.msg_name = msg->addr.data, .msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	do {
+		m.msg_namelen = sizeof msg->addr.data;
+		n = recvmsg(fd, &m, 0);
+	} while (n < 0 && errno == EINTR);
+	*cut = n >= 0 && (m.msg_flags & MSG_TRUNC);
+	if (n >= 0)
+		px_addr_told(&msg->addr, m.msg_namelen);
+	return udp_result(n, sys_error);
+}
+
+int64_t px_udp_send(int fd, const proa_msg *msg, int32_t *sys_error)
+{
+	const struct sockaddr *to = msg->addr.len ? addr_sockaddr(&msg->addr) : NULL;
+	ssize_t n;
+
+	do
+		n = sendto(fd, msg->buf, msg->len, PX_MSG_QUIET, to, msg->addr.len);
+	while (n < 0 && errno == EINTR);
+	return udp_result(n, sys_error);
+}
