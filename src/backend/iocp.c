@@ -133,6 +133,8 @@ static void missed_forget(px_iocp *io, const OVERLAPPED *o)
 {
 	OVERLAPPED *at = io->missed;
 
+	if (!o)
+		return; /* no call's: a wake-up */
 	if (at == o)
 		io->missed = o->Pointer;
 	while (at && at->Pointer != o)
