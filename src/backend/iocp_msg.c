@@ -81,14 +81,17 @@ static void recv_end(px_iocp *io, px_op *op, int error, int64_t n)
 
 void px_io_recv_msg(px_iocp *io, px_op *op)
 {
-	int error = call_recv(io, op);
+	int error;
 
-	if (px_io_pending(op, error))
-		return;
-	if (msg_again(op, error))
-		px_io_again(io, op); /* behind the others */
-	else
-		recv_end(io, op, error, px_io_moved(op));
+	do {
+		error = call_recv(io, op);
+		if (px_io_pending(op, error))
+			return;
+		if (!msg_again(op, error)) {
+			recv_end(io, op, error, px_io_moved(op));
+			return;
+		}
+	} while (!px_io_again(io, op));
 }
 
 void px_io_recv_msg_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
@@ -128,14 +131,17 @@ static void send_end(px_iocp *io, px_op *op, int error)
 
 void px_io_send_msg(px_iocp *io, px_op *op)
 {
-	int error = call_send(op);
+	int error;
 
-	if (px_io_pending(op, error))
-		return;
-	if (msg_again(op, error))
-		px_io_again(io, op);
-	else
-		send_end(io, op, error);
+	do {
+		error = call_send(op);
+		if (px_io_pending(op, error))
+			return;
+		if (!msg_again(op, error)) {
+			send_end(io, op, error);
+			return;
+		}
+	} while (!px_io_again(io, op));
 }
 
 void px_io_send_msg_packet(px_iocp *io, px_op *op, int error, int64_t bytes)

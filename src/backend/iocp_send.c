@@ -118,10 +118,8 @@ void px_io_send(px_iocp *io, px_op *op)
 	for (unsigned calls = 0; op->count < send_total(op); calls++) {
 		int error;
 
-		if (calls == PX_IO_SEND_CALLS) {
-			px_io_again(io, op); /* behind the others */
+		if (calls == PX_IO_SEND_CALLS && px_io_again(io, op))
 			return;
-		}
 		error = op->kind == PX_SEND_FILE ? call_file(io, op) : call_send(op);
 		if (px_io_pending(op, error))
 			return;
