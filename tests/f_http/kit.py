@@ -13,6 +13,17 @@ import unittest
 BACKEND = None  # set by run.py
 PROA = None
 APP = None
+RUN = []  # what runs a program of another system
+TERM = signal.SIGTERM  # what asks a server to end
+
+
+def windows(why):
+    """Skips a test, or a class of them, on Windows."""
+    return unittest.skipIf(BACKEND == "iocp", "Windows: " + why)
+
+
+def suffix():
+    return os.path.splitext(APP)[1]
 
 
 class Broken(Exception):
@@ -132,7 +143,7 @@ class Process:
     """A server; its port is what it printed."""
 
     def __init__(self, args, **more):
-        self.p = subprocess.Popen(args, stdout=more.pop("stdout", subprocess.PIPE),
+        self.p = subprocess.Popen(RUN + args, stdout=more.pop("stdout", subprocess.PIPE),
                                   stderr=subprocess.PIPE, bufsize=0, **more)
         if self.p.stdout:
             line = self.line()
@@ -148,12 +159,17 @@ class Process:
         return Client(self.port, **more)
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.p.pid}/fd"))
+        """A thread is no descriptor, but for Wine it is some pipes to its server."""
+        folder = f"/proc/{self.p.pid}/fd/"
+        names = os.listdir(folder)
+        if BACKEND != "iocp":
+            return len(names)
+        return len([n for n in names if not os.readlink(folder + n).startswith("pipe:")])
 
     def end(self, seconds=8):
-        """SIGTERM; what is left must be a clean exit and an empty stderr."""
+        """Asked to end; what is left must be a clean exit and an empty stderr."""
         if self.p.poll() is None:
-            self.p.send_signal(signal.SIGTERM)
+            self.p.send_signal(TERM)
         try:
             out, err = self.p.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
