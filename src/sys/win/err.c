@@ -72,7 +72,6 @@ enum {
 	X(WSANO_RECOVERY, ENAMETEMP)
 
 #define NET_LIST(X)                                     \
-	X(ERROR_UNEXP_NET_ERR, ECONNABORTED)            \
 	X(ERROR_NETNAME_DELETED, ECONNRESET)            \
 	X(ERROR_SEM_TIMEOUT, ETIMEDOUT)                 \
 	X(WAIT_TIMEOUT, ETIMEDOUT)                      \
