@@ -54,11 +54,12 @@ static kqueue_set *set_of(px_ready *ready)
 
 /* ---- changes ---- */
 
-/* One change for each direction of `bits`; how many. */
-static int filters_change(struct kevent *out, px_handle *h, unsigned bits, bool add)
+/* One change for each direction of `bits`; how many, in a type that the int of one system and the
+ * size_t of another both hold. */
+static uint8_t filters_change(struct kevent *out, px_handle *h, unsigned bits, bool add)
 {
 	struct kevent e = {.ident = (uintptr_t)h->fd, .udata = h};
-	int n = 0;
+	uint8_t n = 0;
 
 	e.flags = add ? EV_ADD | EV_CLEAR : EV_DELETE;
 	e.filter = EVFILT_READ;
@@ -71,7 +72,7 @@ static int filters_change(struct kevent *out, px_handle *h, unsigned bits, bool 
 }
 
 /* Without room for events none is taken, and the first error ends the call: kqueue(2). */
-static int set_apply(kqueue_set *set, const struct kevent *changes, int n)
+static int set_apply(kqueue_set *set, const struct kevent *changes, uint8_t n)
 {
 	px_count(&set->ready.core->stat.system_calls);
 	return kevent(set->fd, changes, n, NULL, 0, NULL) < 0 ? errno : 0;
@@ -81,7 +82,7 @@ static int set_apply(kqueue_set *set, const struct kevent *changes, int n)
 static void filters_delete(kqueue_set *set, px_handle *h)
 {
 	struct kevent gone[FILTERS];
-	int n = filters_change(gone, h, PX_READY_IN | PX_READY_OUT, false);
+	uint8_t n = filters_change(gone, h, PX_READY_IN | PX_READY_OUT, false);
 
 	if (set_apply(set, gone, n))
 		set_apply(set, gone + 1, 1);
@@ -218,14 +219,15 @@ static int set_sleep(kqueue_set *set, int64_t left_ns)
 {
 	struct timespec ts = {.tv_sec = (time_t)(left_ns / PROA_SEC),
 	                      .tv_nsec = (long)(left_ns % PROA_SEC)};
-	int n = 0;
+	uint16_t n = 0;
 
 	if (ts.tv_sec >= SLEEP_MOST_SEC)
 		ts = (struct timespec){.tv_sec = SLEEP_MOST_SEC};
 	for (unsigned i = 0; i < set->noted; i++) {
 		change *note = &set->notes[i];
 
-		n += filters_change(&set->changes[n], note->handle, note->bits, true);
+		n = (uint16_t)(n +
+		               filters_change(&set->changes[n], note->handle, note->bits, true));
 		note->handle->slot = 0;
 	}
 	/* Interrupted, it has taken them too. */

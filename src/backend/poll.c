@@ -114,6 +114,16 @@ static void set_close(px_ready *ready, bool forked)
 	px_free(&ready->core->alloc, set->handles, room_bytes(set->room));
 }
 
+#ifdef __APPLE__ /* no ppoll */
+/* The whole milliseconds that are at least so long: never early. */
+static int set_sleep(poll_set *set, int64_t left_ns)
+{
+	int64_t ms = left_ns < 0 ? -1 : PX_MIN((left_ns + 999999) / 1000000, (int64_t)INT32_MAX);
+
+	px_count(&set->ready.core->stat.system_calls);
+	return poll(set->fds, set->n, (int)ms);
+}
+#else
 static int set_sleep(poll_set *set, int64_t left_ns)
 {
 	struct timespec ts = {.tv_sec = (time_t)(left_ns / PROA_SEC),
@@ -122,6 +132,7 @@ static int set_sleep(poll_set *set, int64_t left_ns)
 	px_count(&set->ready.core->stat.system_calls);
 	return ppoll(set->fds, set->n, left_ns < 0 ? NULL : &ts, NULL);
 }
+#endif
 
 static unsigned ready_bits(short revents)
 {

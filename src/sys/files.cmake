@@ -23,14 +23,17 @@ if(WIN32)
 	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
 else()
 	list(APPEND PROA_SOURCES
+		src/sys/posix/copy.c
 		src/sys/posix/err.c
 		src/sys/posix/file.c
 		src/sys/posix/lookup.c
+		src/sys/posix/pack.c
 		src/sys/posix/panic.c
 		src/sys/posix/signal.c
 		src/sys/posix/sock.c
 		src/sys/posix/sock_option.c
 		src/sys/posix/thread.c
+		src/sys/posix/thread_np.c
 		src/sys/posix/udp.c
 		src/sys/posix/walk.c)
 	list(APPEND PROA_UNIT_TESTS
@@ -39,11 +42,25 @@ endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/sys/linux/beneath.c
-		src/sys/linux/dir.c
 		src/sys/linux/machine.c
 		src/sys/linux/sendfile.c
-		src/sys/linux/sock_new.c
+		src/sys/linux/sock_new.c)
+elseif(NOT WIN32)
+	list(APPEND PROA_SOURCES
+		src/sys/bsd/beneath.c
+		src/sys/bsd/machine.c
+		src/sys/bsd/sendfile.c
+		src/sys/bsd/sock_new.c)
+endif()
+# What Linux can do in the BSDs' way is done so in the tree where kqueue is tested.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_KQUEUE_TREE)
+	list(APPEND PROA_SOURCES
+		src/sys/linux/dir.c
 		src/sys/linux/wake.c)
+elseif(NOT WIN32)
+	list(APPEND PROA_SOURCES
+		src/sys/bsd/dir.c
+		src/sys/bsd/wake.c)
 endif()
 list(APPEND PROA_UNIT_TESTS
 	src/sys/addr_test.c

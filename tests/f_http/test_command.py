@@ -193,7 +193,8 @@ class Log(unittest.TestCase):
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
         p = subprocess.Popen([*kit.RUN, kit.PROA, "serve", self.folder, "--listen",
-                              f"127.0.0.1:{port}", "--backend", kit.BACKEND, "--workers", "1", "--log"],
+                              f"127.0.0.1:{port}", "--backend", kit.BACKEND, "--workers", "1",
+                              "--log"],
                              stdout=out, stderr=subprocess.PIPE)
         end = time.monotonic() + 10
         while p.poll() is None:

@@ -6,15 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 16384, MOST_BYTES = 0x7ffff000 }; /* the most one call moves: sendfile(2) */
-
-static int64_t copy_some(int fd, int file, int64_t offset, size_t count, int32_t *sys_error)
-{
-	char chunk[CHUNK_BYTES];
-	int64_t n = px_file_read(file, chunk, PX_MIN(count, sizeof chunk), offset, sys_error);
-
-	return n > 0 ? px_sock_send(fd, chunk, (size_t)n, sys_error) : n;
-}
+enum { MOST_BYTES = 0x7ffff000 }; /* the most one call moves: sendfile(2) */
 
 int64_t px_sock_send_file(int fd, int file, int64_t offset, int64_t count, int32_t *sys_error)
 {
@@ -31,6 +23,6 @@ int64_t px_sock_send_file(int fd, int file, int64_t offset, int64_t count, int32
 	if (errno == EAGAIN)
 		return PX_AGAIN;
 	if (errno == EINVAL || errno == ENOSYS)
-		return copy_some(fd, file, offset, most, sys_error);
+		return px_sock_copy_file(fd, file, offset, count, sys_error);
 	return px_errno(sys_error);
 }

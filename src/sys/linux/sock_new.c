@@ -23,3 +23,8 @@ int px_sock_accept_new(int fd, bool nonblock)
 	while (got < 0 && errno == EINTR);
 	return got;
 }
+
+void px_sock_quiet(int fd)
+{
+	PX_UNUSED(fd); /* PX_MSG_QUIET is */
+}

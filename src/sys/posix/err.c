@@ -7,7 +7,6 @@
 #define ERRNO_LIST(X)                    \
 	X(ECANCELED, ECANCELED)          \
 	X(ETIMEDOUT, ETIMEDOUT)          \
-	X(ETIME, ETIMEDOUT)              \
 	X(ENOMEM, ENOMEM)                \
 	X(EINVAL, EINVAL)                \
 	X(EFAULT, EINVAL)                \
@@ -67,12 +66,26 @@
 	X(ECHILD, ECHILD)                \
 	X(ESPIPE, ESEEK)
 
+/* Those that not every system has, or that are another's number on some. */
+#ifdef ETIME
+#define ERRNO_ETIME(X) X(ETIME, ETIMEDOUT)
+#else
+#define ERRNO_ETIME(X)
+#endif
+#if ENOTSUP != EOPNOTSUPP
+#define ERRNO_ENOTSUP(X) X(ENOTSUP, ENOTSUP)
+#else
+#define ERRNO_ENOTSUP(X)
+#endif
+
 int64_t px_sys_error(int sys_error)
 {
 	switch (sys_error) {
 #define ERRNO_CASE(theirs, ours) \
 	case theirs: return -PROA_##ours;
 		ERRNO_LIST(ERRNO_CASE)
+		ERRNO_ETIME(ERRNO_CASE)
+		ERRNO_ENOTSUP(ERRNO_CASE)
 	default: return -PROA_ESYS;
 	}
 }

@@ -54,6 +54,10 @@ uint32_t px_stat_type(mode_t mode)
 	}
 }
 
+#ifdef __APPLE__
+#define st_mtim st_mtimespec
+#endif
+
 void px_stat_fill(proa_stat_info *out, const struct stat *in)
 {
 	out->size_bytes = in->st_size;
@@ -61,7 +65,7 @@ void px_stat_fill(proa_stat_info *out, const struct stat *in)
 	out->mode = in->st_mode & 07777;
 	out->type = px_stat_type(in->st_mode);
 	out->ino = in->st_ino;
-	out->dev = in->st_dev;
+	out->dev = (uint64_t)in->st_dev;
 }
 
 int64_t px_file_stat(int fd, proa_stat_info *out, int32_t *sys_error)

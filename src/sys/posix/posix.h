@@ -22,6 +22,19 @@ int px_sock_accept_new(int fd, bool nonblock);
 int64_t px_sock_open_type(const proa_addr *, int type, bool nonblock, int32_t *sys_error);
 void px_addr_for_socket(int fd, proa_addr *);
 
+/* Sends raise no SIGPIPE: by a flag, or, where the system has none (not even as what it ignores),
+ * by the socket's own option. px_sock_quiet sets it on what came from elsewhere; others have it. */
+#ifdef __APPLE__
+#define PX_MSG_QUIET 0
+#else
+#define PX_MSG_QUIET MSG_NOSIGNAL
+#endif
+void px_sock_quiet(int fd);
+
+/* Like px_sock_send_file, by reading a little and sending it: for what the system's call does not
+ * take. */
+int64_t px_sock_copy_file(int fd, int file, int64_t offset, int64_t count, int32_t *sys_error);
+
 /* open(2)'s flags for PROA_O_...; -1 if they make no sense. */
 int px_open_flags(unsigned flags);
 uint32_t px_stat_type(mode_t mode); /* PROA_S_... */
@@ -31,5 +44,15 @@ void px_stat_fill(proa_stat_info *out, const struct stat *in);
  * can, the second component by component, following no link and no "..". */
 int px_open_beneath(int dir_fd, const char *path, int oflags, unsigned mode);
 int px_open_walk(int dir_fd, const char *path, int oflags, unsigned mode);
+
+/* Packs a folder's entries behind each other as proa_dirents. `d_type` of its struct dirent; `.`
+ * and
+ * `..` and what has gone meanwhile are left out. False: there is no room for it. */
+typedef struct px_dir_packer {
+	int fd; /* the folder */
+	char *out;
+	size_t len, used;
+} px_dir_packer;
+bool px_dir_pack(px_dir_packer *, const char *name, uint64_t ino, unsigned d_type);
 
 #endif

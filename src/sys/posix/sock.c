@@ -138,7 +138,7 @@ int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
 	ssize_t n;
 
 	do
-		n = send(fd, buf, len, MSG_NOSIGNAL);
+		n = send(fd, buf, len, PX_MSG_QUIET);
 	while (n < 0 && errno == EINTR);
 	return sock_result(n, sys_error);
 }
@@ -169,7 +169,7 @@ int64_t px_sock_sendv(int fd, const proa_vec *vec, unsigned n, size_t skip, int3
 
 	msg.msg_iovlen = vec_fill(iov, vec, n, skip);
 	do
-		sent = sendmsg(fd, &msg, MSG_NOSIGNAL);
+		sent = sendmsg(fd, &msg, PX_MSG_QUIET);
 	while (sent < 0 && errno == EINTR);
 	return sock_result(sent, sys_error);
 }

@@ -18,6 +18,7 @@ int px_sock_set_nonblock(int fd, bool on)
 	int flags = fcntl(fd, F_GETFL);
 	int want = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
 
+	px_sock_quiet(fd); /* every socket that was made elsewhere comes by here */
 	if (flags < 0 || (want != flags && fcntl(fd, F_SETFL, want)))
 		return (int)px_sys_error(errno);
 	return 0;
@@ -28,17 +29,37 @@ int px_sock_set_nodelay(int fd, bool on)
 	return option_set(fd, IPPROTO_TCP, TCP_NODELAY, on);
 }
 
+/* macOS has another name for it; OpenBSD has no times of a socket's own (sysctl sets all). */
+#if defined(TCP_KEEPALIVE) && !defined(TCP_KEEPIDLE)
+#define TCP_KEEPIDLE TCP_KEEPALIVE
+#endif
+
+static int keepalive_times(int fd, int idle_s, int interval_s, int probes)
+{
+#ifdef TCP_KEEPIDLE
+	int error = option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+
+	if (!error && interval_s > 0)
+		error = option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
+	if (!error && probes > 0)
+		error = option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
+	return error;
+#else
+	PX_UNUSED(fd);
+	PX_UNUSED(idle_s);
+	PX_UNUSED(interval_s);
+	PX_UNUSED(probes);
+	return 0;
+#endif
+}
+
 int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
 {
 	int error;
 
 	if (idle_s <= 0)
 		return option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
-	error = option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
-	if (!error && interval_s > 0)
-		error = option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
-	if (!error && probes > 0)
-		error = option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
+	error = keepalive_times(fd, idle_s, interval_s, probes);
 	return error ? error : option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 

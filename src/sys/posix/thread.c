@@ -1,6 +1,7 @@
 /* Time, threads, locks and signal masks, by POSIX threads. */
 /* SPDX-License-Identifier: MIT */
 #include "posix.h"
+#include "thread_np.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -9,14 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NS_PER_SEC = 1000000000 };
-
 int64_t px_sys_now_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * NS_PER_SEC + t.tv_nsec;
+	return (int64_t)t.tv_sec * PROA_SEC + t.tv_nsec;
 }
 
 void px_sys_yield(void)
@@ -56,13 +55,8 @@ static void lock_must(int error)
 
 void px_lock_init(px_lock *l)
 {
-	pthread_condattr_t attr;
-
 	lock_must(pthread_mutex_init(&lock_of(l)->mutex, NULL));
-	lock_must(pthread_condattr_init(&attr));
-	lock_must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC));
-	lock_must(pthread_cond_init(&lock_of(l)->cond, &attr));
-	pthread_condattr_destroy(&attr);
+	lock_must(px_cond_init(&lock_of(l)->cond));
 }
 
 void px_lock_destroy(px_lock *l)
@@ -88,17 +82,13 @@ void px_lock_wait(px_lock *l)
 
 bool px_lock_wait_until(px_lock *l, int64_t deadline_ns)
 {
-	struct timespec t = {
-		.tv_sec = (time_t)(PX_MAX(deadline_ns, 0) / NS_PER_SEC),
-		.tv_nsec = (long)(PX_MAX(deadline_ns, 0) % NS_PER_SEC),
-	};
 	int error;
 
 	if (deadline_ns == INT64_MAX) {
 		px_lock_wait(l);
 		return true;
 	}
-	error = pthread_cond_timedwait(&lock_of(l)->cond, &lock_of(l)->mutex, &t);
+	error = px_cond_wait_until(&lock_of(l)->cond, &lock_of(l)->mutex, deadline_ns);
 	px_assert(error == 0 || error == ETIMEDOUT);
 	return error == 0;
 }
@@ -127,7 +117,7 @@ static void *thread_main(void *p)
 {
 	thread *t = p;
 
-	pthread_setname_np(pthread_self(), t->name);
+	px_thread_name(t->name);
 	t->fn(t->arg);
 	return NULL;
 }
@@ -175,13 +165,10 @@ bool px_sys_sigpipe_block(void)
 /* It was not blocked before, so what is pending on this thread came from what ran in between. */
 void px_sys_sigpipe_restore(void)
 {
-	static const struct timespec at_once;
 	sigset_t set;
 
 	sigpipe_set(&set);
-	while (sigtimedwait(&set, NULL, &at_once) == -1 && errno == EINTR) {
-		/* another signal came first: look again */
-	}
+	px_signal_take(&set);
 	lock_must(pthread_sigmask(SIG_UNBLOCK, &set, NULL));
 }
 

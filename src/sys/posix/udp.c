@@ -103,7 +103,7 @@ int64_t px_udp_send(int fd, const proa_msg *msg, int32_t *sys_error)
 	ssize_t n;
 
 	do
-		n = sendto(fd, msg->buf, msg->len, MSG_NOSIGNAL, to, msg->addr.len);
+		n = sendto(fd, msg->buf, msg->len, PX_MSG_QUIET, to, msg->addr.len);
 	while (n < 0 && errno == EINTR);
 	return udp_result(n, sys_error);
 }

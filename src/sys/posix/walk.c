@@ -17,8 +17,8 @@ static int refuse(int error)
 	return -1;
 }
 
-/* With O_DIRECTORY a link is "not a folder": told apart, for "denied" is what the caller is
- * promised. */
+/* What O_NOFOLLOW says of a link differs (ELOOP, EMLINK, EFTYPE), and with O_DIRECTORY it is "not a
+ * folder": told apart, for "denied" is what the caller is promised. */
 static bool is_link(int at, const char *name)
 {
 	struct stat st;
@@ -37,7 +37,7 @@ static int step(int at, const char *name, int oflags, unsigned mode)
 	if (fd >= 0)
 		return fd;
 	error = errno;
-	if (error == ELOOP || (error == ENOTDIR && is_link(at, name)))
+	if (error == ELOOP || (error != ENOENT && error != EEXIST && is_link(at, name)))
 		error = EACCES;
 	return refuse(error);
 }
