@@ -1,5 +1,4 @@
-/* group [ADDRESS]: accepts on one loop, serves on the least loaded of 4; SIGTERM, SIGINT: drains.
- */
+/* group [ADDRESS]: accepts on one loop, serves on the least loaded of 4; a signal drains. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <signal.h>
