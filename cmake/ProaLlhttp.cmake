@@ -8,8 +8,13 @@ set(PROA_LLHTTP_LIBRARY)
 add_library(proa_llhttp INTERFACE)
 
 find_path(PROA_LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp NO_DEFAULT_PATH)
-find_path(PROA_LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp)
-find_library(PROA_LLHTTP_FOUND_LIBRARY llhttp)
+# For another system: the sources only, and the header that lies with nothing else of this one's.
+set(where)
+if(CMAKE_CROSSCOMPILING)
+	set(where NO_DEFAULT_PATH)
+endif()
+find_path(PROA_LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp ${where})
+find_library(PROA_LLHTTP_FOUND_LIBRARY llhttp ${where})
 mark_as_advanced(PROA_LLHTTP_SOURCE_DIR PROA_LLHTTP_INCLUDE_DIR PROA_LLHTTP_FOUND_LIBRARY)
 
 if(NOT PROA_LLHTTP_INCLUDE_DIR

@@ -11,6 +11,8 @@ if(PROA_KQUEUE_IS STREQUAL "system")
 	set(PROA_TEST_BACKENDS kqueue poll)
 elseif(PROA_KQUEUE_IS)
 	set(PROA_TEST_BACKENDS kqueue) # the tree that is there for it
+elseif(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_CROSSCOMPILING)
+	set(PROA_TEST_BACKENDS epoll poll) # an emulator has no io_uring
 elseif(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	set(PROA_TEST_BACKENDS io_uring epoll poll)
 elseif(WIN32)
@@ -54,6 +56,9 @@ file(WRITE ${results_dir}/programs.txt "")
 # build/tests/NAME and a test of that name. BACKENDS: instead one test NAME-BACKEND for each, with
 # --backend. SERIAL: nothing else runs meanwhile. It sees the internal headers (src/) too.
 function(proa_test name)
+	if(PROA_TEST_ONLY AND NOT name IN_LIST PROA_TEST_ONLY)
+		return()
+	endif()
 	cmake_parse_arguments(T "BACKENDS;SERIAL" "TIMEOUT" "ARGS" ${ARGN})
 	proa_program(test_${name} tests ${name} ${T_UNPARSED_ARGUMENTS})
 	target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)

@@ -13,11 +13,13 @@ proa_example(relay_serve examples/relay_serve.c)
 proa_example(strand examples/strand.c)
 proa_example(udp_echo examples/udp_echo.c)
 
-# Not every libc switches stacks.
-include(CheckFunctionExists)
-check_function_exists(swapcontext PROA_HAS_SWAPCONTEXT)
+# Not every libc switches stacks: musl does not, and macOS calls it obsolete.
+include(CheckSymbolExists)
+check_symbol_exists(swapcontext ucontext.h PROA_HAS_SWAPCONTEXT)
 if(WIN32)
 	proa_example(runtime examples/runtime.c examples/fiber_win.c)
 elseif(PROA_HAS_SWAPCONTEXT)
 	proa_example(runtime examples/runtime.c examples/fiber_posix.c)
+else()
+	message(STATUS "not built: the example runtime, for this libc switches no stacks")
 endif()

@@ -1,5 +1,9 @@
 # The lettered folders of tests, most basic first, so that the first failure is the most basic one.
 # SPDX-License-Identifier: MIT
-foreach(folder shim b_loop c_conform d_net e_fs f_http r_regression examples wine)
+set(folders shim b_loop c_conform d_net e_fs r_regression)
+if(NOT PROA_TEST_ONLY)
+	list(APPEND folders f_http examples wine)
+endif()
+foreach(folder ${folders})
 	include(tests/${folder}/files.cmake)
 endforeach()
