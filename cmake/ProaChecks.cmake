@@ -11,6 +11,11 @@ find_program(PROA_PYTHON python3)
 if(PROA_PYTHON)
 	proa_add_test(tidy ${PROA_PYTHON} ${dir}/tools/tidy)
 	proa_add_test(tidy_can_fail ${PROA_PYTHON} ${dir}/tools/tidy_test)
+	proa_add_test(conformance_can_fail ${PROA_PYTHON} ${dir}/tools/conformance_test)
+	# Behind the programs whose results it reads, in this build and in the others of the run.
+	proa_add_test(skips_have_reasons
+		${PROA_PYTHON} ${dir}/tools/conformance --build ${PROJECT_BINARY_DIR})
+	set_tests_properties(skips_have_reasons PROPERTIES FIXTURES_REQUIRED results)
 endif()
 
 include(CheckLanguage)

@@ -48,9 +48,9 @@ function(proa_add_test name)
 		TIMEOUT 600 SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
 endfunction()
 
-# What each program of BACKENDS told (--results), for tools/conformance.
+# What each program of BACKENDS told (--results), and which there are, for tools/conformance.
 set(results_dir ${PROJECT_BINARY_DIR}/results)
-file(MAKE_DIRECTORY ${results_dir})
+file(WRITE ${results_dir}/programs.txt "")
 
 # proa_test(NAME FILE... [ARGS ARG...] [BACKENDS] [SERIAL] [TIMEOUT SECONDS]): program
 # build/tests/NAME and a test of that name. BACKENDS: instead one test NAME-BACKEND for each, with
@@ -69,11 +69,16 @@ function(proa_test name)
 			proa_add_test(${name}-${backend}
 				test_${name} --backend ${backend}
 				--results ${results_dir}/${name}-${backend}.json ${T_ARGS})
+			file(APPEND ${results_dir}/programs.txt "${name}-${backend}\n")
 			list(APPEND tests ${PROA_TEST_PREFIX}${name}-${backend})
 		endforeach()
 	else()
 		proa_add_test(${name} test_${name} ${T_ARGS})
 		set(tests ${PROA_TEST_PREFIX}${name})
+	endif()
+	# Sanitized builds say the same once more.
+	if(T_BACKENDS AND PROA_TREE MATCHES "^(kqueue|win|aarch64)?$")
+		set_tests_properties(${tests} PROPERTIES FIXTURES_SETUP results)
 	endif()
 	if(T_SERIAL)
 		set_tests_properties(${tests} PROPERTIES RUN_SERIAL ON)

@@ -1,4 +1,4 @@
-/* group [ADDRESS]: accepts on one loop, serves on the least loaded of 4; SIGTERM drains. */
+/* group [ADDRESS]: accepts on one loop, serves on the least loaded of 4; a signal drains. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 #include <signal.h>
@@ -11,7 +11,7 @@ struct conn {
 };
 struct front {
 	proa_handle h;
-	proa_op accept, term;
+	proa_op accept, term, interrupt;
 	proa_group *group;
 	const char *address;
 };
@@ -74,7 +74,7 @@ static void on_accept(proa_op *op)
 
 static void on_term(proa_op *op)
 {
-	struct front *f = PROA_OF(op, struct front, term);
+	struct front *f = op->user;
 
 	if (op->result >= 0)
 		proa_group_stop(f->group, 10 * PROA_SEC);
@@ -94,7 +94,9 @@ static int loop_start(proa_group *group, proa_loop *loop, unsigned index, void *
 	    (rc = proa_listen(&f->h, &a, NULL)) < 0)
 		return rc;
 	say_where(&f->h);
+	f->term.user = f->interrupt.user = f;
 	proa_signal(&f->h, &f->term, SIGTERM, on_term);
+	proa_signal(&f->h, &f->interrupt, SIGINT, on_term);
 	proa_accept_many(&f->h, &f->accept, on_accept);
 	return 0;
 }

@@ -65,8 +65,9 @@ PROA_STATIC_ASSERT(sizeof(proa_handle) <= 96 || sizeof(void *) > 8, "a handle is
 /* Every options struct: all zero is the default; `size` is sizeof it, or 0 for this header's. */
 typedef struct proa_loop_options {
 	size_t size;
-	const char *backend; /* "io_uring", "epoll", "poll": fails if that cannot work here. NULL:
-	                        PROA_BACKEND from the environment, else the best that works */
+	const char *backend; /* "io_uring", "epoll", "kqueue", "iocp", "poll": fails if that cannot
+	                        work here. NULL: PROA_BACKEND from the environment, else the best
+	                        that works */
 	/* Memory: new_bytes 0 frees, old NULL allocates, NULL returned is PROA_ENOMEM. NULL:
 	 * realloc and free. Called on the loop's thread only. */
 	void *(*alloc)(void *user, void *old, size_t old_bytes, size_t new_bytes);
@@ -117,7 +118,8 @@ PROA_API size_t
 proa_loop_load(const proa_loop *loop); /* open handles + posts not yet run; any thread */
 PROA_API void *proa_loop_user(const proa_loop *loop);
 PROA_API void proa_loop_set_user(proa_loop *loop, void *user);
-PROA_API const char *proa_loop_backend(const proa_loop *loop); /* "io_uring", "epoll", "poll" */
+PROA_API const char *proa_loop_backend(
+	const proa_loop *loop); /* "io_uring", "epoll", "kqueue", "iocp", "poll" */
 
 /* For schedulers: what completed, as values, so that two completions of one multishot op do not
  * overwrite each other. Handed out for ops whose done is NULL and closes whose closed is NULL; the

@@ -45,6 +45,9 @@ static int iocp_open(px_core *core, char *why)
 		return (int)rc;
 	}
 	px_io_timer_open(io);
+	snprintf(why, 160, "%s",
+	         io->timer.packet ? "waits end by wait completion packets"
+	                          : "no wait completion packets here: waits end by a timer's call");
 	return 0;
 }
 
@@ -133,6 +136,8 @@ static void missed_forget(px_iocp *io, const OVERLAPPED *o)
 {
 	OVERLAPPED *at = io->missed;
 
+	if (!o)
+		return; /* no call's: a wake-up */
 	if (at == o)
 		io->missed = o->Pointer;
 	while (at && at->Pointer != o)
@@ -143,12 +148,14 @@ static void missed_forget(px_iocp *io, const OVERLAPPED *o)
 
 /* ---- one call of an op, continued ---- */
 
-void px_io_again(px_iocp *io, px_op *op)
+bool px_io_again(px_iocp *io, px_op *op)
 {
-	px_io_begin(op, 0);
-	if (!PostQueuedCompletionStatus(io->port, 0, PX_IO_KEY_AGAIN, px_io_overlapped(op)))
-		PX_PANIC("iocp: no packet can be posted to the loop's own port");
+	OVERLAPPED *o = px_io_begin(op, 0);
+
+	if (!PostQueuedCompletionStatus(io->port, 0, PX_IO_KEY_AGAIN, o))
+		return false;
 	op->flags |= PX_F_KERNEL;
+	return true;
 }
 
 void px_io_fail(px_op *op, int error, int64_t count)
@@ -262,12 +269,17 @@ static void iocp_wait(px_core *core, int64_t deadline_ns)
 		missed_ask_again(io);
 }
 
+/* Without memory for a packet it is tried until there is some: a wake-up that is lost is a loop
+ * that sleeps for ever. */
 static void iocp_wake(px_core *core)
 {
 	px_iocp *io = px_iocp_of(core);
 
-	if (!PostQueuedCompletionStatus(io->port, 0, PX_IO_KEY_WAKE, NULL))
-		PX_PANIC("iocp: the loop cannot be woken");
+	while (!PostQueuedCompletionStatus(io->port, 0, PX_IO_KEY_WAKE, NULL)) {
+		if (GetLastError() == ERROR_INVALID_HANDLE)
+			PX_PANIC("iocp: a loop was woken whose port is closed");
+		px_sys_yield();
+	}
 }
 
 /* ---- the backend's calls ---- */

@@ -85,6 +85,7 @@ typedef struct px_iocp {
 	px_slab accepts;    /* px_io_accept */
 	const px_win_extensions *winsock;
 	OVERLAPPED_ENTRY entries[PX_IO_ENTRIES];
+	CHAR overflow[64 * 1024]; /* what of a datagram does not fit; written, never read */
 } px_iocp;
 
 static inline px_iocp *px_iocp_of(const px_core *core)
@@ -111,8 +112,9 @@ bool px_io_pending(px_op *op, int error);
 int64_t px_io_moved(px_op *op);
 /* Asks that a call of this descriptor end; once is enough. */
 void px_io_cancel(px_iocp *io, int fd, OVERLAPPED *o);
-/* A packet comes by itself, and the op's submit is called again. */
-void px_io_again(px_iocp *io, px_op *op);
+/* A packet comes by itself, and the op's submit is called again, behind the others. False: there is
+ * no memory for one; then it goes on at once. */
+bool px_io_again(px_iocp *io, px_op *op);
 /* Ends a one-shot that failed with a system error; `count` bytes had moved. */
 void px_io_fail(px_op *op, int error, int64_t count);
 /* A call was cancelled that nobody asked for: a thread's end, another program's doing. */

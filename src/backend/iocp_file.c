@@ -25,6 +25,18 @@ static void file_end(px_op *op)
 	px_op_finish(op, op->count, op->count, 0);
 }
 
+/* What Windows calls "denied" of a handle, and what it says of a folder, have other names here. */
+static void file_fail(px_op *op, int error, int64_t count)
+{
+	int32_t sys_error;
+	int64_t rc = px_win_file_failed(error, &sys_error);
+
+	if (error == ERROR_OPERATION_ABORTED || px_op_asked(op))
+		px_io_fail(op, error, count);
+	else
+		px_op_finish(op, rc, count, sys_error);
+}
+
 /* ---- read ---- */
 
 /* The end of the file may be a call's answer or a packet's. An error behind bytes is the next
@@ -36,7 +48,7 @@ static void read_failed(px_op *op, int error)
 	if (error == ERROR_HANDLE_EOF || op->count)
 		file_end(op);
 	else
-		px_io_fail(op, error, 0);
+		file_fail(op, error, 0);
 }
 
 void px_io_read(px_iocp *io, px_op *op)
@@ -90,7 +102,7 @@ void px_io_write(px_iocp *io, px_op *op)
 	                ? 0
 	                : (int)GetLastError();
 	if (!px_io_pending(op, error))
-		px_io_fail(op, error, op->count);
+		file_fail(op, error, op->count);
 }
 
 void px_io_write_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
@@ -98,7 +110,7 @@ void px_io_write_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 	op->count += bytes;
 	px_count_add(&io->core->stat.bytes_out, (uint64_t)bytes);
 	if (error && !px_io_lost(op, error))
-		px_io_fail(op, error, op->count);
+		file_fail(op, error, op->count);
 	else if (px_op_asked(op) && !file_whole(op))
 		px_op_finish(op, -PROA_ECANCELED, op->count, 0);
 	else

@@ -44,34 +44,35 @@ static void msg_failed(px_op *op, int error)
 
 /* ---- recv_msg ---- */
 
-/* A datagram that was cut is a warning, told as an error, while all else is as with success. */
-static bool is_cut(int error)
-{
-	return error == WSAEMSGSIZE || error == ERROR_MORE_DATA;
-}
-
-static int call_recv(px_op *op)
+/* A datagram that is cut is told as an error, and whether a packet comes with it, too, nobody
+ * promises. So none is cut for the system: what does not fit goes into memory that nobody reads. */
+static int call_recv(px_iocp *io, px_op *op)
 {
 	proa_msg *m = op_msg(op);
-	WSABUF b = {.buf = m->buf, .len = (ULONG)PX_MIN(m->len, (size_t)INT32_MAX)};
+	size_t len = PX_MIN(m->len, (size_t)INT32_MAX);
+	WSABUF b[2] = {{.buf = m->buf, .len = (ULONG)len},
+	               {.buf = io->overflow, .len = sizeof io->overflow}};
 	OVERLAPPED *o = px_io_begin(op, 0);
 	msg_header *header = op_header(op);
 
 	*header = (msg_header){.name_len = sizeof m->addr.data};
-	return WSARecvFrom(px_win_socket(op->handle->fd), &b, 1, NULL, &header->flags, op_name(op),
-	                   &header->name_len, o, NULL)
+	return WSARecvFrom(px_win_socket(op->handle->fd), b, len < sizeof io->overflow ? 2 : 1,
+	                   NULL, &header->flags, op_name(op), &header->name_len, o, NULL)
 	               ? WSAGetLastError()
 	               : 0;
 }
 
 static void recv_end(px_iocp *io, px_op *op, int error, int64_t n)
 {
-	if (error && !is_cut(error)) {
+	int64_t len = (int64_t)op_msg(op)->len;
+
+	if (error) {
 		msg_failed(op, error);
 		return;
 	}
-	if (error)
+	if (n > len)
 		op->got |= PROA_TRUNC;
+	n = PX_MIN(n, len);
 	px_addr_told(&op_msg(op)->addr, (size_t)op_header(op)->name_len);
 	px_handle_moved(io->core, op->handle);
 	px_count_add(&io->core->stat.bytes_in, (uint64_t)n);
@@ -80,19 +81,22 @@ static void recv_end(px_iocp *io, px_op *op, int error, int64_t n)
 
 void px_io_recv_msg(px_iocp *io, px_op *op)
 {
-	int error = call_recv(op), failed = is_cut(error) ? 0 : error;
+	int error;
 
-	if (px_io_pending(op, failed))
-		return;
-	if (msg_again(op, failed))
-		px_io_again(io, op); /* behind the others */
-	else
-		recv_end(io, op, error, px_io_moved(op));
+	do {
+		error = call_recv(io, op);
+		if (px_io_pending(op, error))
+			return;
+		if (!msg_again(op, error)) {
+			recv_end(io, op, error, px_io_moved(op));
+			return;
+		}
+	} while (!px_io_again(io, op));
 }
 
 void px_io_recv_msg_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 {
-	if (msg_again(op, is_cut(error) ? 0 : error))
+	if (msg_again(op, error))
 		px_io_recv_msg(io, op);
 	else
 		recv_end(io, op, error, bytes);
@@ -127,14 +131,17 @@ static void send_end(px_iocp *io, px_op *op, int error)
 
 void px_io_send_msg(px_iocp *io, px_op *op)
 {
-	int error = call_send(op);
+	int error;
 
-	if (px_io_pending(op, error))
-		return;
-	if (msg_again(op, error))
-		px_io_again(io, op);
-	else
-		send_end(io, op, error);
+	do {
+		error = call_send(op);
+		if (px_io_pending(op, error))
+			return;
+		if (!msg_again(op, error)) {
+			send_end(io, op, error);
+			return;
+		}
+	} while (!px_io_again(io, op));
 }
 
 void px_io_send_msg_packet(px_iocp *io, px_op *op, int error, int64_t bytes)

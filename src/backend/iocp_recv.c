@@ -153,12 +153,17 @@ void px_io_pooled(px_iocp *io, px_op *op)
 {
 	int error;
 
-	if (bytes_wait(op, &error))
-		return;
-	if (error)
-		px_io_fail(op, error, 0);
-	else if (px_pooled_try(io->core, op, recv_some))
-		px_io_again(io, op); /* told of bytes that were not there: not at once again */
+	do {
+		if (bytes_wait(op, &error))
+			return;
+		if (error) {
+			px_io_fail(op, error, 0);
+			return;
+		}
+		if (!px_pooled_try(io->core, op, recv_some))
+			return;
+		/* Told of bytes that were not there: not at once again. */
+	} while (!px_io_again(io, op));
 }
 
 void px_io_pooled_packet(px_iocp *io, px_op *op, int error, int64_t bytes)

@@ -89,16 +89,21 @@ static void send_moved(px_iocp *io, px_op *op, int64_t n)
 	px_count_add(&io->core->stat.bytes_out, (uint64_t)n);
 }
 
-static void send_failed(px_op *op, int error)
+/* What a dead peer is called depends on what was noticed first, and by whom. */
+static bool peer_gone(int error)
 {
 	int64_t rc = px_sys_error(error);
 
+	return rc == -PROA_ECONNRESET || rc == -PROA_ECONNABORTED || rc == -PROA_EPIPE ||
+	       rc == -PROA_ENOTCONN;
+}
+
+static void send_failed(px_op *op, int error)
+{
 	if (op->kind == PX_SEND_FILE && error == ERROR_HANDLE_EOF) {
 		op->got |= PROA_END;
 		px_op_finish(op, op->count, op->count, 0);
-	} else if (!px_op_asked(op) &&
-	           (rc == -PROA_ECONNRESET || rc == -PROA_ECONNABORTED || rc == -PROA_EPIPE)) {
-		/* what a dead peer is called depends on what was noticed first */
+	} else if (!px_op_asked(op) && peer_gone(error)) {
 		op->handle->flags |= PX_HF_DEAD;
 		px_op_finish(op, -PROA_ECONNRESET, op->count, error);
 	} else {
@@ -113,10 +118,8 @@ void px_io_send(px_iocp *io, px_op *op)
 	for (unsigned calls = 0; op->count < send_total(op); calls++) {
 		int error;
 
-		if (calls == PX_IO_SEND_CALLS) {
-			px_io_again(io, op); /* behind the others */
+		if (calls == PX_IO_SEND_CALLS && px_io_again(io, op))
 			return;
-		}
 		error = op->kind == PX_SEND_FILE ? call_file(io, op) : call_send(op);
 		if (px_io_pending(op, error))
 			return;

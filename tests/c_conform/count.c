@@ -166,7 +166,7 @@ TEST(idle_connection_costs_an_op_and_a_handle)
 		proa_recv_pooled(&c[i].h, &c[i].recv, NULL, NULL);
 	}
 	kit_settle(loop);
-	each = (double)(kit_mem.bytes - before) / (int)N;
+	each = (double)(kit_mem.bytes - before) / (double)N;
 	test_note("%zu of the caller's memory, %.1f from the allocator", sizeof *c, each);
 	/* poll has an array: a slot is 16 bytes, and it doubles. A ring that may not submit early
 	 * keeps what was written. */

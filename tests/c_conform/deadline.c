@@ -113,10 +113,10 @@ TEST(deadline_moved_in_flight_of_a_recv)
 	LOOP(loop);
 
 	kit_pair(loop, &a, &b);
-	r.op.deadline_ns = proa_clock(loop) + 10 * PROA_MSEC;
+	r.op.deadline_ns = proa_clock(loop) + 150 * PROA_MSEC; /* not over in the wait below */
 	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
 	kit_once(loop, 1);
-	at = proa_clock(loop) + 40 * PROA_MSEC;
+	at = r.op.deadline_ns + 40 * PROA_MSEC;
 	proa_deadline(&r.op, at); /* later */
 	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
 	CHECK_GE(r.at_ns, at);

@@ -47,12 +47,12 @@ int kit_once(proa_loop *loop, int ms);
 void kit_settle(proa_loop *loop);
 extern bool kit_running;
 
-#define UNTIL(loop, ...)                                          \
-	do {                                                      \
+#define UNTIL(loop, ...)                                                            \
+	do {                                                                        \
 		long long until_ = test_now_ns() + 20 * PROA_SEC * host_slowness(); \
-		while (!(__VA_ARGS__) && test_now_ns() < until_)  \
-			kit_once(loop, 20);                       \
-		CHECK(__VA_ARGS__);                               \
+		while (!(__VA_ARGS__) && test_now_ns() < until_)                    \
+			kit_once(loop, 20);                                         \
+		CHECK(__VA_ARGS__);                                                 \
 	} while (0)
 
 /* ---- recorded ops ---- */

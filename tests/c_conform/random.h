@@ -51,6 +51,7 @@ struct side {
 	int fd;        /* >= 0: a plain socket, and the handle is not used */
 	bool open, closing;
 	bool shut, torn, idle; /* what has been asked, and what happened */
+	bool unsure;           /* IOCP: a send was cancelled that may have gone in part, untold */
 	bool failed;           /* it has seen an error of the connection */
 	bool eof;              /* no byte may come any more */
 	bool whole;            /* ... and none may be missing */

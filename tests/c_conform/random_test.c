@@ -30,7 +30,7 @@ static bool error_stated(const slot *t, int64_t result)
 	case PROA_ETIMEDOUT: return t->timed || (s->idle && t->kind <= SHUT);
 	case PROA_ECONNRESET: return t->kind <= SHUT;
 	case PROA_EPIPE: return is_send(t) && s->shut;
-	case PROA_EBROKEN: return (is_send(t) || t->kind == SHUT) && s->torn;
+	case PROA_EBROKEN: return (is_send(t) || t->kind == SHUT) && (s->torn || s->unsure);
 	case PROA_ENOMEM: return w.starved;
 	case PROA_ENOTCONN: return t->kind == SHUT;
 	default: return false;
@@ -109,6 +109,9 @@ static void send_told(slot *t, int64_t result, int64_t count)
 	}
 	if (result < 0 && count > 0)
 		s->torn = true;
+	else if ((result == -PROA_ECANCELED || result == -PROA_ETIMEDOUT) &&
+	         !strcmp(proa_loop_backend(w.loop), "iocp"))
+		s->unsure = true; /* broken, if the system had it: docs/CONTRACT.md */
 	s->segment[t->segment].count = (size_t)count;
 }
 

@@ -78,9 +78,9 @@ static void escapes_refused(proa_loop *loop, proa_handle *dir, const char *const
 
 TEST(folder_beneath)
 {
-	static const char *const escapes[] = {
-		"..",        "../x", "in/../../x",   "/etc/passwd", "/", "in/../out/x",
-		"out/../in", "./..", "in/.././../x", "//etc",       NULL};
+	static const char *const escapes[] = {"..",           "../x",  "in/../../x",
+	                                      "/etc/passwd",  "/",     "./..",
+	                                      "in/.././../x", "//etc", NULL};
 	proa_handle dir;
 
 	LOOP(loop);

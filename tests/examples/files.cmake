@@ -8,9 +8,13 @@ if(PROA_PYTHON AND TARGET example_echo)
 		set(programs chat echo echo_serve file get get_await group relay relay_serve strand
 			udp_echo)
 	endif()
+	set(runner)
+	if(CMAKE_CROSSCOMPILING_EMULATOR)
+		set(runner --runner ${CMAKE_CROSSCOMPILING_EMULATOR})
+	endif()
 	foreach(backend ${PROA_TEST_BACKENDS})
 		proa_add_test(examples-${backend}
-			${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/examples/run
+			${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/examples/run ${runner}
 			${PROJECT_BINARY_DIR}/examples ${backend} ${programs})
 	endforeach()
 endif()

@@ -10,7 +10,7 @@
 
 static proa_loop *loop;
 static proa_server server;
-static proa_op term;
+static proa_op term, interrupt;
 static int gone_count, later_count;
 
 /* ---- later ---- */
@@ -302,8 +302,9 @@ int main(int argc, char **argv)
 	if ((rc = proa_loop_open(&loop, &lo)) < 0 || (rc = proa_http_open(&http, &o)) < 0 ||
 	    (rc = proa_http_serve(http, proa_root(loop), &server, "127.0.0.1:0")) < 0)
 		return fail(rc);
-	term.want = PROA_BACKGROUND;
+	term.want = interrupt.want = PROA_BACKGROUND;
 	proa_signal(proa_root(loop), &term, SIGTERM, on_term);
+	proa_signal(proa_root(loop), &interrupt, SIGINT, on_term);
 	if (proa_serve_addr(&server, &addr) < 0 || proa_addr_print(&addr, text, sizeof text) < 0)
 		return fail(-PROA_EINVAL);
 	printf("listening %s\n", text);

@@ -3,12 +3,16 @@
 proa_program(test_http_app tests http_app tests/f_http/app.c)
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND AND TARGET proa_cli AND TARGET test_http_app)
+	set(runner)
+	if(CMAKE_CROSSCOMPILING_EMULATOR)
+		set(runner --runner ${CMAKE_CROSSCOMPILING_EMULATOR})
+	endif()
 	foreach(suite protocol files slow program command chaos)
 		foreach(backend ${PROA_TEST_BACKENDS})
 			proa_add_test(http_${suite}-${backend} ${Python3_EXECUTABLE} -B
 				${PROJECT_SOURCE_DIR}/tests/f_http/run.py ${suite}
 				--backend ${backend} --proa $<TARGET_FILE:proa_cli>
-				--app $<TARGET_FILE:test_http_app>)
+				--app $<TARGET_FILE:test_http_app> ${runner})
 		endforeach()
 	endforeach()
 endif()

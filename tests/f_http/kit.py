@@ -13,6 +13,17 @@ import unittest
 BACKEND = None  # set by run.py
 PROA = None
 APP = None
+RUN = []  # what runs a program of another system
+TERM = signal.SIGTERM  # what asks a server to end
+
+
+def windows(why):
+    """Skips a test, or a class of them, on Windows."""
+    return unittest.skipIf(BACKEND == "iocp", "Windows: " + why)
+
+
+def suffix():
+    return os.path.splitext(APP)[1]
 
 
 class Broken(Exception):
@@ -128,11 +139,19 @@ class Client:
             return False
 
 
+def wine_pipe(path):
+    """A thread is no descriptor, but for Wine it is some pipes to its server."""
+    try:
+        return BACKEND == "iocp" and os.readlink(path).startswith("pipe:")
+    except FileNotFoundError:
+        return True  # closed since it was listed
+
+
 class Process:
     """A server; its port is what it printed."""
 
     def __init__(self, args, **more):
-        self.p = subprocess.Popen(args, stdout=more.pop("stdout", subprocess.PIPE),
+        self.p = subprocess.Popen(RUN + args, stdout=more.pop("stdout", subprocess.PIPE),
                                   stderr=subprocess.PIPE, bufsize=0, **more)
         if self.p.stdout:
             line = self.line()
@@ -148,12 +167,13 @@ class Process:
         return Client(self.port, **more)
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.p.pid}/fd"))
+        folder = f"/proc/{self.p.pid}/fd/"
+        return sum(not wine_pipe(folder + name) for name in os.listdir(folder))
 
     def end(self, seconds=8):
-        """SIGTERM; what is left must be a clean exit and an empty stderr."""
+        """Asked to end; what is left must be a clean exit and an empty stderr."""
         if self.p.poll() is None:
-            self.p.send_signal(signal.SIGTERM)
+            self.p.send_signal(TERM)
         try:
             out, err = self.p.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,8 +14,8 @@ import kit
 
 
 def works(backend):
-    report = json.loads(subprocess.run([kit.PROA, "doctor", "--json"], stdout=subprocess.PIPE,
-                                       check=True).stdout)
+    report = json.loads(subprocess.run([*kit.RUN, kit.PROA, "doctor", "--json"],
+                                       stdout=subprocess.PIPE, check=True).stdout)
     return any(b["name"] == backend and b["works"] for b in report["backends"])
 
 
@@ -38,9 +39,13 @@ def main():
     p.add_argument("--backend", required=True)
     p.add_argument("--proa", required=True)
     p.add_argument("--app", required=True)
+    p.add_argument("--runner", help="what runs a program of another system")
     p.add_argument("-k", action="append")
     a = p.parse_args()
     kit.BACKEND, kit.PROA, kit.APP = a.backend, os.path.abspath(a.proa), os.path.abspath(a.app)
+    kit.RUN = [a.runner] if a.runner else []
+    if a.backend == "iocp":
+        kit.TERM = signal.SIGINT  # Ctrl-C: Windows has no way to send another program SIGTERM
     os.environ.pop("PROA_BACKEND", None)
     if not works(a.backend):
         print(f"{a.backend} does not work here")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 import email.utils
 import hashlib
+import html
 import os
 import re
 import shutil
@@ -9,10 +10,15 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
+import kit
 from kit import Broken, Folder
 
 DATA = bytes(i * 7 % 256 for i in range(1000))
+WINDOWS = kit.BACKEND == "iocp"
+STRANGE = "a b&c'#%41.txt" if WINDOWS else "a b&c<d>'\"#?%41.txt"  # as strange as may be
+STRANGE_URL = urllib.parse.quote(STRANGE)
 BIG = hashlib.shake_128(b"proa").digest(3_000_000)
 
 
@@ -27,7 +33,7 @@ class Files(Folder):
         cls.put(".git/config", b"secret")
         cls.put("sub/page.html", b"<p>page")
         cls.put("site/index.html", b"<p>index")
-        cls.put("a b&c<d>'\"#?%41.txt", b"strange")
+        cls.put(STRANGE, b"strange")
         cls.put("\u00e4\u00f6.md", b"# umlauts")
         cls.put("outside-target/x", b"x")
         os.mkfifo(os.path.join(cls.folder, "fifo"))
@@ -53,9 +59,10 @@ class Files(Folder):
             os.unlink(os.path.join(self.folder, name))
 
     def test_whole_files(self):
+        inside = [] if WINDOWS else [("inside.bin", DATA)]  # there, no link is followed at all
         with self.server.client() as c:
             for name, data in [("data.bin", DATA), ("big.bin", BIG), ("empty", b""),
-                               ("inside.bin", DATA), ("hello.txt", b"hello world\n")]:
+                               ("hello.txt", b"hello world\n")] + inside:
                 for method in ("GET", "HEAD"):
                     r = c.ask(method, "/" + name)
                     self.assertEqual(r.status, 200)
@@ -245,15 +252,16 @@ class Files(Folder):
         folders = [n for n in names if n.endswith("/")]
         self.assertEqual(names[:len(folders)], folders)  # folders first
         self.assertEqual(folders, sorted(folders, key=str.lower))
-        self.assertIn("a b&amp;c&lt;d&gt;&#39;&quot;#?%41.txt", names)
+        self.assertIn(html.escape(STRANGE).replace("&#x27;", "&#39;"), names)
         self.assertIn("\u00e4\u00f6.md", names)
-        for hidden in ("hidden", ".git", "fifo", "sock"):
+        special = () if WINDOWS else ("fifo", "sock")  # Wine lists them as files
+        for hidden in ("hidden", ".git", *special):
             self.assertFalse([n for n in names if hidden in n], hidden)
         links = re.findall(r'href="\./([^"]+)"', page)
-        self.assertIn("a%20b%26c%3Cd%3E%27%22%23%3F%2541.txt", links)
+        self.assertIn(STRANGE_URL, links)
         self.assertEqual(len(links), len(names))
         with self.server.client() as c:
-            r2 = c.ask("GET", "/a%20b%26c%3Cd%3E%27%22%23%3F%2541.txt")
+            r2 = c.ask("GET", "/" + STRANGE_URL)
             self.assertEqual(r2.body, b"strange")
             self.assertEqual(c.ask("HEAD", "/").get("Content-Length"), str(len(r.body)))
             self.assertIn('href="../"', c.ask("GET", "/sub/").body.decode())

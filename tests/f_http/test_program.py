@@ -129,6 +129,7 @@ class Program(Folder):
                     c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         with self.server.client() as c:  # with another request behind it, nothing is being received
             c.send(f"GET /later?200 HTTP/1.1\r\n{HOST}\r\nGET /hello HTTP/1.1\r\n{HOST}\r\n")
+            time.sleep(0.05)  # reset before it is accepted, nobody would have seen it
             c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         time.sleep(0.4)
         after = self.counts()
@@ -159,13 +160,13 @@ class Program(Folder):
 
 class Hello(unittest.TestCase):
     def test_example(self):
-        program = os.path.join(os.path.dirname(kit.APP), "../examples/hello_http")
+        program = os.path.join(os.path.dirname(kit.APP), "../examples/hello_http" + kit.suffix())
         if not os.path.exists(program):
             self.skipTest("the examples are not built")
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
-        p = subprocess.Popen([program, f"127.0.0.1:{port}"],
+        p = subprocess.Popen([*kit.RUN, program, f"127.0.0.1:{port}"],
                              env=dict(os.environ, PROA_BACKEND=kit.BACKEND))
         self.addCleanup(p.wait)
         self.addCleanup(p.kill)

@@ -1,9 +1,9 @@
 # Clients that are slow on purpose, or never end; the time limits are short here.
 # SPDX-License-Identifier: MIT
-import signal
 import socket
 import time
 
+import kit
 from kit import Broken, Folder, app, serve
 
 HOST = "Host: x\r\n"
@@ -196,7 +196,7 @@ class Drain(Folder):
         busy.send(f"GET /big.bin HTTP/1.1\r\n{HOST}\r\n")
         while b"\r\n\r\n" not in busy.buf:
             busy.more()
-        self.server.p.send_signal(signal.SIGTERM)
+        self.server.p.send_signal(kit.TERM)
         for c in idle:
             self.assertTrue(c.ended(2))
         half.send("\r\n")
@@ -215,11 +215,11 @@ class Drain(Folder):
         busy = other.client(rcvbuf=4096)
         busy.send(f"GET /big.bin HTTP/1.1\r\n{HOST}\r\n")
         busy.more()
-        other.p.send_signal(signal.SIGTERM)
+        other.p.send_signal(kit.TERM)
         time.sleep(0.3)
         self.assertIsNone(other.p.poll())
         start = time.monotonic()
-        other.p.send_signal(signal.SIGTERM)
+        other.p.send_signal(kit.TERM)
         status, _, err = other.end()
         self.assertEqual((status, err), (0, b""))
         self.assertLess(time.monotonic() - start, 3)

@@ -120,7 +120,7 @@ static int step(HANDLE at, const wchar_t *name, size_t len, const px_win_open *h
 	if (error || (error = px_win_create(at, name, len, &itself, out)))
 		return error;
 	if (!GetFileInformationByHandleEx(*out, FileAttributeTagInfo, &info, sizeof info))
-		error = (int)GetLastError();
+		error = ERROR_ACCESS_DENIED; /* what does not say what it is */
 	else if (name_may_lie(name, len) && !is_itself(at, *out, name, len))
 		error = ERROR_ACCESS_DENIED;
 	else if (info.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT &&

@@ -6,6 +6,7 @@
 
 /* What Debian's headers have no names for. */
 enum {
+	NO_SUCH_DEVICE = 433,
 	DEVICE_HARDWARE_ERROR = 483,
 	HANDLES_CLOSED = 676,
 	STOPPED_ON_SYMLINK = 681,
@@ -84,6 +85,7 @@ enum {
 	X(ERROR_PORT_UNREACHABLE, ECONNREFUSED)         \
 	X(ERROR_GRACEFUL_DISCONNECT, ECONNRESET)        \
 	X(ERROR_CONNECTION_ABORTED, ECONNABORTED)       \
+	X(ERROR_UNEXP_NET_ERR, ECONNABORTED)            \
 	X(ERROR_CONNECTION_INVALID, ENOTCONN)           \
 	X(ERROR_PIPE_NOT_CONNECTED, ENOTCONN)           \
 	X(ERROR_CONNECTION_ACTIVE, EISCONN)             \
@@ -146,6 +148,7 @@ enum {
 	X(ERROR_PIPE_BUSY, EBUSY)                   \
 	X(ERROR_USER_MAPPED_FILE, EBUSY)            \
 	X(ERROR_SEEK_ON_DEVICE, ESEEK)              \
+	X(NO_SUCH_DEVICE, ENODEV)                   \
 	X(ERROR_BAD_UNIT, ENODEV)                   \
 	X(ERROR_NOT_READY, ENODEV)                  \
 	X(ERROR_DEV_NOT_EXIST, ENODEV)              \
