@@ -57,8 +57,8 @@ static int sock_option(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof value);
 }
 
-/* What spreads connections over the listeners of a port: FreeBSD calls it so, and means by the plain
- * name that the last one gets them all. */
+/* What spreads connections over the listeners of a port: FreeBSD calls it so; by the plain name it
+ * means that the last one gets them all. */
 #ifndef SO_REUSEPORT_LB
 #define SO_REUSEPORT_LB SO_REUSEPORT
 #endif
