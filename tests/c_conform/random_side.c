@@ -403,5 +403,4 @@ void poster_stop(void)
 {
 	atomic_store(&w.stop, true);
 	host_thread_join(&w.poster);
-	host_lock_destroy(&w.lock);
 }

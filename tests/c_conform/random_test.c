@@ -524,7 +524,8 @@ static bool world_run(uint64_t seed)
 		iterate();
 	}
 	poster_stop();
-	world_close();
+	world_close(); /* bells go, by the lock */
+	host_lock_destroy(&w.lock);
 	return true;
 }
 

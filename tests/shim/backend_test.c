@@ -3,7 +3,10 @@
 #include "backend/ready_bed.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <sys/event.h>
+#include <sys/wait.h>
 
 static bool kqueue_open(bed *b)
 {
@@ -185,4 +188,68 @@ TEST(kqueue_closes_no_descriptor_with_filters)
 	}
 	bed_close(&b);
 	CHECK_EQ(kqueue_shim_left(), before);
+}
+
+/* ---- waking, and forks ---- */
+
+static void posted(proa_op *op)
+{
+	++*(int *)op->user;
+}
+
+typedef struct sender {
+	proa_loop *loop;
+	proa_op op;
+} sender;
+
+static void *post_soon(void *arg)
+{
+	sender *s = arg;
+
+	usleep(20000);
+	proa_post(s->loop, &s->op, posted);
+	return NULL;
+}
+
+/* A post from another thread wakes the one that sleeps, by the filter or, without it, by a pipe. */
+TEST(kqueue_wakes_with_and_without_its_filter)
+{
+	for (int unknown = 0; unknown < 2; unknown++) {
+		proa_loop_options o = {.backend = "kqueue"};
+		sender s = {0};
+		int n = 0;
+		pthread_t thread;
+
+		kqueue_shim_no_user(unknown);
+		CHECK_EQ(proa_loop_open(&s.loop, &o), 0);
+		kqueue_shim_no_user(0);
+		s.op.user = &n;
+		for (int round = 1; round <= 3; round++) {
+			REQUIRE(pthread_create(&thread, NULL, post_soon, &s) == 0);
+			while (n < round)
+				proa_run_once(s.loop, proa_clock(s.loop) + 10 * PROA_SEC);
+			pthread_join(thread, NULL);
+		}
+		CHECK_EQ(proa_loop_close(&s.loop, 0), 0);
+	}
+}
+
+/* In a child the queue's number may be another file's by now. */
+TEST(kqueue_a_forked_child_closes_nobody_else_s_file)
+{
+	int status = -1;
+	pid_t child;
+	bed b;
+
+	REQUIRE(kqueue_open(&b));
+	child = fork();
+	if (child == 0) {
+		int first = open("/dev/null", O_RDONLY), second = open("/dev/null", O_RDONLY);
+		int rc = proa_loop_close(&b.loop, 0);
+
+		_exit(rc || fcntl(first, F_GETFD) < 0 || fcntl(second, F_GETFD) < 0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+	bed_close(&b);
 }

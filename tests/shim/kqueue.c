@@ -289,6 +289,15 @@ void kqueue_shim_refuse(int nth, int error)
 	lock_leave(&mask);
 }
 
+void kqueue_shim_no_user(int unknown)
+{
+	sigset_t mask;
+
+	lock_enter(&mask);
+	shim_no_user = unknown;
+	lock_leave(&mask);
+}
+
 unsigned long kqueue_shim_left(void)
 {
 	sigset_t mask;

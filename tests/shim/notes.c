@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-int shim_refuse_in, shim_refuse_error;
+int shim_refuse_in, shim_refuse_error, shim_no_user;
 
 /* ---- the line ---- */
 
@@ -168,7 +168,7 @@ static void note_touch(shim_queue *q, shim_note *n, const struct kevent *c)
 static int change_apply(shim_queue *q, const struct kevent *c)
 {
 	bool known = c->filter == EVFILT_READ || c->filter == EVFILT_WRITE ||
-	             c->filter == EVFILT_USER;
+	             (c->filter == EVFILT_USER && !shim_no_user);
 	shim_note **place;
 	int error;
 

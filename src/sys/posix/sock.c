@@ -57,6 +57,12 @@ static int sock_option(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof value);
 }
 
+/* What spreads connections over the listeners of a port: FreeBSD calls it so; by the plain name it
+ * means that the last one gets them all. */
+#ifndef SO_REUSEPORT_LB
+#define SO_REUSEPORT_LB SO_REUSEPORT
+#endif
+
 /* Accepted sockets inherit TCP_NODELAY from their listener, so it costs no call for each. */
 static int listen_options(int fd, const proa_addr *addr, const proa_listen_options *o)
 {
@@ -64,7 +70,7 @@ static int listen_options(int fd, const proa_addr *addr, const proa_listen_optio
 		return 0;
 	if (sock_option(fd, SOL_SOCKET, SO_REUSEADDR, 1))
 		return -1;
-	if (o->reuseport && sock_option(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+	if (o->reuseport && sock_option(fd, SOL_SOCKET, SO_REUSEPORT_LB, 1))
 		return -1;
 	if (addr->family == AF_INET6 && sock_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only))
 		return -1;

@@ -62,6 +62,8 @@ int kevent(int kq, const struct kevent *changes, int nchanges, struct kevent *ev
 /* The n-th addition of a filter from now on, and all behind it, fail with `error`, until it is
  * called with 0. */
 void kqueue_shim_refuse(int nth, int error);
+/* EVFILT_USER is unknown from now on, or known again. */
+void kqueue_shim_no_user(int unknown);
 /* How many descriptors were closed that still had filters. */
 unsigned long kqueue_shim_left(void);
 
