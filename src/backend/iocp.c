@@ -7,6 +7,7 @@
 #include "op/worker.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const px_io_kind kinds[PX_KIND_COUNT] = {
 #define KIND_ENTRY(kind, submit_fn, packet_fn) [PX_##kind] = {submit_fn, packet_fn},
@@ -18,6 +19,15 @@ _Static_assert((uint32_t)PX_IO_NATIVE ==
                "every kind that this backend takes has its functions");
 
 /* ---- open and close ---- */
+
+/* Windows that is no server runs two TransmitFiles at a time, for all programs together, so that
+ * two slow readers would stop everybody else's. PROA_IOCP_TRANSMIT, 0 or 1, decides in tests. */
+static bool transmit_wanted(void)
+{
+	const char *wish = getenv("PROA_IOCP_TRANSMIT");
+
+	return wish && *wish ? *wish == '1' : px_win_is_server();
+}
 
 static int iocp_open(px_core *core, char *why)
 {
@@ -45,6 +55,7 @@ static int iocp_open(px_core *core, char *why)
 		return (int)rc;
 	}
 	px_io_timer_open(io);
+	io->transmit = transmit_wanted();
 	snprintf(why, 160, "%s",
 	         io->timer.packet ? "waits end by wait completion packets"
 	                          : "no wait completion packets here: waits end by a timer's call");
@@ -63,6 +74,7 @@ static void iocp_close(px_core *core, bool forked)
 	if (io->port)
 		CloseHandle(io->port);
 	px_slab_destroy(&io->accepts);
+	px_io_scratch_close(io);
 	PX_MAGIC_KILL(io);
 	px_free(&core->alloc, io, sizeof *io);
 	core->backend = NULL;
@@ -158,11 +170,20 @@ bool px_io_again(px_iocp *io, px_op *op)
 	return true;
 }
 
+/* A connection that this side has given up is a reset to who receives. */
+int64_t px_io_error(const px_op *op, int error)
+{
+	int64_t rc = px_sys_error(error);
+
+	return rc == -PROA_ECONNABORTED && px_kind_dir[op->kind] == PX_DIR_IN ? -PROA_ECONNRESET
+	                                                                      : rc;
+}
+
 void px_io_fail(px_op *op, int error, int64_t count)
 {
 	bool aborted = error == ERROR_OPERATION_ABORTED || px_op_asked(op);
 
-	px_op_finish(op, aborted ? -PROA_ECANCELED : px_sys_error(error), count,
+	px_op_finish(op, aborted ? -PROA_ECANCELED : px_io_error(op, error), count,
 	             aborted ? 0 : error);
 }
 
@@ -182,6 +203,14 @@ void px_io_no_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 
 /* ---- packets ---- */
 
+/* 0 or a system code. Above 0 there are ways of success too. */
+static int packet_error(const OVERLAPPED_ENTRY *e)
+{
+	int32_t status = (int32_t)(uint32_t)e->lpOverlapped->Internal;
+
+	return status < 0 ? px_win_status(status) : 0;
+}
+
 static px_op *op_of(OVERLAPPED *o)
 {
 	return &PX_OF(o, iocp_op, overlapped)->op;
@@ -189,12 +218,9 @@ static px_op *op_of(OVERLAPPED *o)
 
 static void op_packet(px_iocp *io, px_op *op, const OVERLAPPED_ENTRY *e)
 {
-	int32_t status = (int32_t)(uint32_t)e->lpOverlapped->Internal;
-
 	px_assert(op->flags & PX_F_KERNEL);
 	op->flags &= (uint16_t)~PX_F_KERNEL;
-	kinds[op->kind].packet(io, op, status ? px_win_status(status) : 0,
-	                       (int64_t)e->dwNumberOfBytesTransferred);
+	kinds[op->kind].packet(io, op, packet_error(e), (int64_t)e->dwNumberOfBytesTransferred);
 }
 
 static void op_again(px_iocp *io, px_op *op)
@@ -202,7 +228,7 @@ static void op_again(px_iocp *io, px_op *op)
 	px_assert(op->flags & PX_F_KERNEL);
 	op->flags &= (uint16_t)~PX_F_KERNEL;
 	if (px_op_asked(op))
-		px_op_finish(op, -PROA_ECANCELED, op->count, 0);
+		kinds[op->kind].packet(io, op, ERROR_OPERATION_ABORTED, 0);
 	else
 		kinds[op->kind].submit(io, op);
 }
@@ -214,13 +240,9 @@ static void packet_dispatch(px_iocp *io, const OVERLAPPED_ENTRY *e)
 	switch (e->lpCompletionKey) {
 	case PX_IO_KEY_OP: op_packet(io, op_of(e->lpOverlapped), e); break;
 	case PX_IO_KEY_AGAIN: op_again(io, op_of(e->lpOverlapped)); break;
-	case PX_IO_KEY_ACCEPT: {
-		int32_t status = (int32_t)(uint32_t)e->lpOverlapped->Internal;
-
-		px_io_accept_packet(io, px_io_accept_of(e->lpOverlapped),
-		                    status ? px_win_status(status) : 0);
+	case PX_IO_KEY_ACCEPT:
+		px_io_accept_packet(io, px_io_accept_of(e->lpOverlapped), packet_error(e));
 		break;
-	}
 	case PX_IO_KEY_TIMER: px_io_timer_over(io, true); break;
 	case PX_IO_KEY_WAKE: break; /* it has done its work by coming */
 	default: PX_PANIC("iocp: a packet of nothing that was submitted");
@@ -229,10 +251,13 @@ static void packet_dispatch(px_iocp *io, const OVERLAPPED_ENTRY *e)
 
 /* ---- waiting ---- */
 
-/* Whole milliseconds that are at least so long: never early. INFINITE is for ever. */
+enum { WAIT_MOST_MS = 60 * 1000 };
+
+/* Whole milliseconds that are at least so long: never early. But a minute at most: the clock goes
+ * on while the machine sleeps, and waits do not. */
 static DWORD whole_ms(int64_t ns)
 {
-	return (DWORD)PX_MIN((ns + 999999) / 1000000, (int64_t)INFINITE - 1);
+	return (DWORD)PX_MIN((ns + 999999) / 1000000, (int64_t)WAIT_MOST_MS);
 }
 
 static ULONG port_wait(px_iocp *io, int64_t deadline_ns)
@@ -305,7 +330,7 @@ static void iocp_cancel(px_core *core, px_op *op)
 	if (op->kind == PX_ACCEPT || op->kind == PX_ACCEPT_MANY) {
 		px_io_accept_cancel(io, op);
 	} else if (op->flags & PX_F_KERNEL) {
-		px_io_cancel(io, op->handle->fd, px_io_overlapped(op));
+		px_io_cancel(io, px_io_call_fd(op), px_io_overlapped(op));
 	} else if (op->flags & PX_F_MULTI) {
 		px_op_more(op);
 	} else {
@@ -329,14 +354,16 @@ static void iocp_pause(px_core *core, px_op *op, bool paused)
 
 /* A socket is one port's for life. One that is in a port already, is in this one: it came from
  * another handle of this loop, or is a duplicate of one that did (another loop's is not to be
- * adopted: proa_adopt_os). Of a file, the same answer says that it is not for overlapped calls. */
+ * adopted: proa_adopt_os). The same answer is given for what was not opened for overlapped calls: a
+ * file goes to the workers then, of a socket every op ends with EINVAL. */
 static bool port_join(px_iocp *io, const px_handle *h)
 {
 	ULONG_PTR key = h->flags & PX_HF_LISTENER ? PX_IO_KEY_ACCEPT : PX_IO_KEY_OP;
 
 	if (CreateIoCompletionPort(px_win_handle(h->fd), io->port, key, 0))
 		return true;
-	return GetLastError() == ERROR_INVALID_PARAMETER && h->kind != (PX_HANDLE_TAG | PROA_FILE);
+	return GetLastError() == ERROR_INVALID_PARAMETER &&
+	       h->kind != (PX_HANDLE_TAG | PROA_FILE) && !px_win_is_synchronous(h->fd);
 }
 
 /* Skipping is safe where the socket's handle is the system's own, with nothing layered on top that

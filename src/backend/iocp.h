@@ -38,13 +38,20 @@ enum {
 	PX_IO_ACCEPTS = 2,       /* calls behind a multishot accept */
 	PX_IO_SEND_BYTES = 3000, /* in one call */
 	PX_IO_SEND_CALLS = 2,    /* in a row that succeed at once */
-	PX_IO_FILE_BYTES = 1000
+	PX_IO_FILE_BYTES = 1000,
+	PX_IO_RECV_BYTES = 2000,
+	PX_IO_SCRATCH_BYTES = 1000
 #else
 	PX_IO_ENTRIES = 128,
 	PX_IO_ACCEPTS = 8,
 	PX_IO_SEND_BYTES = 1024 * 1024,
 	PX_IO_SEND_CALLS = 16,
-	PX_IO_FILE_BYTES = 1 << 30
+	/* What a call is given at most. Of a file: Windows does much of it inside the call (what
+	 * extends a file always), with the loop waiting. Of a recv: the memory is pinned
+	 * meanwhile. */
+	PX_IO_FILE_BYTES = 256 * 1024,
+	PX_IO_RECV_BYTES = 1024 * 1024,
+	PX_IO_SCRATCH_BYTES = 64 * 1024
 #endif
 };
 
@@ -65,6 +72,8 @@ typedef struct __attribute__((may_alias)) iocp_op {
 } iocp_op;
 _Static_assert(sizeof(iocp_op) == sizeof(proa_op), "PROA_OP_WORDS");
 
+typedef struct px_io_scratch px_io_scratch;
+
 #define PX_IOCP_MAGIC PX_MAGIC('i', 'o', 'c', 'p')
 
 /* What ends a wait in time, iocp_timer.c. */
@@ -84,6 +93,9 @@ typedef struct px_iocp {
 	OVERLAPPED *missed; /* calls whose cancel found nothing */
 	px_slab accepts;    /* px_io_accept */
 	const px_win_extensions *winsock;
+	bool transmit;          /* send_file by TransmitFile; else read and send */
+	px_io_scratch *scratch; /* free ones, for that */
+	unsigned scratch_free;
 	OVERLAPPED_ENTRY entries[PX_IO_ENTRIES];
 	CHAR overflow[64 * 1024]; /* what of a datagram does not fit; written, never read */
 } px_iocp;
@@ -115,6 +127,8 @@ void px_io_cancel(px_iocp *io, int fd, OVERLAPPED *o);
 /* A packet comes by itself, and the op's submit is called again, behind the others. False: there is
  * no memory for one; then it goes on at once. */
 bool px_io_again(px_iocp *io, px_op *op);
+/* The error's name for this op. */
+int64_t px_io_error(const px_op *op, int error);
 /* Ends a one-shot that failed with a system error; `count` bytes had moved. */
 void px_io_fail(px_op *op, int error, int64_t count);
 /* A call was cancelled that nobody asked for: a thread's end, another program's doing. */
@@ -126,26 +140,26 @@ typedef struct px_io_kind {
 	void (*packet)(px_iocp *, px_op *, int error, int64_t bytes); /* not of accepts */
 } px_io_kind;
 
-#define PX_IO_KINDS(X)                                     \
-	/* iocp_accept.c */                                \
-	X(ACCEPT, px_io_accept_once, px_io_no_packet)      \
-	X(ACCEPT_MANY, px_io_accept_many, px_io_no_packet) \
-	/* iocp_recv.c */                                  \
-	X(CONNECT, px_io_connect, px_io_connect_packet)    \
-	X(RECV, px_io_recv, px_io_recv_packet)             \
-	X(RECV_POOLED, px_io_pooled, px_io_pooled_packet)  \
-	X(RECV_MANY, px_io_many, px_io_many_packet)        \
-	/* iocp_send.c */                                  \
-	X(SEND, px_io_send, px_io_send_packet)             \
-	X(SENDV, px_io_send, px_io_send_packet)            \
-	X(SEND_POOLED, px_io_send, px_io_send_packet)      \
-	X(SEND_FILE, px_io_send, px_io_send_packet)        \
-	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)       \
-	/* iocp_msg.c */                                   \
-	X(RECV_MSG, px_io_recv_msg, px_io_recv_msg_packet) \
-	X(SEND_MSG, px_io_send_msg, px_io_send_msg_packet) \
-	/* iocp_file.c */                                  \
-	X(READ, px_io_read, px_io_read_packet)             \
+#define PX_IO_KINDS(X)                                        \
+	/* iocp_accept.c */                                   \
+	X(ACCEPT, px_io_accept_once, px_io_no_packet)         \
+	X(ACCEPT_MANY, px_io_accept_many, px_io_no_packet)    \
+	/* iocp_recv.c */                                     \
+	X(CONNECT, px_io_connect, px_io_connect_packet)       \
+	X(RECV, px_io_recv, px_io_recv_packet)                \
+	X(RECV_POOLED, px_io_pooled, px_io_pooled_packet)     \
+	X(RECV_MANY, px_io_many, px_io_many_packet)           \
+	/* iocp_send.c */                                     \
+	X(SEND, px_io_send, px_io_send_packet)                \
+	X(SENDV, px_io_send, px_io_send_packet)               \
+	X(SEND_POOLED, px_io_send, px_io_send_packet)         \
+	X(SEND_FILE, px_io_send_file, px_io_send_file_packet) \
+	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)          \
+	/* iocp_msg.c */                                      \
+	X(RECV_MSG, px_io_recv_msg, px_io_recv_msg_packet)    \
+	X(SEND_MSG, px_io_send_msg, px_io_send_msg_packet)    \
+	/* iocp_file.c */                                     \
+	X(READ, px_io_read, px_io_read_packet)                \
 	X(WRITE, px_io_write, px_io_write_packet)
 
 #define PX_IO_KIND_DECLARE(kind, submit_fn, packet_fn) \
@@ -169,6 +183,21 @@ px_pulled px_io_accept_pull(px_iocp *io, px_op *op);
 void px_io_accept_paused(px_iocp *io, px_op *op, bool paused);
 px_io_accept *px_io_accept_of(OVERLAPPED *overlapped);
 extern const size_t px_io_accept_bytes; /* of a px_io_accept, for the slab */
+
+/* ---- iocp_send.c ---- */
+
+/* So many bytes more of a send have gone. */
+void px_io_sent(px_iocp *io, px_op *op, int64_t n);
+/* Ends a send that failed. `sending`: the system had some of it. */
+void px_io_send_failed(px_op *op, int error, bool sending);
+/* What the next call of a send may take at most, of `left` bytes. */
+int64_t px_io_send_part(const px_op *op, int64_t left);
+
+/* ---- iocp_sendfile.c ---- */
+
+/* What the op's call was made on: of a send_file perhaps its file. */
+int px_io_call_fd(const px_op *op);
+void px_io_scratch_close(px_iocp *io);
 
 /* ---- iocp_timer.c ---- */
 

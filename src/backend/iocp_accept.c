@@ -210,6 +210,16 @@ static bool accept_held(const px_op *op)
 	return px_op_asked(op) || (op->flags & PX_F_PAUSED) || op->args.own.b || op->args.own.c;
 }
 
+/* Nothing is on its way: the op rests (accept.c), without any record. */
+static bool accept_rests(px_iocp *io, px_op *op, int64_t error)
+{
+	if (chain_find(op, PENDING) || chain_find(op, READY))
+		return false; /* fewer calls than wished; the next one delivered tries again */
+	chain_free(io, op);
+	px_accept_pause(io->core, op, error);
+	return true;
+}
+
 /* Makes the calls that are missing; what is wrong with the listener is left in own.b. True: the op
  * rests (accept.c), without any record. */
 static bool accept_arm(px_iocp *io, px_op *op, unsigned n)
@@ -233,15 +243,12 @@ static bool accept_arm(px_iocp *io, px_op *op, unsigned n)
 		records_cancel(io, op);
 		return false;
 	}
-	if (chain_find(op, PENDING) || chain_find(op, READY))
-		return false; /* fewer calls than wished; the next one delivered tries again */
-	chain_free(io, op);
-	px_accept_pause(io->core, op, error);
-	return true;
+	return accept_rests(io, op, error);
 }
 
-/* A packet: connected; or not, and the record is idle again. */
-static void record_completed(px_iocp *io, px_io_accept *a, int error)
+/* A packet: connected; or not, and the record is idle again. Want of memory (-PROA_E...) is
+ * returned. */
+static int64_t record_completed(px_iocp *io, px_io_accept *a, int error)
 {
 	px_op *op = a->op;
 	int64_t rc;
@@ -249,15 +256,18 @@ static void record_completed(px_iocp *io, px_io_accept *a, int error)
 	if (!error)
 		error = record_connected(a);
 	if (!error)
-		return;
+		return 0;
 	record_drop(a);
 	rc = px_sys_error(error);
-	if (error == ERROR_OPERATION_ABORTED)
-		return; /* by us, or lost: who arms goes on */
+	if (error == ERROR_OPERATION_ABORTED || px_op_asked(op))
+		return 0; /* by us, or lost: who arms goes on */
+	if (px_accept_exhausted(rc))
+		return rc;
 	if (px_accept_aborted(rc))
 		px_count(&io->core->stat.accept_aborted);
-	else if (!px_accept_exhausted(rc) && !px_op_asked(op) && !op->args.own.b)
+	else if (!op->args.own.b)
 		op->args.own.b = (uint64_t)error;
+	return 0;
 }
 
 /* ---- accept ---- */
@@ -362,9 +372,13 @@ void px_io_accept_packet(px_iocp *io, px_io_accept *a, int error)
 {
 	px_op *op = a->op;
 
+	int64_t exhausted;
+
 	px_assert(a->state == PENDING && op->state == PX_INFLIGHT);
 	a->state = IDLE;
-	record_completed(io, a, error);
+	exhausted = record_completed(io, a, error);
+	if (exhausted && !accept_held(op) && accept_rests(io, op, exhausted))
+		return;
 	if (op->kind == PX_ACCEPT_MANY)
 		many_settle(io, op);
 	else if (accept_held(op) || chain_find(op, READY) || !accept_arm(io, op, 1))

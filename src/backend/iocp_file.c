@@ -66,7 +66,7 @@ void px_io_read(px_iocp *io, px_op *op)
 	error = ReadFile(px_win_handle(op->handle->fd), to, file_rest(op), NULL, o)
 	                ? 0
 	                : (int)GetLastError();
-	if (!px_io_pending(op, error))
+	if (!px_io_pending(op, error == ERROR_MORE_DATA ? 0 : error)) /* a pipe's, with a packet */
 		read_failed(op, error);
 }
 
@@ -74,6 +74,8 @@ void px_io_read_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 {
 	op->count += bytes;
 	px_count_add(&io->core->stat.bytes_in, (uint64_t)bytes);
+	if (error == ERROR_MORE_DATA)
+		error = 0;
 	if (!error && !bytes)
 		error = ERROR_HANDLE_EOF;
 	if (error && !px_io_lost(op, error))

@@ -4,6 +4,11 @@
 
 #include "backend/pooled.h"
 
+/* Not in every header of Windows. */
+#ifndef SO_REUSE_UNICASTPORT
+#define SO_REUSE_UNICASTPORT 0x3007
+#endif
+
 /* ---- connect ---- */
 
 /* ConnectEx wants a bound socket. */
@@ -11,7 +16,11 @@ static int bind_any(SOCKET s, uint32_t family)
 {
 	SOCKADDR_STORAGE any = {.ss_family = AF_INET};
 	int len = sizeof(SOCKADDR_IN);
+	DWORD on = 1;
 
+	/* Each would take a port for itself, as listeners do: connects may share them. Before
+	 * Windows 10, and in Wine, they do not. */
+	setsockopt(s, SOL_SOCKET, SO_REUSE_UNICASTPORT, (const char *)&on, sizeof on);
 	if (family == AF_INET6) {
 		any.ss_family = AF_INET6;
 		len = sizeof(SOCKADDR_IN6);
@@ -19,12 +28,16 @@ static int bind_any(SOCKET s, uint32_t family)
 	return bind(s, (const struct sockaddr *)&any, len) ? WSAGetLastError() : 0;
 }
 
-/* A local socket's connect is over at once, and ConnectEx is not for those. */
+/* A local socket's connect is over at once if it may wait for that moment, and ConnectEx is not for
+ * those. */
 static void connect_local(px_op *op, const proa_addr *addr)
 {
 	int32_t sys_error = 0;
-	int64_t rc = px_sock_connect(op->handle->fd, addr, &sys_error);
+	int64_t rc;
 
+	px_sock_set_nonblock(op->handle->fd, false);
+	rc = px_sock_connect(op->handle->fd, addr, &sys_error);
+	px_sock_set_nonblock(op->handle->fd, true);
 	px_op_finish(op, rc == PX_AGAIN ? -PROA_ECONNREFUSED : rc, 0, sys_error);
 }
 
@@ -79,7 +92,7 @@ static void received(px_core *core, px_handle *h, int64_t n)
 /* A call for `len` bytes; no bytes: to be told when there are some. As px_io_pending. */
 static bool recv_call(px_op *op, void *buf, size_t len, int *error)
 {
-	WSABUF b = {.buf = buf, .len = (ULONG)len};
+	WSABUF b = {.buf = buf, .len = (ULONG)PX_MIN(len, (size_t)PX_IO_RECV_BYTES)};
 	OVERLAPPED *o = px_io_begin(op, 0);
 	DWORD flags = 0;
 
@@ -130,6 +143,8 @@ static int64_t recv_some(px_core *core, px_handle *h, void *buf, size_t len, int
 	int64_t n = px_sock_recv(h->fd, buf, len, sys_error);
 
 	px_count(&core->stat.system_calls);
+	if (n == -PROA_ECONNABORTED)
+		n = -PROA_ECONNRESET; /* as px_io_error */
 	handle_more(h, n != PX_AGAIN && (n <= 0 || (size_t)n == len));
 	if (n > 0)
 		received(core, h, n);
@@ -224,7 +239,7 @@ px_pulled px_io_many_pull(px_iocp *io, px_op *op)
 	if (px_op_asked(op))
 		return many_final(op, -PROA_ECANCELED, 0);
 	if (op->aux)
-		return many_final(op, px_sys_error((int)op->aux), (int)op->aux);
+		return many_final(op, px_io_error(op, (int)op->aux), (int)op->aux);
 	if (op->handle->flags & PX_IO_HF_MORE)
 		pulled = px_pooled_pull(io->core, op, recv_some, &waits);
 	if (pulled == PX_PULL_NONE && waits)

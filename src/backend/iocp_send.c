@@ -1,24 +1,26 @@
-/* Sends on a port: of memory, of pieces, of a file, all of it; and shutdown. */
+/* Sends on a port: of memory and of pieces, all of it; and shutdown. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/iocp.h"
 
 /* op->count is how far a send has come: of an op in flight it is ours. Each call takes a limited
  * part, so that a long send is seen to move. */
 
-enum { VECS_AT_ONCE = 64, IDLE_BYTES = 64 * 1024, FILE_BYTES = 16 * PX_IO_SEND_BYTES };
+enum { VECS_AT_ONCE = 64, IDLE_BYTES = 64 * 1024 };
 
 static int64_t send_total(const px_op *op)
 {
-	if (op->kind == PX_SEND_FILE)
-		return op->args.file.len;
 	return op->kind == PX_SENDV ? op->args.io.off : (int64_t)op->args.io.len;
 }
 
 /* Where an idle time counts, the parts are small. */
-static int64_t part_bytes(const px_op *op, int64_t most)
+int64_t px_io_send_part(const px_op *op, int64_t left)
 {
-	most = op->handle->idle_ms ? PX_MIN(most, (int64_t)IDLE_BYTES) : most;
-	return PX_MIN(send_total(op) - op->count, most);
+	return PX_MIN(left, (int64_t)(op->handle->idle_ms ? IDLE_BYTES : PX_IO_SEND_BYTES));
+}
+
+static int64_t part_bytes(const px_op *op)
+{
+	return px_io_send_part(op, send_total(op) - op->count);
 }
 
 /* ---- one call: 0 or a system code ---- */
@@ -27,7 +29,7 @@ static int64_t part_bytes(const px_op *op, int64_t most)
 static DWORD vec_fill(const px_op *op, WSABUF *out)
 {
 	const proa_vec *vec = op->args.io.ptr;
-	size_t skip = (size_t)op->count, left = (size_t)part_bytes(op, PX_IO_SEND_BYTES);
+	size_t skip = (size_t)op->count, left = (size_t)part_bytes(op);
 	DWORD n = 0;
 
 	for (size_t i = 0; i < op->args.io.len && n < VECS_AT_ONCE && left; i++) {
@@ -53,34 +55,15 @@ static int call_send(px_op *op)
 		n = vec_fill(op, b);
 	} else {
 		b[0].buf = (CHAR *)(uintptr_t)op->args.io.ptr + op->count;
-		b[0].len = (ULONG)part_bytes(op, PX_IO_SEND_BYTES);
+		b[0].len = (ULONG)part_bytes(op);
 	}
 	return WSASend(px_win_socket(op->handle->fd), b, n, NULL, 0, o, NULL) ? WSAGetLastError()
 	                                                                      : 0;
 }
 
-/* Never asked for more than the file has: at 0 TransmitFile would send all of it. */
-static int call_file(px_iocp *io, px_op *op)
-{
-	HANDLE file = px_win_handle(op->args.file.file->fd);
-	int64_t at = op->args.file.off + op->count, n = part_bytes(op, FILE_BYTES);
-	LARGE_INTEGER size;
-	OVERLAPPED *o;
-
-	if (!GetFileSizeEx(file, &size))
-		return (int)GetLastError();
-	if (size.QuadPart <= at)
-		return ERROR_HANDLE_EOF;
-	n = PX_MIN(n, size.QuadPart - at);
-	o = px_io_begin(op, at);
-	return io->winsock->transmit(px_win_socket(op->handle->fd), file, (DWORD)n, 0, o, NULL, 0)
-	               ? 0
-	               : WSAGetLastError();
-}
-
 /* ---- all of it ---- */
 
-static void send_moved(px_iocp *io, px_op *op, int64_t n)
+void px_io_sent(px_iocp *io, px_op *op, int64_t n)
 {
 	op->count += n;
 	if (n <= 0)
@@ -98,12 +81,14 @@ static bool peer_gone(int error)
 	       rc == -PROA_ENOTCONN;
 }
 
-static void send_failed(px_op *op, int error)
+/* How much more had gone of what the system had when it was cancelled, nobody promises to tell. */
+void px_io_send_failed(px_op *op, int error, bool sending)
 {
-	if (op->kind == PX_SEND_FILE && error == ERROR_HANDLE_EOF) {
-		op->got |= PROA_END;
-		px_op_finish(op, op->count, op->count, 0);
-	} else if (!px_op_asked(op) && peer_gone(error)) {
+	bool aborted = error == ERROR_OPERATION_ABORTED || px_op_asked(op);
+
+	if (aborted && sending)
+		op->handle->flags |= PX_HF_BROKEN;
+	if (!aborted && peer_gone(error)) {
 		op->handle->flags |= PX_HF_DEAD;
 		px_op_finish(op, -PROA_ECONNRESET, op->count, error);
 	} else {
@@ -120,25 +105,23 @@ void px_io_send(px_iocp *io, px_op *op)
 
 		if (calls == PX_IO_SEND_CALLS && px_io_again(io, op))
 			return;
-		error = op->kind == PX_SEND_FILE ? call_file(io, op) : call_send(op);
+		error = call_send(op);
 		if (px_io_pending(op, error))
 			return;
 		if (error) {
-			send_failed(op, error);
+			px_io_send_failed(op, error, false);
 			return;
 		}
-		send_moved(io, op, px_io_moved(op));
+		px_io_sent(io, op, px_io_moved(op));
 	}
 	px_op_finish(op, op->count, op->count, 0);
 }
 
 void px_io_send_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 {
-	send_moved(io, op, bytes);
-	if (error && px_op_asked(op)) /* how much more had gone, nobody promises to tell */
-		op->handle->flags |= PX_HF_BROKEN;
+	px_io_sent(io, op, bytes);
 	if (error)
-		send_failed(op, error);
+		px_io_send_failed(op, error, true);
 	else if (px_op_asked(op) && op->count < send_total(op))
 		px_op_finish(op, -PROA_ECANCELED, op->count, 0);
 	else

@@ -27,6 +27,8 @@ typedef LONG NTAPI packet_associate(HANDLE packet, HANDLE port, HANDLE target, v
                                     BOOLEAN *signaled);
 typedef LONG NTAPI packet_cancel(HANDLE packet, BOOLEAN remove_signaled);
 
+enum { STILL_PENDING = 0x103 };
+
 static px_win_any_fn *nt(const char *name)
 {
 	return px_win_find(L"ntdll.dll", name);
@@ -84,8 +86,8 @@ static bool packet_set(px_iocp *io, const LARGE_INTEGER *due)
 	px_io_timer *t = &io->timer;
 	packet_associate *associate = (packet_associate *)t->associate;
 
-	if (t->associated)
-		((packet_cancel *)t->cancel)(t->packet, TRUE);
+	if (t->associated && ((packet_cancel *)t->cancel)(t->packet, TRUE) == STILL_PENDING)
+		return false; /* on its way this moment, and not to be used again before it came */
 	t->associated = SetWaitableTimer(t->timer, due, 0, NULL, NULL, FALSE) &&
 	                associate(t->packet, io->port, t->timer, (void *)(uintptr_t)PX_IO_KEY_TIMER,
 	                          NULL, 0, 0, NULL) >= 0;

@@ -73,3 +73,10 @@ if(PROA_PYTHON AND PROA_TREE STREQUAL "")
 	proa_add_test(contract_names ${PROA_PYTHON}
 		${PROJECT_SOURCE_DIR}/tests/c_conform/contract_names ${PROJECT_SOURCE_DIR})
 endif()
+
+# Windows' own way to send a file, which only editions for servers take by themselves.
+if(WIN32)
+	proa_add_test(conform-iocp-transmitfile test_conform --backend iocp --only "send_file*")
+	set_property(TEST ${PROA_TEST_PREFIX}conform-iocp-transmitfile APPEND PROPERTY
+		ENVIRONMENT PROA_IOCP_TRANSMIT=1)
+endif()

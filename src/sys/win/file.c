@@ -227,3 +227,16 @@ void px_file_close(int fd)
 {
 	CloseHandle(px_win_handle(fd));
 }
+
+/* ---- how a handle was opened ---- */
+
+bool px_win_is_synchronous(int fd)
+{
+	enum { FILE_MODE = 16, WAITS = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT };
+	IO_STATUS_BLOCK io;
+	ULONG mode = 0;
+	NTSTATUS status = NtQueryInformationFile(px_win_handle(fd), &io, &mode, sizeof mode,
+	                                         (FILE_INFORMATION_CLASS)FILE_MODE);
+
+	return status >= 0 && (mode & WAITS);
+}

@@ -29,6 +29,15 @@ bool px_win_is_wine(void)
 	return known == 2;
 }
 
+bool px_win_is_server(void)
+{
+	OSVERSIONINFOEXW wanted = {.dwOSVersionInfoSize = sizeof wanted,
+	                           .wProductType = VER_NT_WORKSTATION};
+	DWORDLONG same = VerSetConditionMask(0, VER_PRODUCT_TYPE, VER_EQUAL);
+
+	return !VerifyVersionInfoW(&wanted, VER_PRODUCT_TYPE, same);
+}
+
 /* What the process may use. A process on several groups of processors has no mask of its own. */
 unsigned px_sys_cpus(void)
 {

@@ -108,6 +108,9 @@ int64_t px_win_time_ns(int64_t filetime);                  /* since 1970 */
 /* ---- the machine, machine.c ---- */
 
 bool px_win_is_wine(void);
+bool px_win_is_server(void); /* an edition for servers */
+/* Opened for calls that wait, so that no port can have it. */
+bool px_win_is_synchronous(int fd);
 
 /* A function of a module that is loaded anyway, NULL if this version has none. The cast to its own
  * type is the caller's. */
