@@ -114,44 +114,33 @@ unsigned host_pid(void)
 	return (unsigned)GetCurrentProcessId();
 }
 
-/* The system's own table (its class 64), of which winternl.h declares nothing. */
-typedef struct handle_entry {
-	void *object;
-	ULONG_PTR pid, handle;
-	ULONG access;
-	USHORT trace, type;
-	ULONG attributes, reserved;
-} handle_entry;
+enum { HANDLE_STEP = 4, HANDLE_GAP = 512 };
 
-typedef struct handle_table {
-	ULONG_PTR n, reserved;
-	handle_entry entry[];
-} handle_table;
+/* Wine does not count them, and its server may crash when it is asked for everybody's while a
+ * process ends (SystemExtendedHandleInformation). But it gives the lowest number that is free, so
+ * that behind a long gap there are no more. */
+static long handles_probe(void)
+{
+	long n = 0;
+	int gap = 0;
+	DWORD flags;
 
-enum { HANDLE_TABLE = 64, TABLE_BYTES = 1 << 20, TABLE_BYTES_MAX = 1 << 28 };
-#define TOO_SHORT ((NTSTATUS)0xc0000004)
+	for (ULONG_PTR h = HANDLE_STEP; gap < HANDLE_GAP; h += HANDLE_STEP) {
+		bool there = GetHandleInformation((HANDLE)h, &flags);
+
+		n += there;
+		gap = there ? 0 : gap + 1;
+	}
+	return n;
+}
 
 long host_descriptors(void)
 {
-	handle_table *table = NULL;
-	NTSTATUS status = TOO_SHORT;
-	long n = -1;
+	DWORD n = 0;
 
-	for (ULONG bytes = TABLE_BYTES; status == TOO_SHORT && bytes < TABLE_BYTES_MAX;
-	     bytes *= 2) {
-		free(table);
-		if (!(table = malloc(bytes)))
-			return -1;
-		status = NtQuerySystemInformation((SYSTEM_INFORMATION_CLASS)HANDLE_TABLE, table,
-		                                  bytes, NULL);
-	}
-	if (status >= 0) {
-		n = 0;
-		for (ULONG_PTR i = 0; i < table->n; i++)
-			n += table->entry[i].pid == GetCurrentProcessId();
-	}
-	free(table);
-	return n;
+	if (is_wine())
+		return handles_probe();
+	return GetProcessHandleCount(GetCurrentProcess(), &n) ? (long)n : -1;
 }
 
 void host_setenv(const char *name, const char *value)
