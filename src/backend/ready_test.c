@@ -484,3 +484,26 @@ TEST(ready_refused_connects_among_others)
 		bed_spin(&b, 1);
 	}
 }
+
+/* ---- reports of earlier datagrams ---- */
+
+TEST(stray_reports)
+{
+	static const int64_t of_a_peer[] = {-PROA_ECONNREFUSED, -PROA_ECONNRESET};
+	static const int64_t of_a_recv[] = {-PROA_EHOSTUNREACH, -PROA_ENETUNREACH, -PROA_EMSGSIZE};
+	px_handle h = {0};
+	px_op recv_op = {.kind = PX_RECV_MSG, .handle = &h};
+	px_op send_op = {.kind = PX_SEND_MSG, .handle = &h};
+
+	for (unsigned i = 0; i < PX_COUNT(of_a_peer); i++)
+		CHECK(px_msg_stray(&recv_op, of_a_peer[i]) && px_msg_stray(&send_op, of_a_peer[i]));
+	for (unsigned i = 0; i < PX_COUNT(of_a_recv); i++)
+		CHECK(px_msg_stray(&recv_op, of_a_recv[i]) &&
+		      !px_msg_stray(&send_op, of_a_recv[i]));
+	CHECK(px_msg_stray(&recv_op, -PROA_ETIMEDOUT));
+	CHECK(!px_msg_stray(&recv_op, -PROA_ENOMEM));
+	h.flags |= PX_HF_PEER;
+	CHECK(px_msg_stray(&recv_op, -PROA_ETIMEDOUT)); /* no word of the peer */
+	CHECK(!px_msg_stray(&recv_op, -PROA_ECONNREFUSED));
+	CHECK(!px_msg_stray(&recv_op, -PROA_EHOSTUNREACH));
+}

@@ -87,9 +87,12 @@ int64_t px_vec_bytes(const struct proa_vec *vec, size_t n);
 
 /* For backends, on a failed recv_msg or send_msg. An ICMP report of an earlier datagram is of use
  * only to who has one peer: without one (a stray) the op is tried again as if nothing had been
- * said. A send's own "no way to that host" is no report. */
+ * said. A send's own "no way to that host" is no report. Nothing of a datagram times out but one
+ * on its way, which says nothing of the peer (Windows alone tells it). */
 static inline bool px_msg_stray(const px_op *op, int64_t error)
 {
+	if (error == -PROA_ETIMEDOUT)
+		return true;
 	if (op->handle->flags & PX_HF_PEER)
 		return false;
 	if (error == -PROA_ECONNREFUSED || error == -PROA_ECONNRESET)

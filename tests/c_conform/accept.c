@@ -177,6 +177,33 @@ TEST(accept_listener_closed_in_the_callback)
 	kit_close(&loop);
 }
 
+/* A restarted server: connections of the listener before hold nothing that a new one needs. */
+TEST(accept_listener_again_beside_its_connections)
+{
+	rec r = {0}, again = {0};
+	proa_handle l, l2 = {0};
+	proa_addr addr;
+	int fd, fd2;
+	LOOP(loop);
+
+	kit_listen(loop, &l, &addr);
+	SUBMIT0(proa_accept, &l, &r);
+	fd = kit_connect(&addr);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	kit_end(loop, &l);
+	proa_handle_init(proa_root(loop), &l2);
+	if (CHECK_EQ(proa_listen(&l2, &addr, NULL), 0)) {
+		SUBMIT0(proa_accept, &l2, &again);
+		fd2 = kit_connect(&addr);
+		CHECK_EQ(kit_await(loop, &again), 0);
+		proa_socket_close(again.socket);
+		kit_fd_close(fd2);
+	}
+	proa_socket_close(r.socket);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
 /* The peer has gone before it is accepted. */
 TEST(accept_after_the_peer_reset)
 {

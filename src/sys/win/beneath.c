@@ -52,8 +52,8 @@ static bool has(const wchar_t *name, size_t len, wchar_t c)
 	return wmemchr(name, c, len) != NULL;
 }
 
-/* 0, or why no file of this name is opened; "." is none. */
-static int name_check(const wchar_t *name, size_t len)
+/* "." is none. */
+int px_win_name_check(const wchar_t *name, size_t len)
 {
 	if (len == 0)
 		return 0;
@@ -109,18 +109,36 @@ static int reopen(HANDLE at, const wchar_t *name, size_t len, const px_win_open 
 	return px_win_create(at, name, len, &again, h);
 }
 
+/* Which are refused is all that must be known, so where a file system does not tell a tag, every
+ * reparse point is one of them. False: it does not say what it is. */
+static bool tag_info(HANDLE h, FILE_ATTRIBUTE_TAG_INFO *out)
+{
+	BY_HANDLE_FILE_INFORMATION info;
+	DWORD error;
+
+	if (GetFileInformationByHandleEx(h, FileAttributeTagInfo, out, sizeof *out))
+		return true;
+	error = GetLastError();
+	if ((error != ERROR_INVALID_PARAMETER && error != ERROR_INVALID_FUNCTION &&
+	     error != ERROR_NOT_SUPPORTED) ||
+	    !GetFileInformationByHandle(h, &info))
+		return false;
+	*out = (FILE_ATTRIBUTE_TAG_INFO){info.dwFileAttributes, IO_REPARSE_TAG_SYMLINK};
+	return true;
+}
+
 /* One component. */
 static int step(HANDLE at, const wchar_t *name, size_t len, const px_win_open *how, HANDLE *out)
 {
 	px_win_open itself = *how;
 	FILE_ATTRIBUTE_TAG_INFO info;
-	int error = name_check(name, len);
+	int error = px_win_name_check(name, len);
 
 	itself.options |= FILE_OPEN_REPARSE_POINT;
 	if (error || (error = px_win_create(at, name, len, &itself, out)))
 		return error;
-	if (!GetFileInformationByHandleEx(*out, FileAttributeTagInfo, &info, sizeof info))
-		error = ERROR_ACCESS_DENIED; /* what does not say what it is */
+	if (!tag_info(*out, &info))
+		error = ERROR_ACCESS_DENIED;
 	else if (name_may_lie(name, len) && !is_itself(at, *out, name, len))
 		error = ERROR_ACCESS_DENIED;
 	else if (info.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT &&

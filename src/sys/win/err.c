@@ -6,6 +6,7 @@
 
 /* What Debian's headers have no names for. */
 enum {
+	VIRUS_INFECTED = 225,
 	NO_SUCH_DEVICE = 433,
 	DEVICE_HARDWARE_ERROR = 483,
 	HANDLES_CLOSED = 676,
@@ -16,10 +17,12 @@ enum {
 };
 
 /* Winsock's codes (10000 and more) and Win32's are one set of numbers, and getaddrinfo's are among
- * them. X(system's, ours). Two with one number do not compile: a case twice. WSAEWOULDBLOCK,
- * ERROR_IO_PENDING, ERROR_MORE_DATA of a pipe and ERROR_HANDLE_EOF are not here, because they are
- * dealt with before anybody asks. An aborted operation is not "canceled": that word is only for
- * what the program asked for, which the backend knows. */
+ * them. X(system's, ours). Two with one number do not compile: a case twice. ERROR_IO_PENDING,
+ * ERROR_MORE_DATA of a pipe and ERROR_HANDLE_EOF are not here, because they are dealt with before
+ * anybody asks; so is WSAEWOULDBLOCK, except of an overlapped call, where it means that too many
+ * are under way. An aborted operation is not "canceled": that word is only for what the program
+ * asked for, which the backend knows. A connection whose keep-alive is unanswered has timed out,
+ * as it is called elsewhere; for what WSAENETRESET says of a datagram see px_msg_stray. */
 #define WSA_LIST(X)                         \
 	X(WSAEACCES, EACCES)                \
 	X(WSAEADDRINUSE, EADDRINUSE)        \
@@ -28,12 +31,13 @@ enum {
 	X(WSAEALREADY, EALREADY)            \
 	X(WSAEINPROGRESS, EALREADY)         \
 	X(WSAEBADF, EBADF)                  \
+	X(WSAEINTR, EABORTED)               \
 	X(WSAECANCELLED, EABORTED)          \
 	X(WSA_E_CANCELLED, EABORTED)        \
 	X(WSAECONNABORTED, ECONNABORTED)    \
 	X(WSAECONNREFUSED, ECONNREFUSED)    \
 	X(WSAECONNRESET, ECONNRESET)        \
-	X(WSAENETRESET, ECONNRESET)         \
+	X(WSAENETRESET, ETIMEDOUT)          \
 	X(WSAEDISCON, ECONNRESET)           \
 	X(WSAEDESTADDRREQ, EINVAL)          \
 	X(WSAEDQUOT, EDQUOT)                \
@@ -53,6 +57,8 @@ enum {
 	X(WSAEMSGSIZE, EMSGSIZE)            \
 	X(WSAENAMETOOLONG, ENAMETOOLONG)    \
 	X(WSAENOBUFS, ENOBUFS)              \
+	X(WSAEWOULDBLOCK, ENOBUFS)          \
+	X(WSAEPROVIDERFAILEDINIT, ENOBUFS)  \
 	X(WSAENOPROTOOPT, ENOTSUP)          \
 	X(WSAEOPNOTSUPP, ENOTSUP)           \
 	X(WSAEPROTOTYPE, ENOTSUP)           \
@@ -74,6 +80,7 @@ enum {
 
 #define NET_LIST(X)                                     \
 	X(ERROR_NETNAME_DELETED, ECONNRESET)            \
+	X(ERROR_VC_DISCONNECTED, ECONNRESET)            \
 	X(ERROR_SEM_TIMEOUT, ETIMEDOUT)                 \
 	X(WAIT_TIMEOUT, ETIMEDOUT)                      \
 	X(ERROR_TIMEOUT, ETIMEDOUT)                     \
@@ -82,16 +89,24 @@ enum {
 	X(ERROR_CANCELLED, EABORTED)                    \
 	X(HANDLES_CLOSED, EABORTED)                     \
 	X(ERROR_CONNECTION_REFUSED, ECONNREFUSED)       \
+	X(ERROR_REM_NOT_LIST, ECONNREFUSED)             \
 	X(ERROR_PORT_UNREACHABLE, ECONNREFUSED)         \
 	X(ERROR_GRACEFUL_DISCONNECT, ECONNRESET)        \
 	X(ERROR_CONNECTION_ABORTED, ECONNABORTED)       \
 	X(ERROR_UNEXP_NET_ERR, ECONNABORTED)            \
 	X(ERROR_CONNECTION_INVALID, ENOTCONN)           \
 	X(ERROR_PIPE_NOT_CONNECTED, ENOTCONN)           \
+	X(ERROR_NOT_CONNECTED, ENOTCONN)                \
 	X(ERROR_CONNECTION_ACTIVE, EISCONN)             \
 	X(ERROR_ADDRESS_ALREADY_ASSOCIATED, EADDRINUSE) \
 	X(ERROR_DUP_NAME, EADDRINUSE)                   \
+	X(ERROR_TOO_MANY_NAMES, EADDRINUSE)             \
 	X(ERROR_ADDRESS_NOT_ASSOCIATED, EADDRNOTAVAIL)  \
+	X(ERROR_INVALID_NETNAME, EADDRNOTAVAIL)         \
+	X(ERROR_INVALID_ADDRESS, EADDRNOTAVAIL)         \
+	X(ERROR_INCORRECT_ADDRESS, EADDRNOTAVAIL)       \
+	X(ERROR_NETWORK_BUSY, ENETDOWN)                 \
+	X(ERROR_BAD_NET_RESP, ENETDOWN)                 \
 	X(ERROR_NETWORK_UNREACHABLE, ENETUNREACH)       \
 	X(ERROR_PROTOCOL_UNREACHABLE, ENETUNREACH)      \
 	X(ERROR_HOST_UNREACHABLE, EHOSTUNREACH)         \
@@ -113,6 +128,9 @@ enum {
 	X(ERROR_NO_UNICODE_TRANSLATION, ENOENT)     \
 	X(ERROR_ACCESS_DENIED, EACCES)              \
 	X(ERROR_CANT_ACCESS_FILE, EACCES)           \
+	X(VIRUS_INFECTED, EACCES)                   \
+	X(ERROR_REPARSE_TAG_INVALID, EACCES)        \
+	X(ERROR_REPARSE_TAG_MISMATCH, EACCES)       \
 	X(ERROR_NETWORK_ACCESS_DENIED, EACCES)      \
 	X(ERROR_PRIVILEGE_NOT_HELD, EPERM)          \
 	X(ELEVATION_REQUIRED, EPERM)                \
@@ -141,6 +159,8 @@ enum {
 	X(ERROR_SECTOR_NOT_FOUND, EIO)              \
 	X(ERROR_FILE_CORRUPT, EIO)                  \
 	X(ERROR_DISK_CORRUPT, EIO)                  \
+	X(ERROR_UNRECOGNIZED_VOLUME, EIO)           \
+	X(ERROR_FILE_INVALID, EIO)                  \
 	X(DEVICE_HARDWARE_ERROR, EIO)               \
 	X(ERROR_SHARING_VIOLATION, EBUSY)           \
 	X(ERROR_LOCK_VIOLATION, EBUSY)              \
@@ -155,23 +175,27 @@ enum {
 	X(ERROR_DEVICE_NOT_CONNECTED, ENODEV)       \
 	X(ERROR_BAD_EXE_FORMAT, ENOEXEC)
 
-#define OTHER_LIST(X)                         \
-	X(ERROR_NOT_ENOUGH_MEMORY, ENOMEM)    \
-	X(ERROR_OUTOFMEMORY, ENOMEM)          \
-	X(ERROR_NO_SYSTEM_RESOURCES, ENOMEM)  \
-	X(ERROR_WORKING_SET_QUOTA, ENOMEM)    \
-	X(ERROR_COMMITMENT_LIMIT, ENOMEM)     \
-	X(ERROR_NOT_ENOUGH_QUOTA, ENOMEM)     \
-	X(ERROR_TOO_MANY_OPEN_FILES, EMFILE)  \
-	X(ERROR_INVALID_HANDLE, EBADF)        \
-	X(ERROR_INVALID_PARAMETER, EINVAL)    \
-	X(ERROR_NEGATIVE_SEEK, EINVAL)        \
-	X(ERROR_NOACCESS, EINVAL)             \
-	X(ERROR_INVALID_USER_BUFFER, EINVAL)  \
-	X(ERROR_INVALID_FLAGS, EINVAL)        \
-	X(ERROR_INVALID_FUNCTION, ENOTSUP)    \
-	X(ERROR_NOT_SUPPORTED, ENOTSUP)       \
-	X(ERROR_CALL_NOT_IMPLEMENTED, ENOSYS) \
+#define OTHER_LIST(X)                          \
+	X(ERROR_NOT_ENOUGH_MEMORY, ENOMEM)     \
+	X(ERROR_OUTOFMEMORY, ENOMEM)           \
+	X(ERROR_NO_SYSTEM_RESOURCES, ENOMEM)   \
+	X(ERROR_WORKING_SET_QUOTA, ENOMEM)     \
+	X(ERROR_COMMITMENT_LIMIT, ENOMEM)      \
+	X(ERROR_PAGEFILE_QUOTA, ENOMEM)        \
+	X(ERROR_NOT_ENOUGH_QUOTA, ENOMEM)      \
+	X(ERROR_TOO_MANY_OPEN_FILES, EMFILE)   \
+	X(ERROR_INVALID_HANDLE, EBADF)         \
+	X(ERROR_INVALID_PARAMETER, EINVAL)     \
+	X(ERROR_NEGATIVE_SEEK, EINVAL)         \
+	X(ERROR_NOACCESS, EINVAL)              \
+	X(ERROR_INVALID_USER_BUFFER, EINVAL)   \
+	X(ERROR_INVALID_FLAGS, EINVAL)         \
+	X(ERROR_INSUFFICIENT_BUFFER, EINVAL)   \
+	X(ERROR_INVALID_LEVEL, EINVAL)         \
+	X(ERROR_SYMLINK_NOT_SUPPORTED, EINVAL) \
+	X(ERROR_INVALID_FUNCTION, ENOTSUP)     \
+	X(ERROR_NOT_SUPPORTED, ENOTSUP)        \
+	X(ERROR_CALL_NOT_IMPLEMENTED, ENOSYS)  \
 	X(ERROR_PROC_NOT_FOUND, ENOSYS)
 
 int64_t px_sys_error(int sys_error)
@@ -195,8 +219,13 @@ int64_t px_win_error(int32_t *sys_error)
 	return px_sys_error(error);
 }
 
-/* Some that mean a thing of its own are folded into "access denied" by Windows' own table. */
-enum { IS_A_DIRECTORY = (int32_t)0xC00000BA, REPARSE_MET = (int32_t)0xC000050B };
+/* Some that mean a thing of its own are folded into "access denied" by Windows' own table, or not
+ * in it. */
+enum {
+	IS_A_DIRECTORY = (int32_t)0xC00000BA,
+	REPARSE_MET = (int32_t)0xC000050B,
+	HOPS_EXCEEDED = (int32_t)0xC000A012
+};
 
 int px_win_status(int32_t ntstatus)
 {
@@ -204,6 +233,7 @@ int px_win_status(int32_t ntstatus)
 	case 0: return 0;
 	case IS_A_DIRECTORY: return PX_WIN_IS_FOLDER;
 	case REPARSE_MET: return ERROR_ACCESS_DENIED;
+	case HOPS_EXCEEDED: return WSAENETRESET;
 	default: return (int)RtlNtStatusToDosError(ntstatus);
 	}
 }

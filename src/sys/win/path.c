@@ -115,6 +115,57 @@ static void slash_cut(wchar_t *path, size_t *len)
 		path[--*len] = 0;
 }
 
+/* ---- from an open folder ----
+ *
+ * A plain name goes to the kernel as it is, relative to the folder's handle: not every volume has a
+ * letter or tells the path of what is open, and the folder may be renamed meanwhile. Plain are
+ * names that Win32 would not change. */
+
+/* One component of a path, without what separates it from the next. */
+static size_t component(const wchar_t *path)
+{
+	return wcscspn(path, L"/\\");
+}
+
+/* Into `out`, which has room for as much: false if not all of it is plain. */
+static bool plain_path(const wchar_t *path, wchar_t *out, size_t *out_len)
+{
+	size_t at = 0;
+
+	while (*path) {
+		size_t len = component(path);
+		bool dot = len == 1 && *path == L'.';
+
+		if (!dot && px_win_name_check(path, len))
+			return false;
+		if (!dot && len && at)
+			out[at++] = L'\\';
+		if (!dot) {
+			wmemcpy(out + at, path, len);
+			at += len;
+		}
+		path += len;
+		path += is_slash(*path);
+	}
+	*out_len = at;
+	return true;
+}
+
+/* In the folder at *root if the name is plain, otherwise from nowhere. */
+static int place_find(HANDLE *root, const wchar_t *path, wchar_t *out, size_t *len)
+{
+	HANDLE dir = *root;
+	int error;
+
+	if (dir && !is_absolute(path) && plain_path(path, out, len))
+		return 0;
+	*root = NULL;
+	if ((error = nt_path(dir, path, out, len)))
+		return error;
+	slash_cut(out, len);
+	return 0;
+}
+
 int px_win_open_path(HANDLE dir, const char *path, const px_win_open *how, HANDLE *out)
 {
 	wchar_t wide[PX_WIN_PATH], full[PX_WIN_PATH + 8];
@@ -128,10 +179,9 @@ int px_win_open_path(HANDLE dir, const char *path, const px_win_open *how, HANDL
 		               : ERROR_NO_UNICODE_TRANSLATION;
 	if (n == 0)
 		return ERROR_PATH_NOT_FOUND;
-	if ((error = nt_path(dir, wide, full, &len)))
+	if ((error = place_find(&dir, wide, full, &len)))
 		return error;
 	if (is_slash(wide[n - 1]) && !(h.options & FILE_NON_DIRECTORY_FILE))
 		h.options |= FILE_DIRECTORY_FILE;
-	slash_cut(full, &len);
-	return px_win_create(NULL, full, len, &h, out);
+	return px_win_create(dir, full, len, &h, out);
 }

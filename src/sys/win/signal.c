@@ -22,7 +22,7 @@ typedef void handler(int);
  * unwatch has been there. */
 static SRWLOCK table = SRWLOCK_INIT;
 static slot slots[SLOTS];
-static unsigned watchers[NSIG], watchers_all;
+static unsigned watchers[NSIG];
 static handler *before[NSIG]; /* the disposition that comes back */
 
 static unsigned ring_all(int signo)
@@ -47,6 +47,23 @@ static void signal_came(int signo)
 	ReleaseSRWLockExclusive(&table);
 }
 
+/* ---- the console ----
+ *
+ * Windows holds a lock of the process while it asks its handlers, and SetConsoleCtrlHandler waits
+ * for that lock. So ours is hung in once, outside of `table`, and stays: who would take it away
+ * inside of `table` while it waits for `table` there would wait for ever. */
+
+/* That somebody logs off is told to every service, and means none of them; only in session 0 are
+ * they. (What asks a window station instead would have to load user32, and a program that has done
+ * that is never told of a shutdown.) */
+static bool means_another(DWORD event)
+{
+	DWORD session = 1;
+
+	return event == CTRL_LOGOFF_EVENT &&
+	       ProcessIdToSessionId(GetCurrentProcessId(), &session) && session == 0;
+}
+
 static int event_signal(DWORD event)
 {
 	switch (event) {
@@ -57,11 +74,13 @@ static int event_signal(DWORD event)
 }
 
 /* When a console closes, the process ends as soon as we return: so we do not, and the program ends
- * by itself or when the system's patience does. */
+ * by itself or when the system's patience does. What rings nobody is for the next handler. */
 static BOOL WINAPI console_came(DWORD event)
 {
 	unsigned rung;
 
+	if (means_another(event))
+		return FALSE;
 	AcquireSRWLockExclusive(&table);
 	rung = ring_all(event_signal(event));
 	ReleaseSRWLockExclusive(&table);
@@ -70,22 +89,35 @@ static BOOL WINAPI console_came(DWORD event)
 	return rung > 0;
 }
 
-/* The runtime hangs itself into the console at the first signal() for SIGINT or SIGBREAK; we come
- * after it, so that we are asked first. */
+/* The runtime hangs itself into the console at the first signal() for SIGINT or SIGBREAK: that is
+ * done here, so that we come after it and are asked first. And if we are part of a DLL, that stays
+ * now, as the handler does. */
+static BOOL CALLBACK console_hook(INIT_ONCE *once, void *arg, void **out)
+{
+	handler *old = signal(SIGINT, SIG_IGN);
+	HMODULE self;
+
+	PX_UNUSED(once);
+	PX_UNUSED(arg);
+	PX_UNUSED(out);
+	if (old != SIG_ERR)
+		signal(SIGINT, old);
+	return GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN |
+	                                  GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+	                          (const wchar_t *)(const void *)&table, &self) &&
+	       SetConsoleCtrlHandler(console_came, TRUE);
+}
+
+/* ---- watching ---- */
+
 static int signal_take(int signo)
 {
 	handler *old = watchers[signo] ? NULL : signal(signo, signal_came);
 
 	if (old == SIG_ERR)
 		return -PROA_EINVAL;
-	if (!watchers[signo])
+	if (!watchers[signo]++)
 		before[signo] = old;
-	if (watchers_all == 0 && !SetConsoleCtrlHandler(console_came, TRUE)) {
-		signal(signo, before[signo]);
-		return -PROA_ENOMEM;
-	}
-	watchers[signo]++;
-	watchers_all++;
 	return 0;
 }
 
@@ -112,10 +144,13 @@ static int slot_watch(int signo, void (*ring)(void *), void *arg)
 
 int px_signal_watch(int signo, void (*ring)(void *), void *arg)
 {
+	static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 	int slot_or_error;
 
 	if (signo != SIGINT && signo != SIGTERM && signo != SIGBREAK)
 		return -PROA_EINVAL; /* the others are faults of the program, not signals to it */
+	if (!InitOnceExecuteOnce(&once, console_hook, NULL, NULL))
+		return -PROA_ENOMEM;
 	AcquireSRWLockExclusive(&table);
 	slot_or_error = slot_watch(signo, ring, arg);
 	ReleaseSRWLockExclusive(&table);
@@ -130,8 +165,6 @@ void px_signal_unwatch(int index)
 	px_assert(s->signo > 0);
 	if (--watchers[s->signo] == 0)
 		signal(s->signo, before[s->signo]);
-	if (--watchers_all == 0)
-		SetConsoleCtrlHandler(console_came, FALSE);
 	s->signo = 0;
 	ReleaseSRWLockExclusive(&table);
 }

@@ -55,7 +55,7 @@ static int sock_option(SOCKET s, int level, int name, DWORD value)
 	return setsockopt(s, level, name, (const char *)&value, sizeof value);
 }
 
-/* v6 takes v4 too, as elsewhere; a listener may undo it. */
+/* v6 takes v4 too, as elsewhere, if there is any; a listener may undo it. */
 SOCKET px_win_socket_new(int family, int type, bool nonblock)
 {
 	u_long on = 1;
@@ -67,8 +67,9 @@ SOCKET px_win_socket_new(int family, int type, bool nonblock)
 	s = WSASocketW(family, type, 0, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
 	if (s == INVALID_SOCKET)
 		return s;
-	if ((!nonblock || !ioctlsocket(s, (long)FIONBIO, &on)) &&
-	    (family != AF_INET6 || !sock_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 0)))
+	if (family == AF_INET6)
+		px_win_v6only(s, false);
+	if (!nonblock || !ioctlsocket(s, (long)FIONBIO, &on))
 		return s;
 	error = GetLastError();
 	closesocket(s);
@@ -86,15 +87,15 @@ int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 	return s == INVALID_SOCKET ? px_win_error(sys_error) : px_win_fd(s);
 }
 
-/* Nobody else may have the address, and it is free again at once when we end: what elsewhere is
- * SO_REUSEADDR is the default here, and what SO_REUSEADDR means here is theft. */
+/* No option for the address: that a restarted server gets it at once, and nobody has it besides,
+ * is the default here (SO_REUSEADDR means theft). SO_EXCLUSIVEADDRUSE would go too far: it keeps
+ * the address from a new listener for as long as a connection of the one before lives. WSAEACCES
+ * stays what it is, since a range of ports that the system keeps for others says the same. */
 static int listen_options(SOCKET s, const proa_addr *addr, const proa_listen_options *o)
 {
 	if (addr->family == AF_UNIX)
 		return 0;
-	if (sock_option(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1))
-		return -1;
-	if (addr->family == AF_INET6 && sock_option(s, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only))
+	if (addr->family == AF_INET6 && px_win_v6only(s, o->v6only))
 		return -1;
 	return o->nodelay_off ? 0 : sock_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
 }

@@ -26,6 +26,14 @@ int px_sock_set_nodelay(int fd, bool on)
 	return option_set(fd, IPPROTO_TCP, TCP_NODELAY, on);
 }
 
+int px_win_v6only(SOCKET s, bool on)
+{
+	DWORD value = on;
+	int rc = setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&value, sizeof value);
+
+	return on ? rc : 0;
+}
+
 bool px_win_nodelay(int fd)
 {
 	BOOL on = FALSE; /* what is asked may be written as one byte */
@@ -36,7 +44,8 @@ bool px_win_nodelay(int fd)
 
 /* ---- keep-alive ---- */
 
-/* The options of each are there since Windows 10, version 1709; mingw has no names for them. */
+/* They came one by one up to Windows 10, version 1709, so that each may be unknown; mingw has no
+ * names for them. */
 enum { KEEP_IDLE = 3, KEEP_PROBES = 16, KEEP_INTERVAL = 17 };
 enum { INTERVAL_DEFAULT_S = 1, MS_PER_S = 1000 };
 
@@ -64,12 +73,12 @@ int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
 	if (idle_s <= 0)
 		return option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
 	error = option_set(fd, IPPROTO_TCP, KEEP_IDLE, idle_s);
-	if (error == -PROA_ENOTSUP)
-		return keepalive_old(fd, idle_s, interval_s);
 	if (!error && interval_s > 0)
 		error = option_set(fd, IPPROTO_TCP, KEEP_INTERVAL, interval_s);
 	if (!error && probes > 0)
 		error = option_set(fd, IPPROTO_TCP, KEEP_PROBES, probes);
+	if (error == -PROA_ENOTSUP)
+		return keepalive_old(fd, idle_s, interval_s);
 	return error ? error : option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 

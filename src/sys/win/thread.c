@@ -4,7 +4,7 @@
 
 #include <process.h>
 
-enum { NS_PER_SEC = 1000000000, NS_PER_MS = 1000000 };
+enum { NS_PER_SEC = 1000000000, NS_PER_MS = 1000000, WAIT_MAX_MS = 60000 };
 
 /* The counter's seconds and its rest apart: together they would overflow after half an hour at
  * 10 MHz. */
@@ -77,15 +77,15 @@ void px_lock_wait(px_lock *l)
 	SleepConditionVariableSRW(&lock_of(l)->cond, &lock_of(l)->mutex, INFINITE, 0);
 }
 
-/* Milliseconds, rounded up, so that the time is over when it is said to be. The clocks of the wait
- * and of us may differ a little: then it was a spurious wake-up. */
+/* Milliseconds, rounded up, so that the time is over when it is said to be. Our clock goes on while
+ * the machine sleeps, and the wait's does not: so no wait is long, and what it ends with before the
+ * deadline is one more spurious wake-up. */
 bool px_lock_wait_until(px_lock *l, int64_t deadline_ns)
 {
 	int64_t left_ms = px_sub_sat(deadline_ns, px_sys_now_ns());
 
 	left_ms = left_ms > 0 ? (left_ms - 1) / NS_PER_MS + 1 : 0;
-	if (deadline_ns == INT64_MAX || left_ms >= INFINITE)
-		left_ms = INFINITE;
+	left_ms = deadline_ns == INT64_MAX ? INFINITE : PX_MIN(left_ms, WAIT_MAX_MS);
 	if (SleepConditionVariableSRW(&lock_of(l)->cond, &lock_of(l)->mutex, (DWORD)left_ms, 0))
 		return true;
 	return px_sys_now_ns() < deadline_ns;

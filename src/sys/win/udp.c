@@ -4,9 +4,13 @@
 
 #include <string.h>
 
-/* Not in every header. Whether a report that nobody listens at some address ends a later recv. */
+/* Not in every header. Whether a report that nobody listens at some address, or that a datagram
+ * died on its way there, ends a later recv. */
 #ifndef SIO_UDP_CONNRESET
 #define SIO_UDP_CONNRESET _WSAIOW(IOC_VENDOR, 12)
+#endif
+#ifndef SIO_UDP_NETRESET
+#define SIO_UDP_NETRESET _WSAIOW(IOC_VENDOR, 15)
 #endif
 
 static const struct sockaddr *addr_sockaddr(const proa_addr *addr)
@@ -15,11 +19,11 @@ static const struct sockaddr *addr_sockaddr(const proa_addr *addr)
 }
 
 /* Where the system does not know the question, there are no such reports. */
-static void reports_set(SOCKET s, BOOL on)
+static void reports_set(SOCKET s, DWORD what, BOOL on)
 {
 	DWORD got;
 
-	WSAIoctl(s, SIO_UDP_CONNRESET, &on, sizeof on, NULL, 0, &got, NULL, NULL);
+	WSAIoctl(s, what, &on, sizeof on, NULL, 0, &got, NULL, NULL);
 }
 
 int64_t px_udp_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
@@ -31,7 +35,8 @@ int64_t px_udp_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 	*sys_error = 0;
 	if (s == INVALID_SOCKET)
 		return px_win_error(sys_error);
-	reports_set(s, FALSE); /* of use only to who has one peer */
+	reports_set(s, SIO_UDP_CONNRESET, FALSE); /* of use only to who has one peer */
+	reports_set(s, SIO_UDP_NETRESET, FALSE);  /* of use to nobody: it says of no host a thing */
 	return px_win_fd(s);
 }
 
@@ -40,13 +45,14 @@ static int option_on(SOCKET s, int level, int name, DWORD value)
 	return setsockopt(s, level, name, (const char *)&value, sizeof value);
 }
 
+/* Nothing of a datagram socket outlives it, so that SO_EXCLUSIVEADDRUSE hinders no restart. */
 static int udp_options(SOCKET s, const proa_addr *addr, const proa_udp_options *o)
 {
 	if (option_on(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1))
 		return -1;
 	if (o->broadcast && option_on(s, SOL_SOCKET, SO_BROADCAST, 1))
 		return -1;
-	return addr->family == AF_INET6 ? option_on(s, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only) : 0;
+	return addr->family == AF_INET6 ? px_win_v6only(s, o->v6only) : 0;
 }
 
 int px_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int32_t *sys_error)
@@ -74,7 +80,7 @@ int px_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
 	*sys_error = 0;
 	if (connect(s, addr_sockaddr(addr), (int)addr->len))
 		return (int)px_win_error(sys_error);
-	reports_set(s, TRUE);
+	reports_set(s, SIO_UDP_CONNRESET, TRUE);
 	return 0;
 }
 

@@ -52,7 +52,9 @@ bool px_win_sockets_start(void);
 /* A new overlapped socket that no child inherits, IPv6 taking v4 too. `type` SOCK_...;
  * INVALID_SOCKET and WSAGetLastError. */
 SOCKET px_win_socket_new(int family, int type, bool nonblock);
-int px_win_family(int fd);   /* the AF_... a socket was made with, 0 if it does not tell */
+int px_win_family(int fd); /* the AF_... a socket was made with, 0 if it does not tell */
+/* v6 alone, or v4 too, which is no error where there is no v4: 0 or SOCKET_ERROR. */
+int px_win_v6only(SOCKET, bool on);
 bool px_win_nodelay(int fd); /* whether TCP_NODELAY is set: a listener's is for what it accepts */
 /* A non-blocking call that failed: PX_AGAIN or the error. */
 int64_t px_win_sock_failed(int32_t *sys_error);
@@ -79,7 +81,7 @@ int px_win_wide(const char *text, wchar_t *out, int max);
  * becomes U+FFFD. */
 int px_win_utf8(const wchar_t *text, int len, char *out, int max);
 
-/* ---- files: file.c, path.c, beneath.c ---- */
+/* ---- files: file.c, path.c, beneath.c, dir.c ---- */
 
 enum { PX_WIN_PATH = 4096 }; /* units of the longest path */
 
@@ -97,6 +99,15 @@ int px_win_create(HANDLE root, const wchar_t *name, size_t len, const px_win_ope
 int px_win_open_path(HANDLE dir, const char *path, const px_win_open *how, HANDLE *out);
 /* Opens `path` below an open folder and nowhere else; what leads out is access denied. */
 int px_win_open_beneath(HANDLE dir, const char *path, const px_win_open *how, HANDLE *out);
+
+/* 0, or why no file below a folder is opened by this name, which has no separator in it; of no
+ * length it stands for the folder itself. */
+int px_win_name_check(const wchar_t *name, size_t len);
+
+/* Kinds of records that NtQueryDirectoryFile writes: with and without a file's number. */
+enum { PX_WIN_DIR_FULL = 2, PX_WIN_DIR_ID_BOTH = 37 };
+/* px_dir_read from records of a kind, or where the file system has none of them, the plain ones. */
+int64_t px_win_dir_read(int fd, int kind, void *buf, size_t len, int32_t *sys_error);
 
 /* The result of a read or write that failed with a Win32 code: 0 at the end of the file. */
 int64_t px_win_file_failed(int error, int32_t *sys_error);
