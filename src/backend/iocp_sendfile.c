@@ -62,7 +62,7 @@ void px_io_scratch_close(px_iocp *io)
 int px_io_call_fd(const px_op *op)
 {
 	return op->kind == PX_SEND_FILE && !(op->flags & PX_F_PHASE2) ? op->args.file.file->fd
-	                                                               : op->handle->fd;
+	                                                              : op->handle->fd;
 }
 
 /* ---- one call: 0 or a system code ---- */
@@ -113,14 +113,13 @@ static int call_send(px_op *op, px_io_scratch *s)
 
 	op->flags |= PX_F_PHASE2;
 	return WSASend(px_win_socket(op->handle->fd), &b, 1, NULL, 0, o, NULL) ? WSAGetLastError()
-	                                                                      : 0;
+	                                                                       : 0;
 }
 
 /* A file's call has a packet, unless the file is in no port: then it has waited. */
 static bool read_pending(px_op *op, int error)
 {
-	if (error ? error != ERROR_IO_PENDING
-	          : !(op->args.file.file->flags & PX_IO_HF_PORT))
+	if (error ? error != ERROR_IO_PENDING : !(op->args.file.file->flags & PX_IO_HF_PORT))
 		return false;
 	op->flags |= PX_F_KERNEL;
 	return true;

@@ -68,10 +68,36 @@ int px_win_name_check(const wchar_t *name, size_t len)
 	return 0;
 }
 
+enum { OBJECT_NAME = 1 };
+
+/* Wine 8 crashes in GetFinalPathNameByHandle when the file is renamed meanwhile, and tells of no
+ * path of more than 260 units. What its objects are called is the same, and resolved. */
+static size_t object_path(HANDLE h, wchar_t *out)
+{
+	struct {
+		UNICODE_STRING name;
+		wchar_t text[FINAL_UNITS];
+	} object;
+	size_t n;
+
+	if (NtQueryObject(h, (OBJECT_INFORMATION_CLASS)OBJECT_NAME, &object, sizeof object, NULL))
+		return 0;
+	n = object.name.Length / sizeof *out;
+	if (n == 0 || n >= FINAL_UNITS)
+		return 0;
+	wmemcpy(out, object.name.Buffer, n);
+	out[n] = 0;
+	return n;
+}
+
+/* From the root of its volume, with long names only. */
 static size_t final_path(HANDLE h, wchar_t *out)
 {
-	DWORD n = GetFinalPathNameByHandleW(h, out, FINAL_UNITS, VOLUME_NAME_NONE);
+	DWORD n;
 
+	if (px_win_is_wine())
+		return object_path(h, out);
+	n = GetFinalPathNameByHandleW(h, out, FINAL_UNITS, VOLUME_NAME_NONE);
 	return n < FINAL_UNITS ? n : 0;
 }
 
