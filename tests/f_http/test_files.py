@@ -203,6 +203,8 @@ class Files(Folder):
 
     def test_swapped_links(self):
         """A folder swapped for a link to the outside never lets the outside through."""
+        if kit.RUN:
+            self.skipTest("Wine follows the host's links before Windows' calls can see one")
         self.put("swap/x", b"inside")
         swap, keep = self.folder + "/swap", self.folder + "/kept"
         out = os.path.join(os.path.dirname(self.folder), os.path.basename(self.folder) + "-out")
