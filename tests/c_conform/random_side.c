@@ -222,6 +222,18 @@ static void lurker_close(lurker *l)
 		proa_close(&l->h, lurker_closed);
 }
 
+static bool lurker_stated(const lurker *l, int64_t r)
+{
+	switch (-r) {
+	case PROA_ECONNRESET:
+	case PROA_ETIMEDOUT: return true;
+	case PROA_ENOMEM:
+	case PROA_ENOTCONN: return w.starved;
+	case PROA_ECANCELED: return l->asked || l->closing;
+	default: return r >= 0;
+	}
+}
+
 static void lurker_done(proa_op *op)
 {
 	lurker *l = op->user;
@@ -237,9 +249,11 @@ static void lurker_done(proa_op *op)
 	l->flying--;
 	if (r == -PROA_ECONNREFUSED && !w.running)
 		return; /* the listener went first */
-	MUST(r >= 0 || r == -PROA_ECONNRESET ||
-	     ((r == -PROA_ENOMEM || r == -PROA_ENOTCONN) && w.starved) || r == -PROA_ETIMEDOUT ||
-	     (r == -PROA_ECANCELED && (l->asked || l->closing)));
+	if (!lurker_stated(l, r)) {
+		test_note("a lurker's: %s (%lld), got %u, asked %d closing %d, starved %d",
+		          proa_err_name(r), (long long)r, op->got, l->asked, l->closing, w.starved);
+		MUST(lurker_stated(l, r));
+	}
 	if (percent(20))
 		lurker_close(l);
 }
