@@ -49,7 +49,7 @@ int px_thread_start(px_thread *, void (*fn)(void *), void *arg, const char *name
 void px_thread_join(px_thread *);
 
 /* SIGPIPE blocked for this thread; px_sys_sigpipe_restore swallows a pending one and unblocks if
- * this blocked it. For system calls that have no flag for it. */
+ * this blocked it. For system calls that have no flag for it; false where there are none. */
 bool px_sys_sigpipe_block(void);
 void px_sys_sigpipe_restore(void);
 

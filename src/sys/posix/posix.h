@@ -37,6 +37,13 @@ int px_sock_v6only(int fd, bool only);
 #endif
 void px_sock_quiet(int fd);
 
+/* Only sendfile(2) has no such flag, where there is one that heeds no option either. On macOS
+ * SO_NOSIGPIPE holds for it, and SIGPIPE would be the process's, not the thread's; NetBSD and
+ * OpenBSD have no sendfile. There px_sys_sigpipe_block does nothing. */
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__DragonFly__)
+#define PX_SIGPIPE_COMES 1
+#endif
+
 /* Like px_sock_send_file, by reading a little and sending it: for what the system's call does not
  * take. */
 int64_t px_sock_copy_file(int fd, int file, int64_t offset, int64_t count, int32_t *sys_error);
