@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 /* ---- what it costs ---- */
 
@@ -483,4 +484,39 @@ TEST(ready_refused_connects_among_others)
 		}
 		bed_spin(&b, 1);
 	}
+}
+
+/* ---- a system that refuses ---- */
+
+/* With the limit below the number of watched descriptors poll(2) refuses them together: what comes
+ * still arrives, in time though not at once, and the processor is not burnt meanwhile. */
+TEST(poll_goes_on_below_a_lowered_limit)
+{
+	enum { MANY = 100, LIMIT = 40 };
+	static pair p[MANY];
+	struct rlimit was, low;
+	uint64_t calls;
+	bed b;
+
+	REQUIRE(bed_open(&b, "poll"));
+	for (int i = 0; i < MANY; i++) {
+		REQUIRE(pair_open(&b, &p[i]));
+		pair_receive(&p[i]);
+	}
+	REQUIRE(getrlimit(RLIMIT_NOFILE, &was) == 0);
+	low = was;
+	low.rlim_cur = LIMIT;
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
+	calls = bed_calls(&b);
+	bed_spin(&b, 100);
+	CHECK_LE(bed_calls(&b) - calls, 12 * (MANY / 16 + 3));
+	for (int i = 0; i < MANY; i++)
+		CHECK_EQ(send(p[i].peer, "abc", 3, 0), 3);
+	bed_spin(&b, 100);
+	for (int i = 0; i < MANY; i++)
+		CHECK_EQ(p[i].got, 3);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &was), 0);
+	for (int i = 0; i < MANY; i++)
+		pair_close(&b, &p[i]);
+	bed_close(&b);
 }

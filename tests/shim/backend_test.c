@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/event.h>
 #include <sys/wait.h>
 
@@ -232,6 +233,23 @@ TEST(kqueue_wakes_with_and_without_its_filter)
 		}
 		CHECK_EQ(proa_loop_close(&s.loop, 0), 0);
 	}
+}
+
+static void waits_on_a_closed_queue(void)
+{
+	bed b;
+
+	if (!kqueue_open(&b))
+		abort();
+	for (int fd = 3; fd < 256; fd++)
+		close(fd);
+	proa_run_once(b.loop, proa_clock(b.loop) + 10 * PROA_SEC);
+}
+
+/* A wait that fails fails for ever: no loop spins in it. */
+TEST(kqueue_that_is_gone_stops_the_program)
+{
+	CHECK_DIES(waits_on_a_closed_queue, "kevent failed");
 }
 
 /* In a child the queue's number may be another file's by now. */
