@@ -9,7 +9,7 @@
 /* ---- what it costs ---- */
 
 #ifdef PX_TORTURE
-enum { BATCHES_MORE = 32 }; /* as a batch is two events there */
+enum { BATCHES_MORE = 64 }; /* as a batch is two events there, and some waits end without any */
 #else
 enum { BATCHES_MORE = 0 };
 #endif
