@@ -54,11 +54,19 @@ static kqueue_set *set_of(px_ready *ready)
 
 /* ---- changes ---- */
 
+/* `udata` is a pointer, or, on NetBSD before 10, a number of its size. */
+#define UDATA(handle) ((__typeof__(((struct kevent *)0)->udata))(uintptr_t)(handle))
+
+static px_handle *handle_of(const struct kevent *e)
+{
+	return (px_handle *)(uintptr_t)e->udata;
+}
+
 /* One change for each direction of `bits`; how many, in a type that the int of one system and the
  * size_t of another both hold. */
 static uint8_t filters_change(struct kevent *out, px_handle *h, unsigned bits, bool add)
 {
-	struct kevent e = {.ident = (uintptr_t)h->fd, .udata = h};
+	struct kevent e = {.ident = (uintptr_t)h->fd, .udata = UDATA(h)};
 	uint8_t n = 0;
 
 	e.flags = add ? EV_ADD | EV_CLEAR : EV_DELETE;
@@ -215,14 +223,11 @@ static void set_close(px_ready *ready, bool forked)
 
 /* ---- waiting ---- */
 
-static int set_sleep(kqueue_set *set, int64_t left_ns)
+/* The notes as changes; how many. They are handed in, also by a call that is interrupted. */
+static uint16_t changes_take(kqueue_set *set)
 {
-	struct timespec ts = {.tv_sec = (time_t)(left_ns / PROA_SEC),
-	                      .tv_nsec = (long)(left_ns % PROA_SEC)};
 	uint16_t n = 0;
 
-	if (ts.tv_sec >= SLEEP_MOST_SEC)
-		ts = (struct timespec){.tv_sec = SLEEP_MOST_SEC};
 	for (unsigned i = 0; i < set->noted; i++) {
 		change *note = &set->notes[i];
 
@@ -230,10 +235,26 @@ static int set_sleep(kqueue_set *set, int64_t left_ns)
 		               filters_change(&set->changes[n], note->handle, note->bits, true));
 		note->handle->slot = 0;
 	}
-	/* Interrupted, it has taken them too. */
 	set->noted = 0;
+	return n;
+}
+
+/* How many events. A wait fails by a signal only, and that of macOS perhaps by its time: anything
+ * else would fail for ever, and a loop that never sleeps and is told nothing helps nobody. */
+static int set_sleep(kqueue_set *set, int64_t left_ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(left_ns / PROA_SEC),
+	                      .tv_nsec = (long)(left_ns % PROA_SEC)};
+	uint16_t changes = changes_take(set);
+	int n;
+
+	if (ts.tv_sec >= SLEEP_MOST_SEC)
+		ts = (struct timespec){.tv_sec = SLEEP_MOST_SEC};
 	px_count(&set->ready.core->stat.system_calls);
-	return kevent(set->fd, set->changes, n, set->events, BATCH, left_ns < 0 ? NULL : &ts);
+	n = kevent(set->fd, set->changes, changes, set->events, BATCH, left_ns < 0 ? NULL : &ts);
+	if (n < 0 && errno != EINTR && errno != ETIMEDOUT)
+		PX_PANIC("kevent failed: was a loop's kqueue closed by somebody else?");
+	return PX_MAX(n, 0);
 }
 
 /* One of its filters may have been taken, and the second one's error follows in the same batch. */
@@ -249,7 +270,7 @@ static void event_refused(kqueue_set *set, px_handle *h, int64_t error)
  * them. */
 static void event_take(kqueue_set *set, const struct kevent *e)
 {
-	px_handle *h = e->udata;
+	px_handle *h = handle_of(e);
 	unsigned bits = e->filter == EVFILT_READ ? PX_READY_IN : PX_READY_OUT;
 
 	if (!h) {
@@ -271,7 +292,7 @@ static void set_wait(px_ready *ready, int64_t deadline_ns)
 	int n = set_sleep(set, px_ready_left_ns(ready->core, deadline_ns));
 
 	px_ready_slept(ready);
-	for (int i = 0; i < n; i++) /* n < 0: interrupted; the loop comes again */
+	for (int i = 0; i < n; i++)
 		event_take(set, &set->events[i]);
 }
 

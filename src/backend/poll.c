@@ -14,6 +14,16 @@ enum { SLOTS_FIRST = 1 };
 enum { SLOTS_FIRST = 64 };
 #endif
 
+/* macOS refuses to look at more than OPEN_MAX, which its headers do not always show. */
+#ifdef __APPLE__
+enum { SLOTS_MOST = 10240 };
+#else
+enum { SLOTS_MOST = INT32_MAX };
+#endif
+
+/* What is looked at at once, and how long it sleeps then, while all together are refused. */
+enum { PIECE = 16, PIECES_SLEEP_MS = 10 };
+
 /* Two arrays, 16 bytes a handle: what poll reads is dense. Slot 0 is the wake-up;
  * handle->slot names a handle's. A slot that nothing is asked of has the descriptor -1, which poll
  * skips: it would report hang-ups else. */
@@ -60,6 +70,8 @@ static int64_t set_add(px_ready *ready, px_handle *h, int32_t *sys_error)
 	poll_set *set = set_of(ready);
 
 	*sys_error = 0;
+	if (set->n >= SLOTS_MOST)
+		return -PROA_EMFILE;
 	if (set->n == set->room && !set_grow(set))
 		return -PROA_ENOMEM;
 	set->fds[set->n] = (struct pollfd){.fd = -1};
@@ -114,25 +126,70 @@ static void set_close(px_ready *ready, bool forked)
 	px_free(&ready->core->alloc, set->handles, room_bytes(set->room));
 }
 
+/* ---- waiting ---- */
+
 #ifdef __APPLE__ /* no ppoll */
 /* The whole milliseconds that are at least so long: never early. */
-static int set_sleep(poll_set *set, int64_t left_ns)
+static int set_poll(poll_set *set, int64_t left_ns)
 {
 	int64_t ms = left_ns < 0 ? -1 : PX_MIN((left_ns + 999999) / 1000000, (int64_t)INT32_MAX);
 
-	px_count(&set->ready.core->stat.system_calls);
 	return poll(set->fds, set->n, (int)ms);
 }
 #else
-static int set_sleep(poll_set *set, int64_t left_ns)
+#ifdef __NetBSD__ /* before 10 it had another name only */
+#define ppoll pollts
+#endif
+static int set_poll(poll_set *set, int64_t left_ns)
 {
 	struct timespec ts = {.tv_sec = (time_t)(left_ns / PROA_SEC),
 	                      .tv_nsec = left_ns % PROA_SEC};
 
-	px_count(&set->ready.core->stat.system_calls);
 	return ppoll(set->fds, set->n, left_ns < 0 ? NULL : &ts, NULL);
 }
 #endif
+
+/* Refused for what there is too little of: the limit of descriptors was lowered below their number
+ * (EINVAL), or the kernel has no memory. Until that is over they are looked at piece by piece, at
+ * the pace of a clock, except that a ring ends the sleep. */
+static int pieces_poll(poll_set *set, int64_t left_ns)
+{
+	int64_t ms = left_ns < 0 ? PIECES_SLEEP_MS : (left_ns + 999999) / 1000000;
+	int hits = 0, n;
+
+	for (uint32_t i = 0; i < set->n; i += PIECE) {
+		uint16_t piece = (uint16_t)PX_MIN(set->n - i, (uint32_t)PIECE);
+
+		px_count(&set->ready.core->stat.system_calls);
+		n = poll(set->fds + i, piece, 0);
+		hits += PX_MAX(n, 0);
+	}
+	if (hits || !ms)
+		return hits;
+	px_count(&set->ready.core->stat.system_calls);
+	n = poll(set->fds, 1, (int)PX_MIN(ms, (int64_t)PIECES_SLEEP_MS));
+	if (n < 0)
+		px_sys_yield();
+	return PX_MAX(n, 0);
+}
+
+/* How many have something. */
+static int set_sleep(poll_set *set, int64_t left_ns)
+{
+	int n;
+
+	px_count(&set->ready.core->stat.system_calls);
+	n = set_poll(set, left_ns);
+	if (n >= 0)
+		return n;
+	switch (errno) {
+	case EINTR: return 0;
+	case EINVAL:
+	case EAGAIN:
+	case ENOMEM: return pieces_poll(set, left_ns);
+	default: PX_PANIC("poll failed, so that the loop cannot wait");
+	}
+}
 
 static unsigned ready_bits(short revents)
 {
@@ -186,7 +243,7 @@ static void set_wait(px_ready *ready, int64_t deadline_ns)
 
 	px_ready_slept(ready);
 	/* From the back: an event may take its handle out (then the last one moves to its place,
-	 * and has been looked at) or add others behind. No hits: time over, or interrupted. */
+	 * and has been looked at) or add others behind. */
 	for (uint32_t i = set->n; hits > 0 && i--;) {
 		if (!set->fds[i].revents)
 			continue;

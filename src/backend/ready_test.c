@@ -4,11 +4,12 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 /* ---- what it costs ---- */
 
 #ifdef PX_TORTURE
-enum { BATCHES_MORE = 32 }; /* as a batch is two events there */
+enum { BATCHES_MORE = 64 }; /* as a batch is two events there, and some waits end without any */
 #else
 enum { BATCHES_MORE = 0 };
 #endif
@@ -506,4 +507,39 @@ TEST(stray_reports)
 	CHECK(px_msg_stray(&recv_op, -PROA_ETIMEDOUT)); /* no word of the peer */
 	CHECK(!px_msg_stray(&recv_op, -PROA_ECONNREFUSED));
 	CHECK(!px_msg_stray(&recv_op, -PROA_EHOSTUNREACH));
+}
+
+/* ---- a system that refuses ---- */
+
+/* With the limit below the number of watched descriptors poll(2) refuses them together: what comes
+ * still arrives, in time though not at once, and the processor is not burnt meanwhile. */
+TEST(poll_goes_on_below_a_lowered_limit)
+{
+	enum { MANY = 100, LIMIT = 40 };
+	static pair p[MANY];
+	struct rlimit was, low;
+	uint64_t calls;
+	bed b;
+
+	REQUIRE(bed_open(&b, "poll"));
+	for (int i = 0; i < MANY; i++) {
+		REQUIRE(pair_open(&b, &p[i]));
+		pair_receive(&p[i]);
+	}
+	REQUIRE(getrlimit(RLIMIT_NOFILE, &was) == 0);
+	low = was;
+	low.rlim_cur = LIMIT;
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
+	calls = bed_calls(&b);
+	bed_spin(&b, 100);
+	CHECK_LE(bed_calls(&b) - calls, 12 * (MANY / 16 + 3));
+	for (int i = 0; i < MANY; i++)
+		CHECK_EQ(send(p[i].peer, "abc", 3, 0), 3);
+	bed_spin(&b, 100);
+	for (int i = 0; i < MANY; i++)
+		CHECK_EQ(p[i].got, 3);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &was), 0);
+	for (int i = 0; i < MANY; i++)
+		pair_close(&b, &p[i]);
+	bed_close(&b);
 }

@@ -49,6 +49,15 @@ bool px_try_rests(px_core *core, px_op *op, int64_t error)
 	return true;
 }
 
+/* The first accept that finds no descriptor costs a connection on some systems; those that follow
+ * before the want is over look first. */
+static int64_t accept_step(int fd, bool in_want, int32_t *sys_error)
+{
+	int64_t rc = in_want ? px_sock_accept_probe(fd, sys_error) : 0;
+
+	return rc < 0 ? rc : px_sock_accept(fd, true, sys_error);
+}
+
 /* A descriptor, an error of the listener, or PX_AGAIN: then *waits says for what (true: a
  * connection; false: its back-off has it). */
 static int64_t accept_one(px_core *core, px_op *op, bool *waits, int32_t *sys_error)
@@ -61,7 +70,7 @@ static int64_t accept_one(px_core *core, px_op *op, bool *waits, int32_t *sys_er
 		return PX_AGAIN; /* paused: new connections do not end a back-off */
 	for (unsigned i = 0; i < ACCEPT_TURN; i++) {
 		px_count(&core->stat.system_calls);
-		fd = px_sock_accept(h->fd, true, sys_error);
+		fd = accept_step(h->fd, op->aux != 0, sys_error);
 		if (fd >= 0) {
 			px_accept_resumed(core, op);
 			return fd;
@@ -142,7 +151,8 @@ static int64_t recv_some(px_core *core, px_handle *h, void *buf, size_t len, int
 
 	px_count(&core->stat.system_calls);
 	n = px_sock_recv(h->fd, buf, len, sys_error);
-	if (n == PX_AGAIN || (n > 0 && (size_t)n < len && short_drains(core, h)))
+	if (n == PX_AGAIN ||
+	    (n > 0 && (size_t)n < PX_MIN(len, PX_IO_MOST) && short_drains(core, h)))
 		px_ready_clear(h, PX_HF_READABLE);
 	if (n > 0) {
 		px_handle_moved(core, h);

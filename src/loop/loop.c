@@ -62,6 +62,7 @@ void px_core_init(px_core *core, const proa_loop_options *o)
 	core->root.state = PX_H_OPEN;
 	core->root.fd = -1;
 	core->fork_mark = px_sys_fork_mark();
+	core->pid = px_sys_pid();
 }
 
 /* A loop's own struct comes from the allocator it is told of, and keeps the account of it. */
@@ -106,7 +107,6 @@ int proa_loop_open(proa_loop **out, const proa_loop_options *options)
 	loop->spin_ns = o->spin_ns;
 	loop->notice = o->notice;
 	loop->notice_user = o->notice_user;
-	loop->pid = px_sys_pid();
 	px_list_init(&loop->batch);
 	rc = loop_choose(&loop->core, name && *name ? name : NULL, why);
 	if (rc < 0) {
@@ -442,7 +442,7 @@ int proa_loop_close(proa_loop **out, int64_t deadline_ns)
 	if (!loop)
 		return 0;
 	core = px_core_of(loop);
-	if (loop->pid != px_sys_pid()) {
+	if (core->pid != px_sys_pid()) {
 		loop_release(loop, true);
 		*out = NULL;
 		return 0;

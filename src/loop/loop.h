@@ -23,7 +23,6 @@ struct proa_loop {
 	void *notice_user;
 	px_list batch;      /* DONE ops of this iteration not delivered yet */
 	unsigned unseen;    /* iterations in a row that delivered without looking at the kernel */
-	int64_t pid;        /* of the process that opened it */
 	uint64_t delivered; /* callbacks and events, ever */
 	/* While proa_wait runs: where ops without a callback go. */
 	proa_event *events;

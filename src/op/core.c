@@ -5,6 +5,12 @@
 #include "op/backend.h"
 #include "sys/sys.h"
 
+/* Where no memory tells, asking for the process costs a call, or on macOS none. */
+static bool core_forked(const px_core *core)
+{
+	return core->fork_mark ? !*core->fork_mark : core->pid != px_sys_pid();
+}
+
 void px_core_enter(px_core *core)
 {
 	const void *self = px_sys_thread();
@@ -14,7 +20,7 @@ void px_core_enter(px_core *core)
 			PX_PANIC("a loop was used by a thread that it does not belong to");
 		core->thread = self;
 	}
-	if (core->fork_mark && !*core->fork_mark)
+	if (core_forked(core))
 		PX_PANIC("a loop was used in the child of a fork, where it may only be closed");
 }
 

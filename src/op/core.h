@@ -51,6 +51,7 @@ struct px_core {
 	uint64_t active; /* what keeps proa_run going: ops not in the background, handles closing */
 	const volatile unsigned char
 		*fork_mark; /* reads 0 in a child after fork; NULL: the system has none */
+	int64_t pid;        /* of the process that opened it */
 	const void *thread; /* the owner's px_sys_thread; NULL until first use */
 	px_counters stat;
 	px_pool *pool;                 /* the loop's own, made at first use */

@@ -44,6 +44,10 @@ int px_addr_set(proa_addr *out, int family, const void *sockaddr, size_t len)
 	out->family = (uint32_t)family;
 	out->len = (uint32_t)len;
 	memcpy(out->data, sockaddr, len);
+	/* The BSDs begin with the length. Their kernels write it and do not read it; written here
+	 * too, what was parsed and what was told are the same bytes. */
+	if (offsetof(struct sockaddr, sa_family) > 0)
+		out->data[0] = (unsigned char)len;
 	return 0;
 }
 
@@ -186,13 +190,20 @@ static int print_v6(const proa_addr *addr, char *out, size_t size)
 	return snprintf(out, size, "[%s%s%s]:%u", text, *zone ? "%" : "", zone, port);
 }
 
-/* No path: a pair, or a client. One that begins with 0 is not in the file system: unix(7). */
+/* No path: a pair, or a client. On Linux one that begins with 0 is not in the file system: unix(7);
+ * elsewhere it ends there. */
+#ifdef __linux__
+enum { ABSTRACT_NAMES = true };
+#else
+enum { ABSTRACT_NAMES = false };
+#endif
+
 static int print_local(const proa_addr *addr, char *out, size_t size)
 {
 	size_t at = offsetof(struct sockaddr_un, sun_path);
 	size_t n = addr->len > at ? addr->len - at : 0;
 	const char *path = (const char *)addr->data + at;
-	bool abstract = n && !*path;
+	bool abstract = ABSTRACT_NAMES && n && !*path;
 
 	if (abstract)
 		return snprintf(out, size, "unix:@%.*s", (int)(n - 1), path + 1);

@@ -42,24 +42,24 @@ endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/sys/linux/beneath.c
-		src/sys/linux/machine.c
-		src/sys/linux/sendfile.c
-		src/sys/linux/sock_new.c)
+		src/sys/linux/machine.c)
 elseif(NOT WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/bsd/beneath.c
-		src/sys/bsd/machine.c
-		src/sys/bsd/sendfile.c
-		src/sys/bsd/sock_new.c)
+		src/sys/bsd/machine.c)
 endif()
 # What Linux can do in the BSDs' way is done so in the tree where kqueue is tested.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_KQUEUE_TREE)
 	list(APPEND PROA_SOURCES
 		src/sys/linux/dir.c
+		src/sys/linux/sendfile.c
+		src/sys/linux/sock_new.c
 		src/sys/linux/wake.c)
 elseif(NOT WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/bsd/dir.c
+		src/sys/bsd/sendfile.c
+		src/sys/bsd/sock_new.c
 		src/sys/bsd/wake.c)
 endif()
 list(APPEND PROA_UNIT_TESTS

@@ -13,6 +13,10 @@
  * error and never leaves the backends. EINTR is retried inside. */
 #define PX_AGAIN INT64_C(-1000000)
 
+/* The most that one call moves of what it is given; callers go on behind it. macOS refuses what is
+ * longer than INT_MAX, and Linux cuts it. */
+#define PX_IO_MOST ((size_t)1 << 30)
+
 /* ---- errors, err.c ---- */
 int64_t px_sys_error(int sys_error); /* -PROA_E... for the system's code; -PROA_ESYS if unnamed */
 
@@ -45,7 +49,7 @@ int px_thread_start(px_thread *, void (*fn)(void *), void *arg, const char *name
 void px_thread_join(px_thread *);
 
 /* SIGPIPE blocked for this thread; px_sys_sigpipe_restore swallows a pending one and unblocks if
- * this blocked it. For system calls that have no flag for it. */
+ * this blocked it. For system calls that have no flag for it; false where there are none. */
 bool px_sys_sigpipe_block(void);
 void px_sys_sigpipe_restore(void);
 
@@ -72,6 +76,9 @@ int px_sock_listen(int fd, const proa_addr *, const proa_listen_options *,
                    int32_t *sys_error); /* opts, bind, listen */
 int64_t px_sock_accept(int fd, bool nonblock,
                        int32_t *sys_error); /* the fd, PX_AGAIN, or an error */
+/* Before an accept that may find no descriptor: 0, or the error it would end with and throw away
+ * the connection; always 0 where it stays in the backlog. Not on Windows. */
+int64_t px_sock_accept_probe(int fd, int32_t *sys_error);
 /* 0 connected, PX_AGAIN in progress (wait for writable, then px_sock_error), or an error. */
 int64_t px_sock_connect(int fd, const proa_addr *, int32_t *sys_error);
 int64_t px_sock_error(int fd, int32_t *sys_error); /* SO_ERROR as 0 or -PROA_E... */

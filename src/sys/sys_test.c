@@ -145,6 +145,33 @@ TEST(socket_bytes)
 	px_sock_close(fd[0], false);
 }
 
+/* What is parsed and what the system tells are the same bytes. */
+static void told_as_parsed(const char *text)
+{
+	char printed[PROA_ADDR_TEXT];
+	proa_addr told, parsed;
+	int32_t sys;
+	int fd;
+
+	REQUIRE(px_addr_parse(&parsed, text, 0) == 0);
+	fd = (int)px_sock_open(&parsed, true, &sys);
+	if (fd < 0)
+		return; /* no v6 here; of that others tell */
+	CHECK_EQ(px_sock_listen(fd, &parsed, NULL, &sys), 0);
+	CHECK_EQ(px_sock_local(fd, &told), 0);
+	CHECK(px_addr_print(&told, printed, sizeof printed) > 0);
+	CHECK_EQ(px_addr_parse(&parsed, printed, 0), 0);
+	CHECK_EQ(parsed.len, told.len);
+	CHECK_MEM(parsed.data, told.data, sizeof told.data);
+	px_sock_close(fd, false);
+}
+
+TEST(socket_address_is_told_as_parsed)
+{
+	told_as_parsed("127.0.0.1:0");
+	told_as_parsed("[::1]:0");
+}
+
 TEST(socket_everywhere)
 {
 	proa_addr a;

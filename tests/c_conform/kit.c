@@ -86,9 +86,12 @@ int kit_once(proa_loop *loop, int ms)
 	return rc;
 }
 
+/* A wait may end early, with nothing told; so time is what counts. */
 void kit_settle(proa_loop *loop)
 {
-	for (int i = 0; i < 4; i++)
+	int64_t until = host_now_ns() + 12 * PROA_MSEC;
+
+	for (int i = 0; i < 4 || host_now_ns() < until; i++)
 		kit_once(loop, 3);
 }
 

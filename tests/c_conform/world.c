@@ -284,11 +284,12 @@ TEST(sigpipe_is_left_as_it_was)
 
 /* ---- what cannot be cancelled ---- */
 
-static atomic_bool task_may_end;
+static atomic_bool task_has_begun, task_may_end;
 
 static int64_t stubborn_task(proa_op *op)
 {
 	(void)op;
+	atomic_store(&task_has_begun, true);
 	while (!atomic_load(&task_may_end))
 		host_sleep_us(1000);
 	return 42;
@@ -299,10 +300,12 @@ TEST(loop_close_deadline_and_again)
 	rec work = {0}, timer = {0};
 	LOOP(loop);
 
+	atomic_store(&task_has_begun, false);
 	atomic_store(&task_may_end, false);
 	SUBMIT(proa_work, proa_root(loop), &work, NULL, stubborn_task);
-	SUBMIT(proa_timer, proa_root(loop), &timer, proa_in(loop, PROA_SEC));
-	kit_once(loop, 20);
+	SUBMIT(proa_timer, proa_root(loop), &timer, proa_in(loop, 60 * PROA_SEC));
+	while (!atomic_load(&task_has_begun))
+		kit_once(loop, 1);
 	kit_running = true;
 	CHECK_EQ(proa_loop_close(&loop, proa_clock(loop) + 20 * PROA_MSEC), -PROA_ETIMEDOUT);
 	kit_running = false;

@@ -5,8 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/event.h>
 #include <sys/wait.h>
+
+#ifdef PX_TORTURE
+static const int torture_build = 1;
+#else
+static const int torture_build = 0;
+#endif
 
 static bool kqueue_open(bed *b)
 {
@@ -190,6 +197,65 @@ TEST(kqueue_closes_no_descriptor_with_filters)
 	CHECK_EQ(kqueue_shim_left(), before);
 }
 
+/* What was passed with such a wait is done all the same. */
+TEST(shim_waits_that_end_early_have_made_their_changes)
+{
+	static const struct timespec second = {.tv_sec = 1}, at_once;
+	int kq = kqueue(), fd[2], interrupted = 0, early = 0, told = 0;
+	struct kevent add, gone, got;
+
+	REQUIRE(kq >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) == 0);
+	EV_SET(&add, fd[0], EVFILT_WRITE, EV_ADD | EV_CLEAR, 0, 0, NULL);
+	EV_SET(&gone, fd[0], EVFILT_WRITE, EV_DELETE, 0, 0, NULL);
+	kqueue_shim_torture(1);
+	for (int i = 0; i < 20; i++) {
+		int n = kevent(kq, &add, 1, &got, 1, &second);
+
+		CHECK(n >= 0 || errno == EINTR);
+		interrupted += n < 0;
+		early += n == 0;
+		told += n == 1;
+		if (n <= 0)
+			CHECK_EQ(kevent(kq, NULL, 0, &got, 1, &at_once), 1);
+		CHECK_EQ(kevent(kq, &gone, 1, NULL, 0, NULL), 0);
+	}
+	kqueue_shim_torture(torture_build);
+	CHECK_EQ(interrupted, 4);
+	CHECK_EQ(early, 4);
+	CHECK_EQ(told, 12);
+	close(fd[0]);
+	close(fd[1]);
+	close(kq);
+}
+
+/* Waits that end with nothing told lose no registration, no arming and no byte. */
+TEST(kqueue_waits_that_end_early_lose_nothing)
+{
+	enum { MANY = 50, ROUNDS = 20 };
+	static pair p[MANY];
+	bed b;
+
+	REQUIRE(kqueue_open(&b));
+	kqueue_shim_torture(1);
+	for (int i = 0; i < MANY; i++) {
+		REQUIRE(pair_open(&b, &p[i]));
+		pair_receive(&p[i]);
+	}
+	for (int round = 1; round <= ROUNDS; round++) {
+		for (int i = 0; i < MANY; i++)
+			CHECK_EQ(send(p[i].peer, "abc", 3, 0), 3);
+		for (int i = 0; i < MANY; i++) {
+			for (int turn = 0; turn < 1000 && p[i].got < round * 3; turn++)
+				bed_spin(&b, 1);
+			CHECK_EQ(p[i].got, round * 3);
+		}
+	}
+	for (int i = 0; i < MANY; i++)
+		pair_close(&b, &p[i]);
+	bed_close(&b);
+	kqueue_shim_torture(torture_build);
+}
+
 /* ---- waking, and forks ---- */
 
 static void posted(proa_op *op)
@@ -232,6 +298,23 @@ TEST(kqueue_wakes_with_and_without_its_filter)
 		}
 		CHECK_EQ(proa_loop_close(&s.loop, 0), 0);
 	}
+}
+
+static void waits_on_a_closed_queue(void)
+{
+	bed b;
+
+	if (!kqueue_open(&b))
+		abort();
+	for (int fd = 3; fd < 256; fd++)
+		close(fd);
+	proa_run_once(b.loop, proa_clock(b.loop) + 10 * PROA_SEC);
+}
+
+/* A wait that fails fails for ever: no loop spins in it. */
+TEST(kqueue_that_is_gone_stops_the_program)
+{
+	CHECK_DIES(waits_on_a_closed_queue, "kevent failed");
 }
 
 /* In a child the queue's number may be another file's by now. */

@@ -23,7 +23,8 @@
  * filters; a kqueue is not there in a forked child.
  *
  * Where the systems differ it is the stricter one: a first EV_ADD with NOTE_TRIGGER does not fire,
- * EVFILT_WRITE tells only of room where there was none, flags stay what they were when added.
+ * EVFILT_WRITE tells only of room where there was none, flags stay what they were when added, a
+ * time-out above a million seconds is none, an error's event keeps the change's flags.
  *
  * ---- what it cannot show ----
  *
@@ -218,6 +219,30 @@ static int events_await(int fd, struct kevent *out, int room, int64_t deadline_n
 	}
 }
 
+enum { TIME_MOST_SEC = 1000000, TORTURE_CYCLE = 5, TORTURE_EINTR = 1, TORTURE_EARLY = 3 };
+
+static bool time_is_bad(const struct timespec *t)
+{
+	return t && (t->tv_sec < 0 || t->tv_sec > TIME_MOST_SEC || t->tv_nsec < 0 ||
+	             t->tv_nsec >= 1000000000);
+}
+
+/* Is this wait one of those that end at once? Then *n is what it returns. A mere look is none. */
+static bool wait_tortured(const struct timespec *t, int *n)
+{
+	static unsigned waits;
+	unsigned turn;
+
+	if (!shim_torture || (t && !t->tv_sec && !t->tv_nsec))
+		return false;
+	turn = waits++ % TORTURE_CYCLE;
+	if (turn == TORTURE_EINTR) {
+		errno = EINTR;
+		*n = -1;
+	}
+	return turn == TORTURE_EINTR || (turn == TORTURE_EARLY && t);
+}
+
 static int64_t deadline_of(const struct timespec *t)
 {
 	return t ? now_ns() + (int64_t)t->tv_sec * 1000000000 + t->tv_nsec : -1;
@@ -226,8 +251,7 @@ static int64_t deadline_of(const struct timespec *t)
 int kevent(int kq, const struct kevent *changes, int nchanges, struct kevent *events, int nevents,
            const struct timespec *timeout)
 {
-	bool bad_time = timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 ||
-	                            timeout->tv_nsec >= 1000000000);
+	bool bad_time = time_is_bad(timeout);
 	sigset_t mask;
 	shim_queue *q;
 	int n = -1, saved;
@@ -238,7 +262,7 @@ int kevent(int kq, const struct kevent *changes, int nchanges, struct kevent *ev
 		errno = q ? EINVAL : EBADF;
 	else
 		n = shim_changes_apply(q, changes, nchanges, events, nevents);
-	if (n == 0 && nevents > 0)
+	if (n == 0 && nevents > 0 && !wait_tortured(timeout, &n))
 		n = events_await(kq, events, nevents, deadline_of(timeout), &mask);
 	saved = errno;
 	lock_leave(&mask);
@@ -295,6 +319,15 @@ void kqueue_shim_no_user(int unknown)
 
 	lock_enter(&mask);
 	shim_no_user = unknown;
+	lock_leave(&mask);
+}
+
+void kqueue_shim_torture(int on)
+{
+	sigset_t mask;
+
+	lock_enter(&mask);
+	shim_torture = on;
 	lock_leave(&mask);
 }
 

@@ -7,6 +7,11 @@
 #include <sys/epoll.h>
 
 int shim_refuse_in, shim_refuse_error, shim_no_user;
+#ifdef PX_TORTURE
+int shim_torture = 1;
+#else
+int shim_torture;
+#endif
 
 /* ---- the line ---- */
 
@@ -214,7 +219,7 @@ int shim_changes_apply(shim_queue *q, const struct kevent *c, int n, struct keve
 			return error ? -1 : told;
 		}
 		out[told] = c[i];
-		out[told].flags = EV_ERROR;
+		out[told].flags |= EV_ERROR;
 		out[told++].data = error;
 	}
 	if (n && q->waiting)

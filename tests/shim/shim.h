@@ -51,7 +51,7 @@ typedef struct shim_queue {
 	struct shim_queue *next;
 } shim_queue;
 
-extern int shim_refuse_in, shim_refuse_error, shim_no_user;
+extern int shim_refuse_in, shim_refuse_error, shim_no_user, shim_torture;
 
 /* `place` stays where it is, and is empty then. */
 void shim_note_free(shim_queue *q, shim_note **place);

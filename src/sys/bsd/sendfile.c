@@ -34,14 +34,27 @@ static int file_send(int fd, int file, off_t offset, off_t count, off_t *sent)
 }
 #endif
 
-static bool not_for_this(int error)
+/* Is it to be tried by hand? EBUSY: the file's pages are on their way from the disk, and reading
+ * them waits for them. ENOTCONN, EPROTOTYPE: the peer has gone or is just going, and a plain send
+ * knows a better name for it. The others: not this file, or not this socket. */
+static bool by_hand(int error)
 {
-	return error == EINVAL || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS ||
-	       error == ENOTSOCK;
+	switch (error) {
+	case EBUSY:
+	case ENOTCONN:
+	case EPROTOTYPE:
+	case EINVAL:
+	case EOPNOTSUPP:
+#if ENOTSUP != EOPNOTSUPP
+	case ENOTSUP:
+#endif
+	case ENOSYS:
+	case ENOTSOCK: return true;
+	default: return false;
+	}
 }
 
-/* Whatever stopped it, what was sent before is told first. EBUSY: the file's pages are on their way
- * from the disk; reading them by hand waits for them. */
+/* Whatever stopped it, what was sent before is told first. */
 int64_t px_sock_send_file(int fd, int file, int64_t offset, int64_t count, int32_t *sys_error)
 {
 	off_t sent;
@@ -57,7 +70,7 @@ int64_t px_sock_send_file(int fd, int file, int64_t offset, int64_t count, int32
 		return sent;
 	if (errno == EAGAIN)
 		return PX_AGAIN;
-	if (errno == EBUSY || not_for_this(errno))
+	if (by_hand(errno))
 		return px_sock_copy_file(fd, file, offset, count, sys_error);
 	return px_errno(sys_error);
 }

@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#ifdef SOCK_CLOEXEC
+/* The second way is that of macOS. Linux takes it too where it stands in for a BSD (files.cmake),
+ * so that it runs somewhere. */
+#if defined(SOCK_CLOEXEC) && !defined(__linux__)
 static int sock_flags(bool nonblock)
 {
 	return SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0);
@@ -27,34 +29,58 @@ int px_sock_accept_new(int fd, bool nonblock)
 	return got;
 }
 
+int64_t px_sock_accept_probe(int fd, int32_t *sys_error)
+{
+	PX_UNUSED(fd);
+	*sys_error = 0;
+	return 0;
+}
+
 void px_sock_quiet(int fd)
 {
 	PX_UNUSED(fd); /* PX_MSG_QUIET is */
 }
 #else
-/* macOS. A fork between the calls inherits the descriptor, and an exec behind it: there is no way
- * around. An accepted socket has its listener's O_NONBLOCK, so it is always said. */
-static int sock_set_up(int fd, bool nonblock)
+static int failed(int fd)
 {
-	int on = 1, saved;
+	int saved = errno;
 
-	if (fd < 0)
-		return fd;
-	if (!fcntl(fd, F_SETFD, FD_CLOEXEC) && !fcntl(fd, F_SETFL, nonblock ? O_NONBLOCK : 0) &&
-	    !setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on))
-		return fd;
-	saved = errno;
 	close(fd);
 	errno = saved;
 	return -1;
 }
 
-int px_sock_new(int family, int type, bool nonblock)
+/* A fork in between inherits the descriptor, and an exec behind it: there is no way around. */
+static int sock_flag(int fd, bool nonblock)
 {
-	return sock_set_up(socket(family, type, 0), nonblock);
+	if (fd >= 0 &&
+	    (fcntl(fd, F_SETFD, FD_CLOEXEC) || fcntl(fd, F_SETFL, nonblock ? O_NONBLOCK : 0)))
+		return failed(fd);
+	return fd;
 }
 
-/* EINVAL: the peer has reset it already, and nothing can be set on it: accept(2)'s ECONNABORTED. */
+static int sock_quiet(int fd)
+{
+#ifdef SO_NOSIGPIPE
+	int on = 1;
+
+	return setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#else
+	PX_UNUSED(fd);
+	return 0;
+#endif
+}
+
+int px_sock_new(int family, int type, bool nonblock)
+{
+	int fd = sock_flag(socket(family, type, 0), nonblock);
+
+	return fd >= 0 && sock_quiet(fd) ? failed(fd) : fd;
+}
+
+/* It has its listener's O_NONBLOCK, so that is always said, and its listener's SO_NOSIGPIPE. No
+ * option is set here: on one whose peer has closed already macOS refuses it, and what the peer has
+ * sent before is still to be read. */
 int px_sock_accept_new(int fd, bool nonblock)
 {
 	int got;
@@ -62,20 +88,27 @@ int px_sock_accept_new(int fd, bool nonblock)
 	do
 		got = accept(fd, NULL, NULL);
 	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return got;
-	got = sock_set_up(got, nonblock);
-	if (got < 0 && errno == EINVAL)
-		errno = ECONNABORTED;
-	return got;
+	return sock_flag(got, nonblock);
 }
 
-/* Of one that the peer has reset already nothing can be set, but it raises nothing either: its
- * sends end with the error that is waiting. */
+/* accept(2) takes a connection out of the backlog before it looks for a descriptor, and closes it
+ * without one. A duplicate needs nothing but one; that the whole system has none left (ENFILE) it
+ * does not find. */
+int64_t px_sock_accept_probe(int fd, int32_t *sys_error)
+{
+	int got = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	*sys_error = 0;
+	if (got < 0)
+		return px_errno(sys_error);
+	close(got);
+	return 0;
+}
+
+/* On one whose peer has closed already it cannot be set; by headers without MSG_NOSIGNAL its sends
+ * raise SIGPIPE then. */
 void px_sock_quiet(int fd)
 {
-	int on = 1;
-
-	setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+	sock_quiet(fd);
 }
 #endif

@@ -24,6 +24,13 @@ int px_sock_accept_new(int fd, bool nonblock)
 	return got;
 }
 
+int64_t px_sock_accept_probe(int fd, int32_t *sys_error)
+{
+	PX_UNUSED(fd);
+	*sys_error = 0;
+	return 0;
+}
+
 void px_sock_quiet(int fd)
 {
 	PX_UNUSED(fd); /* PX_MSG_QUIET is */

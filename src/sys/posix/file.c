@@ -85,7 +85,7 @@ int64_t px_file_read(int fd, void *buf, size_t len, int64_t offset, int32_t *sys
 
 	*sys_error = 0;
 	do
-		n = pread(fd, buf, len, offset);
+		n = pread(fd, buf, PX_MIN(len, PX_IO_MOST), offset);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? px_errno(sys_error) : n;
 }
@@ -96,9 +96,24 @@ int64_t px_file_write(int fd, const void *buf, size_t len, int64_t offset, int32
 
 	*sys_error = 0;
 	do
-		n = pwrite(fd, buf, len, offset);
+		n = pwrite(fd, buf, PX_MIN(len, PX_IO_MOST), offset);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? px_errno(sys_error) : n;
+}
+
+/* On macOS fsync ends when the drive has the bytes, perhaps in memory of its own; F_FULLFSYNC is
+ * what others call fsync, on those file systems that have it. */
+static int file_sync(int fd)
+{
+#ifdef F_FULLFSYNC
+	int n = fcntl(fd, F_FULLFSYNC);
+
+	if (n >= 0)
+		return 0;
+	if (errno == EINTR || errno == EIO)
+		return -1;
+#endif
+	return fsync(fd);
 }
 
 /* Interrupted, nothing has been reported yet, so asking again loses no error. */
@@ -108,7 +123,7 @@ int64_t px_file_sync(int fd, int32_t *sys_error)
 
 	*sys_error = 0;
 	do
-		n = fsync(fd);
+		n = file_sync(fd);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? px_errno(sys_error) : 0;
 }

@@ -6,6 +6,7 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 /* errno as a result, and as it is in *sys_error. */
@@ -22,14 +23,26 @@ int px_sock_accept_new(int fd, bool nonblock);
 int64_t px_sock_open_type(const proa_addr *, int type, bool nonblock, int32_t *sys_error);
 void px_addr_for_socket(int fd, proa_addr *);
 
-/* Sends raise no SIGPIPE: by a flag, or, where the system has none (not even as what it ignores),
- * by the socket's own option. px_sock_quiet sets it on what came from elsewhere; others have it. */
-#ifdef __APPLE__
-#define PX_MSG_QUIET 0
-#else
+/* IPV6_V6ONLY before a bind: 0, or -1 and errno. A v6 wildcard takes v4 too unless `only`, but on
+ * OpenBSD, where none does and asking for it is EINVAL. */
+int px_sock_v6only(int fd, bool only);
+
+/* Sends raise no SIGPIPE: by a flag, and on macOS, whose headers had none for long, by the socket's
+ * own option beside it. px_sock_quiet sets that on what came from elsewhere, if it can; others have
+ * it. */
+#ifdef MSG_NOSIGNAL
 #define PX_MSG_QUIET MSG_NOSIGNAL
+#else
+#define PX_MSG_QUIET 0
 #endif
 void px_sock_quiet(int fd);
+
+/* Only sendfile(2) has no such flag, where there is one that heeds no option either. On macOS
+ * SO_NOSIGPIPE holds for it, and SIGPIPE would be the process's, not the thread's; NetBSD and
+ * OpenBSD have no sendfile. There px_sys_sigpipe_block does nothing. */
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__DragonFly__)
+#define PX_SIGPIPE_COMES 1
+#endif
 
 /* Like px_sock_send_file, by reading a little and sending it: for what the system's call does not
  * take. */

@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, VECS_AT_ONCE = 64 };
+enum { BACKLOG = 4096, VECS_AT_ONCE = 64, SHUTTING_TRIES = 16 };
 
 static const struct sockaddr *addr_sockaddr(const proa_addr *addr)
 {
@@ -31,7 +31,8 @@ int64_t px_sock_open_type(const proa_addr *addr, int type, bool nonblock, int32_
 {
 	int fd = px_sock_new((int)addr->family, type, nonblock);
 
-	if (fd < 0 && errno == EAFNOSUPPORT && px_addr_is_any6(addr))
+	/* EPROTONOSUPPORT: a jail of FreeBSD without v6. */
+	if (fd < 0 && (errno == EAFNOSUPPORT || errno == EPROTONOSUPPORT) && px_addr_is_any6(addr))
 		fd = px_sock_new(AF_INET, type, nonblock);
 	*sys_error = 0;
 	return fd < 0 ? px_errno(sys_error) : fd;
@@ -72,7 +73,7 @@ static int listen_options(int fd, const proa_addr *addr, const proa_listen_optio
 		return -1;
 	if (o->reuseport && sock_option(fd, SOL_SOCKET, SO_REUSEPORT_LB, 1))
 		return -1;
-	if (addr->family == AF_INET6 && sock_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only))
+	if (addr->family == AF_INET6 && px_sock_v6only(fd, o->v6only))
 		return -1;
 	return o->nodelay_off ? 0 : sock_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
@@ -129,40 +130,59 @@ int64_t px_sock_error(int fd, int32_t *sys_error)
 
 /* ---- moving bytes ---- */
 
+/* After a signal a send is tried again. So it is when macOS says EPROTOTYPE: somebody shuts the
+ * socket down at this moment, and soon it will say what it is then. */
+static bool send_again(ssize_t n, unsigned *tries)
+{
+	if (n >= 0)
+		return false;
+	if (errno != EPROTOTYPE)
+		return errno == EINTR;
+	if (++*tries < SHUTTING_TRIES) {
+		px_sys_yield();
+		return true;
+	}
+	errno = EPIPE;
+	return false;
+}
+
 int64_t px_sock_recv(int fd, void *buf, size_t len, int32_t *sys_error)
 {
 	ssize_t n;
 
 	do
-		n = recv(fd, buf, len, 0);
+		n = recv(fd, buf, PX_MIN(len, PX_IO_MOST), 0);
 	while (n < 0 && errno == EINTR);
 	return sock_result(n, sys_error);
 }
 
 int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
 {
+	unsigned tries = 0;
 	ssize_t n;
 
 	do
-		n = send(fd, buf, len, PX_MSG_QUIET);
-	while (n < 0 && errno == EINTR);
+		n = send(fd, buf, PX_MIN(len, PX_IO_MOST), PX_MSG_QUIET);
+	while (send_again(n, &tries));
 	return sock_result(n, sys_error);
 }
 
-/* The first pieces behind `skip` bytes; how many, in a type that the int of one libc and the size_t
- * of another both hold. */
+/* The first pieces behind `skip` bytes, PX_IO_MOST together; how many, in a type that the int of
+ * one libc and the size_t of another both hold. */
 static uint16_t vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, size_t skip)
 {
+	size_t room = PX_IO_MOST;
 	uint16_t filled = 0;
 
-	for (unsigned i = 0; i < n && filled < VECS_AT_ONCE; i++) {
+	for (unsigned i = 0; i < n && filled < VECS_AT_ONCE && room; i++) {
 		size_t gone = PX_MIN(skip, vec[i].len);
 
 		skip -= gone;
 		if (gone == vec[i].len)
 			continue;
 		out[filled].iov_base = (char *)(uintptr_t)vec[i].base + gone;
-		out[filled++].iov_len = vec[i].len - gone;
+		out[filled].iov_len = PX_MIN(vec[i].len - gone, room);
+		room -= out[filled++].iov_len;
 	}
 	return filled;
 }
@@ -171,21 +191,37 @@ int64_t px_sock_sendv(int fd, const proa_vec *vec, unsigned n, size_t skip, int3
 {
 	struct iovec iov[VECS_AT_ONCE];
 	struct msghdr msg = {.msg_iov = iov};
+	unsigned tries = 0;
 	ssize_t sent;
 
 	msg.msg_iovlen = vec_fill(iov, vec, n, skip);
 	do
 		sent = sendmsg(fd, &msg, PX_MSG_QUIET);
-	while (sent < 0 && errno == EINTR);
+	while (send_again(sent, &tries));
 	return sock_result(sent, sys_error);
 }
 
 /* ---- ends ---- */
 
+static bool is_local(int fd)
+{
+	struct sockaddr_storage at;
+	socklen_t len = sizeof at;
+
+	return !getsockname(fd, (struct sockaddr *)&at, &len) && at.ss_family == AF_UNIX;
+}
+
+/* On the BSDs a local socket whose peer has closed is connected no more; on Linux its send side can
+ * be shut all the same, and so it is everywhere. */
 int64_t px_sock_shutdown(int fd, int32_t *sys_error)
 {
 	*sys_error = 0;
-	return shutdown(fd, SHUT_WR) ? px_errno(sys_error) : 0;
+	if (!shutdown(fd, SHUT_WR))
+		return 0;
+	*sys_error = errno;
+	if (errno == ENOTCONN && is_local(fd))
+		*sys_error = 0;
+	return *sys_error ? px_sys_error(*sys_error) : 0;
 }
 
 /* Never twice: after EINTR the descriptor is gone, and its number may be somebody else's. */

@@ -24,6 +24,17 @@ int px_sock_set_nonblock(int fd, bool on)
 	return 0;
 }
 
+int px_sock_v6only(int fd, bool only)
+{
+	int value = only;
+
+#ifdef __OpenBSD__
+	if (!only)
+		return 0;
+#endif
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, sizeof value);
+}
+
 int px_sock_set_nodelay(int fd, bool on)
 {
 	return option_set(fd, IPPROTO_TCP, TCP_NODELAY, on);
@@ -63,13 +74,25 @@ int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
 	return error ? error : option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
+/* Above its limit Linux takes what it may; the BSDs say ENOBUFS, and are asked for half until they
+ * take it. */
+static int buffer_set(int fd, int name, int bytes)
+{
+	int error = 0;
+
+	for (; bytes > 0; bytes /= 2) {
+		error = option_set(fd, SOL_SOCKET, name, bytes);
+		if (error != -PROA_ENOBUFS)
+			return error;
+	}
+	return error;
+}
+
 int px_sock_set_buffers(int fd, int recv_bytes, int send_bytes)
 {
-	int error = recv_bytes > 0 ? option_set(fd, SOL_SOCKET, SO_RCVBUF, recv_bytes) : 0;
+	int error = buffer_set(fd, SO_RCVBUF, recv_bytes);
 
-	if (error || send_bytes <= 0)
-		return error;
-	return option_set(fd, SOL_SOCKET, SO_SNDBUF, send_bytes);
+	return error ? error : buffer_set(fd, SO_SNDBUF, send_bytes);
 }
 
 typedef int name_fn(int, struct sockaddr *, socklen_t *);

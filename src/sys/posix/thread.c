@@ -10,11 +10,19 @@
 #include <time.h>
 #include <unistd.h>
 
+/* macOS slews the one that POSIX names, and tells it by microseconds. Conditions there wait for
+ * what is left, so they need not know it. */
+#ifdef __APPLE__
+#define CLOCK CLOCK_MONOTONIC_RAW
+#else
+#define CLOCK CLOCK_MONOTONIC
+#endif
+
 int64_t px_sys_now_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK, &t);
 	return (int64_t)t.tv_sec * PROA_SEC + t.tv_nsec;
 }
 
@@ -105,6 +113,8 @@ void px_lock_wake_all(px_lock *l)
 
 /* ---- threads ---- */
 
+enum { STACK_BYTES = 2 * 1024 * 1024 };
+
 typedef struct __attribute__((may_alias)) thread {
 	pthread_t id;
 	void (*fn)(void *);
@@ -122,6 +132,23 @@ static void *thread_main(void *p)
 	return NULL;
 }
 
+/* What macOS and OpenBSD (512 KiB) or musl (128 KiB) give a thread is little for work that was
+ * written elsewhere; memory that is not touched costs nothing. */
+static int thread_create(thread *t)
+{
+	pthread_attr_t attr;
+	size_t bytes;
+	int error = pthread_attr_init(&attr);
+
+	if (error)
+		return error;
+	if (!pthread_attr_getstacksize(&attr, &bytes) && bytes < STACK_BYTES)
+		pthread_attr_setstacksize(&attr, STACK_BYTES);
+	error = pthread_create(&t->id, &attr, thread_main, t);
+	pthread_attr_destroy(&attr);
+	return error;
+}
+
 /* The mask is inherited, so it is set here for the time of the creation: no signal ever finds the
  * new thread open. */
 int px_thread_start(px_thread *pt, void (*fn)(void *), void *arg, const char *name)
@@ -135,7 +162,7 @@ int px_thread_start(px_thread *pt, void (*fn)(void *), void *arg, const char *na
 	t->name = name;
 	sigfillset(&all);
 	lock_must(pthread_sigmask(SIG_SETMASK, &all, &old));
-	error = pthread_create(&t->id, NULL, thread_main, t);
+	error = thread_create(t);
 	lock_must(pthread_sigmask(SIG_SETMASK, &old, NULL));
 	return error ? -PROA_ENOMEM : 0;
 }
@@ -143,33 +170,6 @@ int px_thread_start(px_thread *pt, void (*fn)(void *), void *arg, const char *na
 void px_thread_join(px_thread *pt)
 {
 	lock_must(pthread_join(((thread *)(void *)pt)->id, NULL));
-}
-
-/* ---- SIGPIPE ---- */
-
-static void sigpipe_set(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGPIPE);
-}
-
-bool px_sys_sigpipe_block(void)
-{
-	sigset_t set, old;
-
-	sigpipe_set(&set);
-	lock_must(pthread_sigmask(SIG_BLOCK, &set, &old));
-	return !sigismember(&old, SIGPIPE);
-}
-
-/* It was not blocked before, so what is pending on this thread came from what ran in between. */
-void px_sys_sigpipe_restore(void)
-{
-	sigset_t set;
-
-	sigpipe_set(&set);
-	px_signal_take(&set);
-	lock_must(pthread_sigmask(SIG_UNBLOCK, &set, NULL));
 }
 
 /* ---- limits ---- */

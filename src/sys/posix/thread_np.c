@@ -1,4 +1,4 @@
-/* What of threads differs between POSIX systems: clocks, names, and taking a pending signal. */
+/* What of threads differs between POSIX systems: clocks, names, and whether sends raise SIGPIPE. */
 /* SPDX-License-Identifier: MIT */
 #include "thread_np.h"
 
@@ -67,28 +67,47 @@ void px_thread_name(const char *name)
 #endif
 }
 
-/* ---- pending signals ---- */
+/* ---- SIGPIPE ---- */
 
-#if defined(__APPLE__) || defined(__OpenBSD__)
-/* No wait with a time-out. SIGPIPE is the thread's own, so what is pending stays for it to take;
- * one that somebody sent to the whole process may be taken by another thread in between, and then
- * this waits for the next: nobody sends those. */
-void px_signal_take(const sigset_t *set)
+#ifdef PX_SIGPIPE_COMES
+static sigset_t sigpipe_set(void)
 {
-	sigset_t pending;
-	int signo;
+	sigset_t set;
 
-	if (!sigpending(&pending) && sigismember(&pending, SIGPIPE) == 1 &&
-	    sigismember(set, SIGPIPE) == 1)
-		sigwait(set, &signo);
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	return set;
 }
-#else
-void px_signal_take(const sigset_t *set)
+
+bool px_sys_sigpipe_block(void)
+{
+	sigset_t set = sigpipe_set(), old;
+	int error = pthread_sigmask(SIG_BLOCK, &set, &old);
+
+	px_assert(!error);
+	return !sigismember(&old, SIGPIPE);
+}
+
+/* It was not blocked before, so what is pending on this thread came from what ran in between. */
+void px_sys_sigpipe_restore(void)
 {
 	static const struct timespec at_once;
+	sigset_t set = sigpipe_set();
+	int error;
 
-	while (sigtimedwait(set, NULL, &at_once) == -1 && errno == EINTR) {
+	while (sigtimedwait(&set, NULL, &at_once) == -1 && errno == EINTR) {
 		/* another signal came first: look again */
 	}
+	error = pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	px_assert(!error);
+}
+#else
+bool px_sys_sigpipe_block(void)
+{
+	return false;
+}
+
+void px_sys_sigpipe_restore(void)
+{
 }
 #endif

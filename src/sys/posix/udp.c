@@ -31,7 +31,7 @@ static int udp_options(int fd, const proa_addr *addr, const proa_udp_options *o)
 		return -1;
 	if (o->broadcast && option_on(fd, SOL_SOCKET, SO_BROADCAST, 1))
 		return -1;
-	return addr->family == AF_INET6 ? option_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only) : 0;
+	return addr->family == AF_INET6 ? px_sock_v6only(fd, o->v6only) : 0;
 }
 
 int px_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int32_t *sys_error)
@@ -83,7 +83,7 @@ static int64_t udp_result(ssize_t n, int32_t *sys_error)
 
 int64_t px_udp_recv(int fd, proa_msg *msg, bool *cut, int32_t *sys_error)
 {
-	struct iovec iov = {msg->buf, PX_MIN(msg->len, (size_t)INT32_MAX)};
+	struct iovec iov = {msg->buf, PX_MIN(msg->len, PX_IO_MOST)};
 	struct msghdr m = {.msg_name = msg->addr.data, .msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
@@ -97,13 +97,15 @@ int64_t px_udp_recv(int fd, proa_msg *msg, bool *cut, int32_t *sys_error)
 	return udp_result(n, sys_error);
 }
 
+/* What is cut to PX_IO_MOST is still too long for any datagram: EMSGSIZE, as without. */
 int64_t px_udp_send(int fd, const proa_msg *msg, int32_t *sys_error)
 {
 	const struct sockaddr *to = msg->addr.len ? addr_sockaddr(&msg->addr) : NULL;
 	ssize_t n;
 
 	do
-		n = sendto(fd, msg->buf, msg->len, PX_MSG_QUIET, to, msg->addr.len);
+		n = sendto(fd, msg->buf, PX_MIN(msg->len, PX_IO_MOST), PX_MSG_QUIET, to,
+		           msg->addr.len);
 	while (n < 0 && errno == EINTR);
 	return udp_result(n, sys_error);
 }

@@ -64,6 +64,9 @@ int kevent(int kq, const struct kevent *changes, int nchanges, struct kevent *ev
 void kqueue_shim_refuse(int nth, int error);
 /* EVFILT_USER is unknown from now on, or known again. */
 void kqueue_shim_no_user(int unknown);
+/* From now on, or no more: some waits end at once, by a signal or as if their time were over, with
+ * the changes made and no event told. On from the start in torture builds. */
+void kqueue_shim_torture(int on);
 /* How many descriptors were closed that still had filters. */
 unsigned long kqueue_shim_left(void);
 
