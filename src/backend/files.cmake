@@ -21,7 +21,7 @@ else()
 		src/backend/ready_try_msg.c)
 endif()
 if(PROA_KQUEUE_IS)
-	list(APPEND PROA_SOURCES src/backend/kqueue.c)
+	list(APPEND PROA_SOURCES src/backend/kqueue.c src/backend/kqueue_change.c)
 endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
