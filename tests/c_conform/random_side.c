@@ -275,7 +275,8 @@ static void lurker_connect(void)
 		return;
 	l->connect = (proa_op){.user = l};
 	if (percent(20))
-		l->connect.deadline_ns = proa_now(w.loop) + (int64_t)below(200 * PROA_USEC);
+		/* Not past at once, or what follows would be told that nothing was begun. */
+		l->connect.deadline_ns = proa_now(w.loop) + 1 + (int64_t)below(200 * PROA_USEC);
 	l->flying++;
 	proa_connect(&l->h, &l->connect, &w.addr, lurker_done);
 	if (percent(70))
