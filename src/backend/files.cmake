@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/backend/list.c
-	src/backend/pooled.c)
+	src/backend/pooled.c
+	src/backend/scratch.c)
 if(WIN32)
 	list(APPEND PROA_SOURCES
 		src/backend/iocp.c

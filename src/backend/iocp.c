@@ -74,7 +74,7 @@ static void iocp_close(px_core *core, bool forked)
 	if (io->port)
 		CloseHandle(io->port);
 	px_slab_destroy(&io->accepts);
-	px_io_scratch_close(io);
+	px_scratch_close(core, &io->scratch);
 	PX_MAGIC_KILL(io);
 	px_free(&core->alloc, io, sizeof *io);
 	core->backend = NULL;

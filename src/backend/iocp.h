@@ -3,6 +3,7 @@
 #ifndef PX_BACKEND_IOCP_H
 #define PX_BACKEND_IOCP_H
 
+#include "backend/scratch.h"
 #include "base/slab.h"
 #include "op/backend.h"
 #include "sys/sys.h"
@@ -39,8 +40,7 @@ enum {
 	PX_IO_SEND_BYTES = 3000, /* in one call */
 	PX_IO_SEND_CALLS = 2,    /* in a row that succeed at once */
 	PX_IO_FILE_BYTES = 1000,
-	PX_IO_RECV_BYTES = 2000,
-	PX_IO_SCRATCH_BYTES = 1000
+	PX_IO_RECV_BYTES = 2000
 #else
 	PX_IO_ENTRIES = 128,
 	PX_IO_ACCEPTS = 8,
@@ -50,8 +50,7 @@ enum {
 	 * extends a file always), with the loop waiting. Of a recv: the memory is pinned
 	 * meanwhile. */
 	PX_IO_FILE_BYTES = 256 * 1024,
-	PX_IO_RECV_BYTES = 1024 * 1024,
-	PX_IO_SCRATCH_BYTES = 64 * 1024
+	PX_IO_RECV_BYTES = 1024 * 1024
 #endif
 };
 
@@ -72,8 +71,6 @@ typedef struct __attribute__((may_alias)) iocp_op {
 } iocp_op;
 _Static_assert(sizeof(iocp_op) == sizeof(proa_op), "PROA_OP_WORDS");
 
-typedef struct px_io_scratch px_io_scratch;
-
 #define PX_IOCP_MAGIC PX_MAGIC('i', 'o', 'c', 'p')
 
 /* What ends a wait in time, iocp_timer.c. */
@@ -93,9 +90,8 @@ typedef struct px_iocp {
 	OVERLAPPED *missed; /* calls whose cancel found nothing */
 	px_slab accepts;    /* px_io_accept */
 	const px_win_extensions *winsock;
-	bool transmit;          /* send_file by TransmitFile; else read and send */
-	px_io_scratch *scratch; /* free ones, for that */
-	unsigned scratch_free;
+	bool transmit;        /* send_file by TransmitFile; else read and send */
+	px_scratches scratch; /* for that */
 	OVERLAPPED_ENTRY entries[PX_IO_ENTRIES];
 	CHAR overflow[64 * 1024]; /* what of a datagram does not fit; written, never read */
 } px_iocp;
@@ -197,7 +193,6 @@ int64_t px_io_send_part(const px_op *op, int64_t left);
 
 /* What the op's call was made on: of a send_file perhaps its file. */
 int px_io_call_fd(const px_op *op);
-void px_io_scratch_close(px_iocp *io);
 
 /* ---- iocp_timer.c ---- */
 

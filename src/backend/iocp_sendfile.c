@@ -5,59 +5,7 @@
 /* op->count is how far it has come. PX_F_PHASE2: the call is the socket's; else the file's. op->buf
  * is the piece that was read and is being sent. */
 
-enum { SCRATCH_KEEP = 16, TRANSMIT_MOST = 16 * PX_IO_SEND_BYTES };
-
-struct px_io_scratch {
-	px_io_scratch *next;
-	DWORD filled, sent;
-	CHAR bytes[PX_IO_SCRATCH_BYTES];
-};
-
-static px_io_scratch *scratch_take(px_iocp *io, px_op *op)
-{
-	px_io_scratch *s = op->buf;
-
-	if (s)
-		return s;
-	s = io->scratch;
-	if (s) {
-		io->scratch = s->next;
-		io->scratch_free--;
-	} else if (!(s = px_alloc(&io->core->alloc, sizeof *s))) {
-		return NULL;
-	}
-	s->filled = s->sent = 0;
-	op->buf = s;
-	return s;
-}
-
-static void scratch_give(px_iocp *io, px_op *op)
-{
-	px_io_scratch *s = op->buf;
-
-	op->buf = NULL;
-	if (!s)
-		return;
-	if (io->scratch_free == SCRATCH_KEEP) {
-		px_free(&io->core->alloc, s, sizeof *s);
-		return;
-	}
-	s->next = io->scratch;
-	io->scratch = s;
-	io->scratch_free++;
-}
-
-void px_io_scratch_close(px_iocp *io)
-{
-	px_io_scratch *s, *next;
-
-	for (s = io->scratch; s; s = next) {
-		next = s->next;
-		px_free(&io->core->alloc, s, sizeof *s);
-	}
-	io->scratch = NULL;
-	io->scratch_free = 0;
-}
+enum { TRANSMIT_MOST = 16 * PX_IO_SEND_BYTES };
 
 int px_io_call_fd(const px_op *op)
 {
@@ -97,7 +45,7 @@ static int call_transmit(px_iocp *io, px_op *op)
 	               : WSAGetLastError();
 }
 
-static int call_read(px_op *op, px_io_scratch *s)
+static int call_read(px_op *op, px_scratch *s)
 {
 	DWORD n = (DWORD)PX_MIN(file_left(op), (int64_t)sizeof s->bytes);
 	OVERLAPPED *o = px_io_begin(op, op->args.file.off + op->count);
@@ -106,7 +54,7 @@ static int call_read(px_op *op, px_io_scratch *s)
 	return ReadFile(file_of(op), s->bytes, n, NULL, o) ? 0 : (int)GetLastError();
 }
 
-static int call_send(px_op *op, px_io_scratch *s)
+static int call_send(px_op *op, px_scratch *s)
 {
 	WSABUF b = {.buf = s->bytes + s->sent, .len = s->filled - s->sent};
 	OVERLAPPED *o = px_io_begin(op, 0);
@@ -129,7 +77,7 @@ static bool read_pending(px_op *op, int error)
 
 static void file_end(px_iocp *io, px_op *op)
 {
-	scratch_give(io, op);
+	px_scratch_give(io->core, &io->scratch, op);
 	px_op_finish(op, op->count, op->count, 0);
 }
 
@@ -145,7 +93,7 @@ static void file_short(px_iocp *io, px_op *op)
 static bool file_moved(px_iocp *io, px_op *op, int error, int64_t n, bool had)
 {
 	bool sending = (op->flags & PX_F_PHASE2) != 0;
-	px_io_scratch *s = op->buf;
+	px_scratch *s = op->buf;
 
 	if (sending)
 		px_io_sent(io, op, n);
@@ -154,7 +102,7 @@ static bool file_moved(px_iocp *io, px_op *op, int error, int64_t n, bool had)
 	if (error == ERROR_HANDLE_EOF || (!error && !sending && !n)) {
 		file_short(io, op);
 	} else if (error) {
-		scratch_give(io, op);
+		px_scratch_give(io->core, &io->scratch, op);
 		px_io_send_failed(op, error, sending && had);
 	} else if (op->count == op->args.file.len) {
 		file_end(io, op);
@@ -171,13 +119,13 @@ static bool file_moved(px_iocp *io, px_op *op, int error, int64_t n, bool had)
 /* Makes the next call. False: there is no memory to read into, and it has ended. */
 static bool file_call(px_iocp *io, px_op *op, int *error)
 {
-	px_io_scratch *s;
+	px_scratch *s;
 
 	if (io->transmit) {
 		*error = call_transmit(io, op);
 		return true;
 	}
-	if (!(s = scratch_take(io, op))) {
+	if (!(s = px_scratch_take(io->core, &io->scratch, op))) {
 		px_op_finish(op, -PROA_ENOMEM, op->count, 0);
 		return false;
 	}
@@ -212,7 +160,7 @@ void px_io_send_file_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 	if (!file_moved(io, op, error, bytes, true))
 		return;
 	if (px_op_asked(op)) {
-		scratch_give(io, op);
+		px_scratch_give(io->core, &io->scratch, op);
 		px_op_finish(op, -PROA_ECANCELED, op->count, 0);
 	} else {
 		px_io_send_file(io, op);

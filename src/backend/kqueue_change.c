@@ -103,7 +103,6 @@ void px_kq_remove(px_ready *ready, px_handle *h)
 		px_kq_delete(set, h);
 }
 
-
 uint16_t px_kq_take(px_kqueue *set)
 {
 	uint16_t n = 0;

@@ -92,7 +92,7 @@ void px_ur_close(px_core *core, bool forked)
 	px_ur_ring_close(u, forked);
 	if (u->wake.rd >= 0)
 		px_wake_close(&u->wake);
-	px_ur_scratch_close(u);
+	px_scratch_close(core, &u->scratch);
 	px_slab_destroy(&u->records);
 	px_slab_destroy(&u->headers);
 	px_free(&core->alloc, u->spill, u->spill_size * sizeof *u->spill);

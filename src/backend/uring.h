@@ -3,6 +3,7 @@
 #ifndef PX_BACKEND_URING_H
 #define PX_BACKEND_URING_H
 
+#include "backend/scratch.h"
 #include "base/slab.h"
 #include "op/backend.h"
 #include "op/pool.h"
@@ -33,12 +34,10 @@ enum {
 #ifdef PX_TORTURE
 	PX_UR_SQ_ENTRIES = 4,
 	PX_UR_CQ_ENTRIES = 8,
-	PX_UR_SCRATCH_BYTES = 1000,
 	PX_UR_SPILL_FIRST = 1
 #else
 	PX_UR_SQ_ENTRIES = 256,
 	PX_UR_CQ_ENTRIES = 4096,
-	PX_UR_SCRATCH_BYTES = 64 * 1024,
 	PX_UR_SPILL_FIRST = 64
 #endif
 };
@@ -101,7 +100,6 @@ enum {
 #define PX_UR_MAGIC PX_MAGIC('u', 'r', 'n', 'g')
 
 typedef struct px_uring px_uring;
-typedef struct px_ur_scratch px_ur_scratch;
 
 struct px_uring {
 	uint32_t magic;
@@ -136,9 +134,8 @@ struct px_uring {
 	px_uring_timespec timeout; /* of the entry that stands in for EXT_ARG */
 	px_slab records;           /* accepted and not yet delivered */
 	px_slab headers;           /* of sendmsg */
-	px_ur_scratch *scratch;    /* free ones, for send_file */
-	unsigned scratch_free;
-	uint64_t groups[16]; /* buffer groups in use, a bit each */
+	px_scratches scratch;      /* of send_file */
+	uint64_t groups[16];       /* buffer groups in use, a bit each */
 };
 
 static inline px_uring *px_ur_of(const px_core *core)
@@ -279,7 +276,6 @@ void px_ur_accept_rest(px_uring *u, px_op *op, int error);
 px_pulled px_ur_accept_many_pull(px_uring *u, px_op *op);
 px_pulled px_ur_recv_many_pull(px_uring *u, px_op *op);
 void px_ur_many_paused(px_uring *u, px_op *op, bool paused);
-void px_ur_scratch_close(px_uring *u);
 
 /* ---- uring_pool.c: free buffers, in a ring of the kernel's or a list ---- */
 

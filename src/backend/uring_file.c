@@ -97,69 +97,16 @@ void px_ur_fsync_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 /* ---- send_file: a piece is read into scratch memory (op->buf), then sent (PHASE2), and so on ----
  */
 
-enum { SCRATCH_KEEP = 16 };
-
-struct px_ur_scratch {
-	px_ur_scratch *next;
-	uint32_t filled, sent;
-	unsigned char bytes[PX_UR_SCRATCH_BYTES];
-};
-
-static px_ur_scratch *scratch_take(px_uring *u, px_op *op)
-{
-	px_ur_scratch *s = op->buf;
-
-	if (s)
-		return s;
-	s = u->scratch;
-	if (s) {
-		u->scratch = s->next;
-		u->scratch_free--;
-	} else {
-		s = px_alloc(&u->core->alloc, sizeof *s);
-	}
-	op->buf = s;
-	return s;
-}
-
-static void scratch_give(px_uring *u, px_op *op)
-{
-	px_ur_scratch *s = op->buf;
-
-	op->buf = NULL;
-	if (!s)
-		return;
-	if (u->scratch_free == SCRATCH_KEEP) {
-		px_free(&u->core->alloc, s, sizeof *s);
-		return;
-	}
-	s->next = u->scratch;
-	u->scratch = s;
-	u->scratch_free++;
-}
-
-void px_ur_scratch_close(px_uring *u)
-{
-	px_ur_scratch *s, *next;
-
-	for (s = u->scratch; s; s = next) {
-		next = s->next;
-		px_free(&u->core->alloc, s, sizeof *s);
-	}
-	u->scratch = NULL;
-	u->scratch_free = 0;
-}
-
 static void send_file_end(px_uring *u, px_op *op, int64_t result, int32_t sys_error)
 {
-	scratch_give(u, op);
+	px_scratch_give(u->core, &u->scratch, op);
 	px_ur_end(op, result, op->count, sys_error);
 }
 
 static void send_file_read(px_uring *u, px_op *op)
 {
 	int64_t rest = op->args.file.len - op->count;
-	px_ur_scratch *s = scratch_take(u, op);
+	px_scratch *s = px_scratch_take(u->core, &u->scratch, op);
 	px_uring_sqe *sqe;
 
 	op->flags &= (uint16_t)~PX_F_PHASE2;
@@ -175,7 +122,7 @@ static void send_file_read(px_uring *u, px_op *op)
 
 static void send_file_send(px_uring *u, px_op *op)
 {
-	px_ur_scratch *s = op->buf;
+	px_scratch *s = op->buf;
 	px_uring_sqe *sqe = px_ur_main(u, op, PX_IORING_OP_SEND, op->handle->fd);
 
 	op->flags |= PX_F_PHASE2;
@@ -204,7 +151,7 @@ static void send_file_failed(px_uring *u, px_op *op, int res)
 		op->handle->flags |= PX_HF_DEAD;
 		send_file_end(u, op, -PROA_ECONNRESET, -res);
 	} else if (!px_ur_again(u, op, res)) {
-		scratch_give(u, op);
+		px_scratch_give(u->core, &u->scratch, op);
 		px_ur_end_error(op, res, op->count);
 	}
 }
@@ -213,7 +160,7 @@ static void send_file_failed(px_uring *u, px_op *op, int res)
  * was asked for. */
 static void send_file_filled(px_uring *u, px_op *op, int n)
 {
-	px_ur_scratch *s = op->buf;
+	px_scratch *s = op->buf;
 
 	s->filled = (uint32_t)n;
 	s->sent = 0;
@@ -229,7 +176,7 @@ static void send_file_filled(px_uring *u, px_op *op, int n)
 
 static void send_file_sent(px_uring *u, px_op *op, int n)
 {
-	px_ur_scratch *s = op->buf;
+	px_scratch *s = op->buf;
 
 	s->sent += (uint32_t)n;
 	px_ur_sent(u, op, n);

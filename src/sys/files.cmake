@@ -53,14 +53,18 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_KQUEUE_TREE)
 	list(APPEND PROA_SOURCES
 		src/sys/linux/dir.c
 		src/sys/linux/sendfile.c
-		src/sys/linux/sock_new.c
 		src/sys/linux/wake.c)
 elseif(NOT WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/bsd/dir.c
 		src/sys/bsd/sendfile.c
-		src/sys/bsd/sock_new.c
 		src/sys/bsd/wake.c)
+endif()
+# One call with all flags, or macOS' way, which goes everywhere: so the kqueue tree takes that.
+if(CMAKE_SYSTEM_NAME STREQUAL "Darwin" OR PROA_KQUEUE_TREE)
+	list(APPEND PROA_SOURCES src/sys/bsd/sock_new.c)
+elseif(NOT WIN32)
+	list(APPEND PROA_SOURCES src/sys/posix/sock_new.c)
 endif()
 list(APPEND PROA_UNIT_TESTS
 	src/sys/addr_test.c

@@ -1,4 +1,4 @@
-/* Sockets made and accepted close-on-exec, non-blocking as wished: in one call where it goes. */
+/* Sockets made and accepted as macOS can: their flags afterwards, SIGPIPE by an option. */
 /* SPDX-License-Identifier: MIT */
 #include "sys/posix/posix.h"
 
@@ -6,41 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The second way is that of macOS. Linux takes it too where it stands in for a BSD (files.cmake),
- * so that it runs somewhere. */
-#if defined(SOCK_CLOEXEC) && !defined(__linux__)
-static int sock_flags(bool nonblock)
-{
-	return SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0);
-}
-
-int px_sock_new(int family, int type, bool nonblock)
-{
-	return socket(family, type | sock_flags(nonblock), 0);
-}
-
-int px_sock_accept_new(int fd, bool nonblock)
-{
-	int got;
-
-	do
-		got = accept4(fd, NULL, NULL, sock_flags(nonblock));
-	while (got < 0 && errno == EINTR);
-	return got;
-}
-
-int64_t px_sock_accept_probe(int fd, int32_t *sys_error)
-{
-	PX_UNUSED(fd);
-	*sys_error = 0;
-	return 0;
-}
-
-void px_sock_quiet(int fd)
-{
-	PX_UNUSED(fd); /* PX_MSG_QUIET is */
-}
-#else
 static int failed(int fd)
 {
 	int saved = errno;
@@ -111,4 +76,3 @@ void px_sock_quiet(int fd)
 {
 	sock_quiet(fd);
 }
-#endif

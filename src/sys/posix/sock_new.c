@@ -1,4 +1,4 @@
-/* Sockets made and accepted in one call with both their flags. */
+/* Sockets made and accepted in one call with both their flags: everywhere but on macOS. */
 /* SPDX-License-Identifier: MIT */
 #include "sys/posix/posix.h"
 
