@@ -5,8 +5,6 @@
 /* op->count is how far it has come. PX_F_PHASE2: the call is the socket's; else the file's. op->buf
  * is the piece that was read and is being sent. */
 
-enum { TRANSMIT_MOST = 16 * PX_IO_SEND_BYTES };
-
 int px_io_call_fd(const px_op *op)
 {
 	return op->kind == PX_SEND_FILE && !(op->flags & PX_F_PHASE2) ? op->args.file.file->fd
@@ -37,7 +35,7 @@ static int call_transmit(px_iocp *io, px_op *op)
 		return (int)GetLastError();
 	if (size.QuadPart <= at)
 		return ERROR_HANDLE_EOF;
-	n = PX_MIN(PX_MIN(n, (int64_t)TRANSMIT_MOST), size.QuadPart - at);
+	n = PX_MIN(n, size.QuadPart - at);
 	o = px_io_begin(op, at);
 	return io->winsock->transmit(px_win_socket(op->handle->fd), file_of(op), (DWORD)n, 0, o,
 	                             NULL, 0)

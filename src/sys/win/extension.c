@@ -17,20 +17,15 @@ static bool ask(SOCKET s, GUID id, void *fn, size_t bytes)
 static BOOL CALLBACK extensions_load(INIT_ONCE *once, void *arg, void **out)
 {
 	SOCKET s = px_win_socket_new(AF_INET, SOCK_STREAM, false);
-	SOCKET u = px_win_socket_new(AF_INET, SOCK_DGRAM, false);
-	bool all = s != INVALID_SOCKET && u != INVALID_SOCKET;
+	bool all;
 
 	PX_UNUSED(once);
 	PX_UNUSED(arg);
-	all = all && ASK(s, WSAID_ACCEPTEX, accept) &&
-	      ASK(s, WSAID_GETACCEPTEXSOCKADDRS, accept_addrs) &&
-	      ASK(s, WSAID_CONNECTEX, connect) && ASK(s, WSAID_DISCONNECTEX, disconnect) &&
-	      ASK(s, WSAID_TRANSMITFILE, transmit) && ASK(u, WSAID_WSARECVMSG, recvmsg) &&
-	      ASK(u, WSAID_WSASENDMSG, sendmsg);
-	if (s != INVALID_SOCKET)
-		closesocket(s);
-	if (u != INVALID_SOCKET)
-		closesocket(u);
+	if (s == INVALID_SOCKET)
+		return FALSE;
+	all = ASK(s, WSAID_ACCEPTEX, accept) && ASK(s, WSAID_CONNECTEX, connect) &&
+	      ASK(s, WSAID_TRANSMITFILE, transmit);
+	closesocket(s);
 	*out = &extensions;
 	return all;
 }

@@ -62,12 +62,8 @@ int64_t px_win_sock_failed(int32_t *sys_error);
 /* The functions that Winsock has only for those who ask. */
 typedef struct px_win_extensions {
 	LPFN_ACCEPTEX accept;
-	LPFN_GETACCEPTEXSOCKADDRS accept_addrs;
 	LPFN_CONNECTEX connect;
-	LPFN_DISCONNECTEX disconnect;
 	LPFN_TRANSMITFILE transmit;
-	LPFN_WSARECVMSG recvmsg;
-	LPFN_WSASENDMSG sendmsg;
 } px_win_extensions;
 /* Asked once; the same for the whole process. NULL: this system lacks one, or sockets altogether.
  */
