@@ -1,0 +1,18 @@
+# Floor 3, beside the backends: a world that is simulated. Pure C.
+# SPDX-License-Identifier: MIT
+list(APPEND PROA_SOURCES
+	src/sim/fs.c
+	src/sim/fs_crash.c
+	src/sim/fs_dir.c
+	src/sim/fs_node.c
+	src/sim/fs_page.c
+	src/sim/fs_tree.c
+	src/sim/fs_walk.c)
+list(APPEND PROA_UNIT_TESTS
+	src/sim/fs_crash_test.c
+	src/sim/fs_random_test.c
+	src/sim/fs_test.c)
+# Where what it imitates is at hand.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+	list(APPEND PROA_UNIT_TESTS src/sim/fs_same_test.c)
+endif()
