@@ -112,8 +112,8 @@ static bool page_clip(void *arg, uint64_t index, px_simpage *p)
 
 static void file_cut(cut *c, px_simnode *n)
 {
+	px_assert(!c->run_left); /* each write was gone through to its end */
 	c->file = n;
-	c->run_left = 0;
 	if (n->truncated && cut_lost(c)) {
 		c->fs->counts.truncations_lost++;
 		px_simpages_untruncate(c->fs, n);

@@ -176,6 +176,7 @@ TEST(crash_sizes)
 		cut_hard(&b);
 		n = size_of(&b, "f");
 		CHECK(n == 3 || (n > 0 && n < EIGHT && n % SECTOR == 0));
+		CHECK_EQ(px_simfs_used(b.fs), SECTOR); /* nothing behind it, holes before it */
 		seen[n / SECTOR % 9] = true;
 	}
 	for (int i = 0; i < 8; i++)

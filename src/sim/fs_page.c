@@ -254,14 +254,16 @@ static bool room_take(void *arg, uint64_t index, px_simpage *p)
 	return true;
 }
 
-/* The disk's version is put aside once: what came between it and this was never on the disk. */
+/* The disk's version is put aside once: then its size is 0, until a sync or a power cut has ended
+ * that. What came between it and this was never on the disk. */
 void px_simpages_truncate(px_simfs *fs, px_simnode *n)
 {
 	px_simpage *p;
 
-	if (n->truncated || !n->disk_size) {
+	if (!n->disk_size) {
 		px_simtree_drop(fs, &n->pages);
 	} else {
+		px_assert(!n->truncated);
 		while ((p = first_dirty(n)))
 			px_simpage_revert(fs, p, p->dirty | p->lost);
 		px_simtree_walk(&n->pages, room_leave, fs);

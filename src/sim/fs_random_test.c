@@ -229,6 +229,17 @@ static void file_cut(desk *d, int file)
 	model_settle(m);
 }
 
+/* The room of what was lost can be had again. */
+static int64_t room_most(const desk *d)
+{
+	int64_t bytes = 0;
+
+	for (int file = 0; file < FILES; file++)
+		if (d->file[file].there)
+			bytes += (d->file[file].size + SECTOR - 1) / SECTOR * SECTOR;
+	return bytes;
+}
+
 static void step_crash(desk *d)
 {
 	static const uint32_t ppm[] = {0, 200000, 500000, 1000000};
@@ -238,6 +249,7 @@ static void step_crash(desk *d)
 	all_closed(d);
 	for (int file = 0; file < FILES; file++)
 		file_cut(d, file);
+	CHECK_LE(px_simfs_used(d->b.fs), room_most(d));
 }
 
 /* ---- what the world does ---- */

@@ -186,9 +186,9 @@ static void pair_try_all(twin *t, const pair *p)
 
 enum { LINKS = PX_SIMFS_LINKS_MOST + 1 };
 
-static const char *const tree[] = {"in/file", "in/down",  "in",      "file",    "to_file",
-                                   "to_in",   "to_none",  "to_dots", "to_loop", "out",
-                                   "up",      "to_slash", "through", "abs",     NULL};
+static const char *const tree[] = {
+	"in/file", "in/down", "in", "file",     "to_file", "to_in", "to_none",     "to_dots",
+	"to_loop", "out",     "up", "to_slash", "through", "abs",   "to_in_slash", NULL};
 
 static void tree_make(twin *t)
 {
@@ -204,6 +204,7 @@ static void tree_make(twin *t)
 	twin_link(t, "out", "../outer");
 	twin_link(t, "up", "..");
 	twin_link(t, "to_slash", "file/");
+	twin_link(t, "to_in_slash", "in/");
 	twin_link(t, "through", "to_in/file");
 	twin_link(t, "abs", twin_path(t, "in"));
 }
@@ -261,6 +262,9 @@ static const char *const paths[] = {"file",
                                     "up/base/file",
                                     "up/base/new",
                                     "to_slash",
+                                    "to_in_slash",
+                                    "to_in_slash/",
+                                    "to_in_slash/new",
                                     "through",
                                     "abs",
                                     "abs/file",
