@@ -285,6 +285,14 @@ static void one_open(twin *t, const char *path, unsigned flags)
 }
 
 /* Every set of flags on every path. CREATE with DIR was taken by older kernels, in several ways. */
+static void all_opens(twin *t, unsigned more)
+{
+	for (unsigned flags = 0; flags < PROA_O_BENEATH; flags++)
+		for (const char *const *p = paths; *p; p++)
+			if (!(flags & PROA_O_CREATE) || !(flags & PROA_O_DIR))
+				one_open(t, *p, flags | more);
+}
+
 TEST(same_open)
 {
 	twin t;
@@ -292,11 +300,36 @@ TEST(same_open)
 	NEED(HOST_LINKS);
 	REQUIRE(twin_begin(&t));
 	tree_make(&t);
-	for (unsigned flags = 0; flags < 2 * PROA_O_BENEATH; flags++)
-		for (const char *const *p = paths; *p; p++)
-			if (!(flags & PROA_O_CREATE) || !(flags & PROA_O_DIR))
-				one_open(&t, *p, flags);
+	all_opens(&t, 0);
 	twin_end(&t, tree);
+}
+
+/* Without openat2(2), links and ".." inside of the folder are refused as well. */
+static bool beneath_is_exact(twin *t)
+{
+	int32_t sys;
+	int64_t fd = px_file_open(t->real_base, "to_in/../file", PROA_O_READ | PROA_O_BENEATH, 0,
+	                          &sys);
+
+	if (fd >= 0)
+		px_file_close((int)fd);
+	return fd >= 0;
+}
+
+TEST(same_open_beneath)
+{
+	bool exact;
+	twin t;
+
+	NEED(HOST_LINKS);
+	REQUIRE(twin_begin(&t));
+	tree_make(&t);
+	exact = beneath_is_exact(&t);
+	if (exact)
+		all_opens(&t, PROA_O_BENEATH);
+	twin_end(&t, tree);
+	if (!exact)
+		SKIP("no openat2 here");
 }
 
 TEST(same_absolute_paths)
