@@ -231,8 +231,8 @@ static void test_try(const test_case *t, const char *rule)
 	if (!strcmp(name, "FAIL"))
 		said_print(said, status);
 	fclose(said);
-	printf("%s %s %s %lld %ld %ld\n", name, t->name, rule,
-	       (host_now_ns() - start) / 1000000, seam_now->hits, seam_now->excused);
+	printf("%s %s %s %lld %ld %ld\n", name, t->name, rule, (host_now_ns() - start) / 1000000,
+	       seam_now->hits, seam_now->excused);
 	fflush(stdout);
 }
 

@@ -103,7 +103,7 @@ enum {
 	SEAM_WORDS_BASE = -64,
 	SEAM_WORDS(SEAM_WORD_ENUM)
 #undef SEAM_WORD_ENUM
-	SEAM_AFTER = 0x10000 /* or-ed to an error: the call is made all the same */
+		SEAM_AFTER = 0x10000 /* or-ed to an error: the call is made all the same */
 };
 
 /* Shared with whoever started this process. */

@@ -21,13 +21,13 @@
 #include "seam/seam_posix.h"
 
 /* Returns -1 with the rule's error, if it says so. */
-#define FAIL(call)                                           \
-	do {                                                 \
-		int hit_ = seam_hit(SEAM_##call);            \
-		if (hit_ > 0 && !(hit_ & SEAM_AFTER)) {      \
-			errno = hit_;                        \
-			return -1;                           \
-		}                                            \
+#define FAIL(call)                                      \
+	do {                                            \
+		int hit_ = seam_hit(SEAM_##call);       \
+		if (hit_ > 0 && !(hit_ & SEAM_AFTER)) { \
+			errno = hit_;                   \
+			return -1;                      \
+		}                                       \
 	} while (0)
 
 /* ---- what is withheld comes later ----

@@ -146,7 +146,11 @@ void seam_ring_closed(int fd)
 int seam_ring_register(int fd, unsigned opcode, const void *arg, unsigned n)
 {
 	const px_uring_rsrc_update *update = arg;
-	int hit = seam_hit(SEAM_uring_register), rc;
+	/* No kernel refuses to enable a ring that it made disabled, or to let go of something. */
+	bool sure = opcode == PX_IORING_REGISTER_ENABLE_RINGS ||
+	            opcode == PX_IORING_UNREGISTER_RING_FDS ||
+	            opcode == PX_IORING_UNREGISTER_PBUF_RING;
+	int hit = sure ? SEAM_PASS : seam_hit(SEAM_uring_register), rc;
 
 	if (hit > 0) {
 		errno = hit;
@@ -276,8 +280,8 @@ static void list_put(ring *r, const px_uring_cqe *cqe)
 static void completions_take(ring *r)
 {
 	uint32_t *khead = word(&r->queues, true, r->p.cq_off.head);
-	const px_uring_cqe *cqes =
-		(const px_uring_cqe *)(const void *)word(&r->queues, true, r->p.cq_off.cqes);
+	const px_uring_cqe *cqes = (const px_uring_cqe *)(const void *)word(&r->queues, true,
+	                                                                    r->p.cq_off.cqes);
 	uint32_t tail = px_uring_load(word(&r->queues, true, r->p.cq_off.tail)), head = *khead;
 
 	for (; head != tail && r->n < KEPT - 1; head++)
