@@ -33,15 +33,24 @@ def limit_self():
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
+def work_in(folder):
+    """Programs run in this folder, and have it for their temporary files."""
+    os.makedirs(folder, exist_ok=True)
+    os.environ.pop("PROA_BACKEND", None)
+    os.environ["TMPDIR"] = Run.folder = folder
+
+
 class Run:
     """A program under way, with its children: ended at a time, or at a line."""
+
+    folder = None  # where what it leaves behind harms nobody
 
     def __init__(self, argv, env, seconds, stop=None):
         self.lines, self.code, self.stopped, self.late = [], None, False, False
         began = time.monotonic()
         self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, start_new_session=True,
-                                  env={**os.environ, **env}, preexec_fn=limit_self)
+                                  cwd=self.folder, env={**os.environ, **env}, preexec_fn=limit_self)
         try:
             self.read(began + seconds, stop)
         finally:
