@@ -407,7 +407,9 @@ static void loop_wait(proa_loop *loop, int64_t deadline_ns)
 		core->ops->wait(core, PROA_POLL);
 		return;
 	}
-	spin_until = loop->spin_ns ? px_add_sat(core->now_ns, loop->spin_ns) : 0;
+	/* No longer than until something of its own is due: nobody else would end it for that. */
+	spin_until = loop->spin_ns ? PX_MIN(px_add_sat(core->now_ns, loop->spin_ns), deadline_ns)
+	                           : 0;
 	while (spin_until && px_sys_now_ns() < spin_until && !loop_has_work(loop) &&
 	       px_mpsc_empty(&core->inbox))
 		core->ops->wait(core, PROA_POLL);
