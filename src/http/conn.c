@@ -177,7 +177,7 @@ void px_conn_log(px_conn *c)
 			.agent = agent ? agent : "-",
 			.status = req->status,
 			.version = req->version,
-			.body_bytes = req->written,
+			.body_bytes = req->no_body ? 0 : req->written,
 			.time_s = (int64_t)time(NULL),
 			.duration_ns = proa_now(c->local->loop) - req->begin_ns,
 		},
