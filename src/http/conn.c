@@ -176,7 +176,7 @@ void px_conn_log(px_conn *c)
 			.agent = agent ? agent : "-",
 			.status = req->status,
 			.version = req->version,
-			.body_bytes = req->written,
+			.body_bytes = req->no_body ? 0 : req->written,
 			.time_s = proa_wall(c->local->loop) / PROA_SEC,
 			.duration_ns = proa_now(c->local->loop) - req->begin_ns,
 		},

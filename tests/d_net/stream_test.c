@@ -138,6 +138,27 @@ TEST(stream_ended_inside_a_read)
 	kit_close(&loop);
 }
 
+/* One that has ended and was not told yet is in flight, and its bytes stay where they are. */
+TEST(stream_read_that_is_not_told_yet)
+{
+	rec a = {0}, b = {0};
+	side x;
+	LOOP(loop);
+
+	side_open(loop, &x, NULL);
+	kit_fd_write(x.fd, "abcdef", 6);
+	check_text(read_exact(loop, &x, &a, 1), "a");
+	proa_stream_read_exact(&x.s, kit_op(&a), 2, kit_done);
+	proa_stream_read_exact(&x.s, kit_op(&b), 100, kit_done);
+	CHECK_EQ(kit_await(loop, &a), 2);
+	check_text(&a, "bc");
+	proa_cancel(&b.op);
+	CHECK_EQ(kit_await(loop, &b), -PROA_EALREADY);
+	check_text(read_some(loop, &x, &a, 9), "def");
+	side_end(loop, &x);
+	kit_close(&loop);
+}
+
 TEST(stream_one_read_at_a_time)
 {
 	rec a = {0}, b = {0};
