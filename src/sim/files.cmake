@@ -10,7 +10,7 @@ list(APPEND PROA_SOURCES
 	src/sim/fs.c
 	src/sim/fs_crash.c
 	src/sim/fs_dir.c
-	src/sim/fs_node.c
+	src/sim/fs_inode.c
 	src/sim/fs_page.c
 	src/sim/fs_tree.c
 	src/sim/fs_walk.c

@@ -23,7 +23,7 @@ px_simfs *px_simfs_open(const px_simfs_options *o)
 	if (!fs->o.files_max)
 		fs->o.files_max = FILES_MOST;
 	px_list_init(&fs->all);
-	fs->root = px_simnode_new(fs, NULL, "", 0, PROA_S_DIR, NULL);
+	fs->root = px_siminode_new(fs, NULL, "", 0, PROA_S_DIR, NULL);
 	if (!fs->root) {
 		px_simfs_close(fs);
 		return NULL;
@@ -44,7 +44,7 @@ void px_simfs_close(px_simfs *fs)
 	PX_MAGIC_CHECK(fs, PX_SIMFS_MAGIC);
 	a = fs->o.alloc;
 	while ((n = px_list_first(&fs->all)))
-		px_simnode_free(fs, PX_OF(n, px_simnode, in_all));
+		px_siminode_free(fs, PX_OF(n, px_siminode, in_all));
 	px_assert(fs->used == 0);
 	px_free(a, fs->buckets, fs->bucket_count * sizeof *fs->buckets);
 	px_free(a, fs->descs, fs->desc_count * sizeof *fs->descs);
@@ -143,7 +143,7 @@ static int64_t desc_free(px_simfs *fs)
 	return i;
 }
 
-static void desc_take(px_simfs *fs, int64_t fd, px_simnode *n, unsigned flags)
+static void desc_take(px_simfs *fs, int64_t fd, px_siminode *n, unsigned flags)
 {
 	fs->descs[fd] = (px_simdesc){.node = n, .flags = flags};
 	n->opened++;
@@ -153,7 +153,7 @@ static void desc_take(px_simfs *fs, int64_t fd, px_simnode *n, unsigned flags)
 void px_simfs_file_close(px_simfs *fs, int fd)
 {
 	px_simdesc *d = desc_of(fs, fd);
-	px_simnode *n;
+	px_siminode *n;
 
 	px_assert(d); /* closed twice, or never opened */
 	n = d->node;
@@ -161,7 +161,7 @@ void px_simfs_file_close(px_simfs *fs, int fd)
 	fs->desc_open--;
 	fs->desc_low = PX_MIN(fs->desc_low, (unsigned)fd);
 	if (!--n->opened && !n->parent)
-		px_simnode_free(fs, n);
+		px_siminode_free(fs, n);
 }
 
 void px_simfs_drop_all(px_simfs *fs)
@@ -174,7 +174,7 @@ void px_simfs_drop_all(px_simfs *fs)
 /* ---- opening ---- */
 
 /* The folder that a path begins in. */
-static int64_t open_from(px_simfs *fs, int dir_fd, const char *path, px_simnode **from)
+static int64_t open_from(px_simfs *fs, int dir_fd, const char *path, px_siminode **from)
 {
 	const px_simdesc *d = desc_of(fs, dir_fd);
 
@@ -193,7 +193,7 @@ static int64_t open_create(px_simfs *fs, px_simplace *at, unsigned mode, int64_t
 {
 	if (!at->dir->parent)
 		return -PROA_ENOENT; /* the folder was removed */
-	at->node = px_simnode_new(fs, at->dir, at->name, at->len, PROA_S_FILE, NULL);
+	at->node = px_siminode_new(fs, at->dir, at->name, at->len, PROA_S_FILE, NULL);
 	if (!at->node)
 		return -PROA_ENOMEM;
 	at->node->mode = mode & MODE_MASK;
@@ -205,7 +205,7 @@ static int64_t open_create(px_simfs *fs, px_simplace *at, unsigned mode, int64_t
 /* In Linux' order: do_open() of fs/namei.c. */
 static int64_t open_there(px_simfs *fs, const px_simplace *at, unsigned flags, int64_t now_ns)
 {
-	px_simnode *n = at->node;
+	px_siminode *n = at->node;
 	bool is_dir = n->type == PROA_S_DIR;
 
 	if ((flags & PROA_O_CREATE) && (flags & PROA_O_EXCL))
@@ -223,8 +223,8 @@ static int64_t open_there(px_simfs *fs, const px_simplace *at, unsigned flags, i
 	return 0;
 }
 
-static int64_t open_path(px_simfs *fs, px_simnode *from, const char *path, unsigned flags,
-                         unsigned mode, int64_t now_ns, px_simnode **out)
+static int64_t open_path(px_simfs *fs, px_siminode *from, const char *path, unsigned flags,
+                         unsigned mode, int64_t now_ns, px_siminode **out)
 {
 	px_simwalk w = {.fs = fs, .top = from};
 	px_simplace at;
@@ -247,7 +247,7 @@ static int64_t open_path(px_simfs *fs, px_simnode *from, const char *path, unsig
 static int64_t file_open(px_simfs *fs, int dir_fd, const char *path, unsigned flags, unsigned mode,
                          int64_t now_ns)
 {
-	px_simnode *from, *node;
+	px_siminode *from, *node;
 	int64_t n, fd;
 
 	if ((flags & PROA_O_CREATE) && (flags & PROA_O_DIR))
@@ -289,7 +289,7 @@ int64_t px_simfs_file_stat(px_simfs *fs, int fd, proa_stat_info *out, int32_t *s
 
 	if (!d)
 		return told(-PROA_EBADF, sys_error);
-	px_simnode_stat(fs, d->node, out);
+	px_siminode_stat(fs, d->node, out);
 	return told(0, sys_error);
 }
 
@@ -307,7 +307,7 @@ static int64_t io_allowed(const px_simdesc *d, unsigned need, size_t len, int64_
 	return d->node->type == PROA_S_DIR ? -PROA_EISDIR : 0;
 }
 
-static int64_t file_read(px_simfs *fs, const px_simnode *n, void *buf, size_t len, int64_t offset)
+static int64_t file_read(px_simfs *fs, const px_siminode *n, void *buf, size_t len, int64_t offset)
 {
 	int64_t rest = PX_MAX(n->size - offset, 0);
 
@@ -331,7 +331,7 @@ int64_t px_simfs_file_read(px_simfs *fs, int fd, void *buf, size_t len, int64_t 
 	return told(n < 0 ? n : file_read(fs, d->node, buf, len, offset), sys_error);
 }
 
-static int64_t file_write(px_simfs *fs, px_simnode *n, const void *buf, size_t len, int64_t offset,
+static int64_t file_write(px_simfs *fs, px_siminode *n, const void *buf, size_t len, int64_t offset,
                           int64_t now_ns)
 {
 	int64_t done;
@@ -366,10 +366,10 @@ int64_t px_simfs_file_write(px_simfs *fs, int fd, const void *buf, size_t len, i
 }
 
 /* A folder's sync is that of the names in it. */
-static void names_sync(px_simnode *n)
+static void names_sync(px_siminode *n)
 {
 	for (px_node *at = px_list_first(&n->children); at; at = px_list_next(&n->children, at))
-		PX_OF(at, px_simnode, in_dir)->name_durable = true;
+		PX_OF(at, px_siminode, in_dir)->name_durable = true;
 }
 
 int64_t px_simfs_file_sync(px_simfs *fs, int fd, int32_t *sys_error)

@@ -8,7 +8,7 @@ typedef struct cut {
 	px_simfs *fs;
 	px_rng *rng;
 	uint32_t torn_ppm, lost_ppm;
-	const px_simnode *file;
+	const px_siminode *file;
 	/* The write whose sectors are being gone through: how many are left of it, and if it is
 	 * torn, how many of these are kept. */
 	uint64_t run_left, run_kept;
@@ -23,7 +23,7 @@ static bool cut_lost(cut *c)
 /* ---- sectors ---- */
 
 /* How many sectors behind each other, from this one, are dirty by the same write. */
-static uint64_t run_length(const px_simnode *file, uint64_t index, unsigned s)
+static uint64_t run_length(const px_siminode *file, uint64_t index, unsigned s)
 {
 	const px_simpage *p = px_simtree_get(&file->pages, index);
 	uint64_t writer = p->writer[s], n = 0;
@@ -110,7 +110,7 @@ static bool page_clip(void *arg, uint64_t index, px_simpage *p)
 
 /* ---- files ---- */
 
-static void file_cut(cut *c, px_simnode *n)
+static void file_cut(cut *c, px_siminode *n)
 {
 	px_assert(!c->run_left); /* each write was gone through to its end */
 	c->file = n;
@@ -126,7 +126,7 @@ static void file_cut(cut *c, px_simnode *n)
 	px_simtree_walk(&n->pages, page_clip, c);
 }
 
-static void node_cut(cut *c, px_simnode *n)
+static void node_cut(cut *c, px_siminode *n)
 {
 	if (n->name_durable || !cut_lost(c)) {
 		n->name_durable = true;
@@ -135,7 +135,7 @@ static void node_cut(cut *c, px_simnode *n)
 		return;
 	}
 	c->fs->counts.names_lost++;
-	px_simnode_unname(c->fs, n);
+	px_siminode_unname(c->fs, n);
 }
 
 void px_simfs_crash(px_simfs *fs, px_rng *rng, uint32_t torn_ppm, uint32_t lost_ppm)
@@ -147,6 +147,6 @@ void px_simfs_crash(px_simfs *fs, px_rng *rng, uint32_t torn_ppm, uint32_t lost_
 	fs->counts.crashes++;
 	for (px_node *at = px_list_first(&fs->all); at; at = next) {
 		next = px_list_next(&fs->all, at);
-		node_cut(&c, PX_OF(at, px_simnode, in_all));
+		node_cut(&c, PX_OF(at, px_siminode, in_all));
 	}
 }

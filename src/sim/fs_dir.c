@@ -10,7 +10,8 @@ enum { FILE_MODE = 0644, DIR_MODE = 0755, LINK_MODE = 0777 };
 /* ---- listing ---- */
 
 /* Behind the others, if there is room for it; what lies between two entries is zero. */
-static bool entry_pack(const px_simfs *fs, const px_simnode *n, char *out, size_t len, size_t *used)
+static bool entry_pack(const px_simfs *fs, const px_siminode *n, char *out, size_t len,
+                       size_t *used)
 {
 	size_t bytes = offsetof(proa_dirent, name) + n->name_len + 1;
 	proa_dirent *d = (proa_dirent *)(void *)(out + *used);
@@ -21,7 +22,7 @@ static bool entry_pack(const px_simfs *fs, const px_simnode *n, char *out, size_
 	memset(d, 0, bytes);
 	d->bytes = (uint32_t)bytes;
 	d->name_len = (uint32_t)n->name_len;
-	px_simnode_stat(fs, n, &d->stat);
+	px_siminode_stat(fs, n, &d->stat);
 	memcpy(d->name, n->name, n->name_len);
 	*used += bytes;
 	return true;
@@ -37,7 +38,7 @@ int64_t px_simdir_read(const px_simfs *fs, px_simdesc *d, void *buf, size_t len)
 	if (!d->next)
 		d->next = children->next;
 	while (d->next != children &&
-	       entry_pack(fs, PX_OF(d->next, px_simnode, in_dir), buf, len, &used))
+	       entry_pack(fs, PX_OF(d->next, px_siminode, in_dir), buf, len, &used))
 		d->next = d->next->next;
 	return (int64_t)used;
 }
@@ -55,10 +56,10 @@ static int place_of(px_simfs *fs, const char *path, bool keep_last, px_simplace 
 }
 
 /* A new node at a place where nothing is. */
-static px_simnode *place_fill(px_simfs *fs, const px_simplace *at, uint32_t type,
-                              const char *target, int64_t now_ns)
+static px_siminode *place_fill(px_simfs *fs, const px_simplace *at, uint32_t type,
+                               const char *target, int64_t now_ns)
 {
-	px_simnode *n = px_simnode_new(fs, at->dir, at->name, at->len, type, target);
+	px_siminode *n = px_siminode_new(fs, at->dir, at->name, at->len, type, target);
 
 	if (!n)
 		return NULL;
@@ -128,7 +129,7 @@ int px_simfs_link(px_simfs *fs, const char *path, const char *to, int64_t now_ns
 }
 
 /* The file at the end of a path, made if there is nothing. */
-static int put_open(px_simfs *fs, const char *path, int64_t now_ns, px_simnode **out)
+static int put_open(px_simfs *fs, const char *path, int64_t now_ns, px_siminode **out)
 {
 	px_simplace at;
 	int n = folders_to(fs, path, now_ns);
@@ -146,7 +147,7 @@ static int put_open(px_simfs *fs, const char *path, int64_t now_ns, px_simnode *
 int px_simfs_put(px_simfs *fs, const char *path, const void *data, size_t len, int64_t now_ns)
 {
 	const char *from = data;
-	px_simnode *file;
+	px_siminode *file;
 	int64_t moved = 0;
 	int n = put_open(fs, path, now_ns, &file);
 
@@ -190,7 +191,7 @@ int px_simfs_remove(px_simfs *fs, const char *path, int64_t now_ns)
 	if (!px_list_empty(&at.node->children))
 		return -PROA_ENOTEMPTY;
 	at.node->parent->mtime_ns = now_ns;
-	px_simnode_unname(fs, at.node);
+	px_siminode_unname(fs, at.node);
 	return 0;
 }
 
@@ -209,10 +210,10 @@ int px_simfs_list(px_simfs *fs, const char *path,
 		return -PROA_ENOTDIR;
 	children = &at.node->children;
 	for (px_node *c = px_list_first(children); c; c = px_list_next(children, c)) {
-		const px_simnode *child = PX_OF(c, px_simnode, in_dir);
+		const px_siminode *child = PX_OF(c, px_siminode, in_dir);
 		proa_stat_info st;
 
-		px_simnode_stat(fs, child, &st);
+		px_siminode_stat(fs, child, &st);
 		each(arg, child->name, &st);
 	}
 	return 0;

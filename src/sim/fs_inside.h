@@ -19,7 +19,7 @@ enum { PX_SIM_PAGE = 4096, PX_SIM_SECTORS = PX_SIM_PAGE / PX_SIMFS_SECTOR };
 typedef struct px_simpage {
 	unsigned char data[PX_SIM_PAGE];
 	unsigned char *durable;          /* a page, or NULL */
-	px_node in_dirty;                /* px_simnode.dirty, while dirty or lost is not 0 */
+	px_node in_dirty;                /* px_siminode.dirty, while dirty or lost is not 0 */
 	uint64_t writer[PX_SIM_SECTORS]; /* which write made it dirty */
 	uint8_t have, disk, dirty, lost;
 } px_simpage;
@@ -32,12 +32,12 @@ typedef struct px_simtree {
 } px_simtree;
 
 /* A file, a folder or a link. It has one name, or none after it was removed while it was open. */
-typedef struct px_simnode {
-	px_node in_all;            /* px_simfs.all, in the order in which they were made */
-	px_node in_dir;            /* parent->children, likewise */
-	px_list children;          /* of a folder */
-	struct px_simnode *parent; /* NULL: it has no name; "/" is its own */
-	struct px_simnode *chain;  /* of the same bucket */
+typedef struct px_siminode {
+	px_node in_all;             /* px_simfs.all, in the order in which they were made */
+	px_node in_dir;             /* parent->children, likewise */
+	px_list children;           /* of a folder */
+	struct px_siminode *parent; /* NULL: it has no name; "/" is its own */
+	struct px_siminode *chain;  /* of the same bucket */
 	uint64_t hash, ino;
 	int64_t mtime_ns;
 	uint32_t type, mode;
@@ -52,10 +52,10 @@ typedef struct px_simnode {
 	size_t bytes;       /* of all this */
 	size_t name_len;
 	char name[];
-} px_simnode;
+} px_siminode;
 
 typedef struct px_simdesc {
-	px_simnode *node; /* NULL: free */
+	px_siminode *node; /* NULL: free */
 	px_node *next; /* of a folder: the child to be told next, its list: none; NULL: not begun */
 	unsigned flags;
 } px_simdesc;
@@ -66,8 +66,8 @@ struct px_simfs {
 	px_simfs_faults faults;
 	px_simfs_counts counts;
 	px_list all;
-	px_simnode *root;
-	px_simnode **buckets; /* names of all folders */
+	px_siminode *root;
+	px_siminode **buckets; /* names of all folders */
 	size_t bucket_count, name_count;
 	px_simdesc *descs;
 	unsigned desc_count, desc_open, desc_low; /* none below desc_low is free */
@@ -87,13 +87,13 @@ void px_simtree_walk(px_simtree *, px_simtree_each *, void *arg);
 void px_simtree_free(px_simtree *, px_allocator *); /* its nodes; the pages are gone already */
 
 /* ---- fs_page.c: bytes, and which of them are on the disk ---- */
-int64_t px_simpages_read(const px_simnode *, void *, size_t, int64_t offset);
+int64_t px_simpages_read(const px_siminode *, void *, size_t, int64_t offset);
 /* Bytes that fitted, or an error if there were none. len > 0. */
-int64_t px_simpages_write(px_simfs *, px_simnode *, const void *, size_t, int64_t offset);
-void px_simpages_truncate(px_simfs *, px_simnode *);   /* to nothing */
-void px_simpages_untruncate(px_simfs *, px_simnode *); /* the disk's version from before */
-void px_simpages_sync(px_simfs *, px_simnode *, bool failed);
-void px_simpages_free(px_simfs *, px_simnode *);
+int64_t px_simpages_write(px_simfs *, px_siminode *, const void *, size_t, int64_t offset);
+void px_simpages_truncate(px_simfs *, px_siminode *);   /* to nothing */
+void px_simpages_untruncate(px_simfs *, px_siminode *); /* the disk's version from before */
+void px_simpages_sync(px_simfs *, px_siminode *, bool failed);
+void px_simpages_free(px_simfs *, px_siminode *);
 /* The disk's version of what is dirty or lost, for the sectors of `mask`. */
 void px_simpage_revert(px_simfs *, px_simpage *, unsigned mask);
 void px_simpage_settle(px_simfs *, px_simpage *, unsigned mask); /* these are on the disk now */
@@ -105,19 +105,20 @@ void px_simtree_drop(px_simfs *, px_simtree *); /* with its pages */
 /* ---- fs_dir.c ---- */
 int64_t px_simdir_read(const px_simfs *, px_simdesc *, void *buf, size_t len);
 
-/* ---- fs_node.c ---- */
+/* ---- fs_inode.c ---- */
 /* A new one in `dir` (NULL: "/"), or NULL. Its name is not durable. */
-px_simnode *px_simnode_new(px_simfs *, px_simnode *dir, const char *name, size_t len, uint32_t type,
-                           const char *target);
-void px_simnode_unname(px_simfs *, px_simnode *); /* freed now, or with its last descriptor */
-void px_simnode_free(px_simfs *, px_simnode *);
-px_simnode *px_simnode_find(const px_simfs *, const px_simnode *dir, const char *name, size_t len);
-void px_simnode_stat(const px_simfs *, const px_simnode *, proa_stat_info *);
+px_siminode *px_siminode_new(px_simfs *, px_siminode *dir, const char *name, size_t len,
+                             uint32_t type, const char *target);
+void px_siminode_unname(px_simfs *, px_siminode *); /* freed now, or with its last descriptor */
+void px_siminode_free(px_simfs *, px_siminode *);
+px_siminode *px_siminode_find(const px_simfs *, const px_siminode *dir, const char *name,
+                              size_t len);
+void px_siminode_stat(const px_simfs *, const px_siminode *, proa_stat_info *);
 
 /* ---- fs_walk.c ---- */
 /* Where a path ends. `node` NULL: nothing is there, but `dir` is, in which it would have `name`. */
 typedef struct px_simplace {
-	px_simnode *node, *dir;
+	px_siminode *node, *dir;
 	const char *name;
 	size_t len;
 	bool slash; /* only a folder is meant */
@@ -125,14 +126,14 @@ typedef struct px_simplace {
 
 typedef struct px_simwalk {
 	px_simfs *fs;
-	bool beneath;    /* not out of `top` */
-	bool create;     /* what is to be made is no folder */
-	bool keep_last;  /* a link at the end is meant itself */
-	unsigned links;  /* followed so far */
-	px_simnode *top; /* where it began */
+	bool beneath;     /* not out of `top` */
+	bool create;      /* what is to be made is no folder */
+	bool keep_last;   /* a link at the end is meant itself */
+	unsigned links;   /* followed so far */
+	px_siminode *top; /* where it began */
 } px_simwalk;
 
 /* 0 or an error. `*at`: where it begins, unless with '/'. */
-int px_simwalk_to(px_simwalk *, px_simnode *at, const char *path, px_simplace *out);
+int px_simwalk_to(px_simwalk *, px_siminode *at, const char *path, px_simplace *out);
 
 #endif

@@ -88,7 +88,7 @@ static bool page_save(px_simfs *fs, px_simpage *p, unsigned mask)
 	return true;
 }
 
-static void page_dirty(px_simfs *fs, px_simnode *n, px_simpage *p, unsigned mask)
+static void page_dirty(px_simfs *fs, px_siminode *n, px_simpage *p, unsigned mask)
 {
 	fs->used += sectors_bytes(mask & ~(unsigned)p->have);
 	p->have |= (uint8_t)mask;
@@ -123,7 +123,7 @@ static size_t room_for(const px_simfs *fs, unsigned have, size_t at, size_t len)
 	return len;
 }
 
-static px_simpage *page_make(px_simfs *fs, px_simnode *n, uint64_t index)
+static px_simpage *page_make(px_simfs *fs, px_siminode *n, uint64_t index)
 {
 	void **slot = px_simtree_slot(&n->pages, fs->o.alloc, index);
 
@@ -133,7 +133,8 @@ static px_simpage *page_make(px_simfs *fs, px_simnode *n, uint64_t index)
 }
 
 /* Into one page. */
-static int64_t page_write(px_simfs *fs, px_simnode *n, const char *from, size_t len, int64_t offset)
+static int64_t page_write(px_simfs *fs, px_siminode *n, const char *from, size_t len,
+                          int64_t offset)
 {
 	uint64_t index = (uint64_t)offset / PX_SIM_PAGE;
 	size_t at = (size_t)(offset % PX_SIM_PAGE);
@@ -153,7 +154,8 @@ static int64_t page_write(px_simfs *fs, px_simnode *n, const char *from, size_t 
 	return (int64_t)len;
 }
 
-int64_t px_simpages_write(px_simfs *fs, px_simnode *n, const void *data, size_t len, int64_t offset)
+int64_t px_simpages_write(px_simfs *fs, px_siminode *n, const void *data, size_t len,
+                          int64_t offset)
 {
 	size_t done = 0;
 	int64_t moved = 0;
@@ -180,7 +182,7 @@ int64_t px_simpages_write(px_simfs *fs, px_simnode *n, const void *data, size_t 
 
 /* ---- reading ---- */
 
-int64_t px_simpages_read(const px_simnode *n, void *data, size_t len, int64_t offset)
+int64_t px_simpages_read(const px_siminode *n, void *data, size_t len, int64_t offset)
 {
 	char *to = data;
 	size_t done = 0;
@@ -220,13 +222,13 @@ void px_simtree_drop(px_simfs *fs, px_simtree *t)
 	px_simtree_free(t, fs->o.alloc);
 }
 
-void px_simpages_free(px_simfs *fs, px_simnode *n)
+void px_simpages_free(px_simfs *fs, px_siminode *n)
 {
 	px_simtree_drop(fs, &n->pages);
 	px_simtree_drop(fs, &n->before);
 }
 
-static px_simpage *first_dirty(const px_simnode *n)
+static px_simpage *first_dirty(const px_siminode *n)
 {
 	px_node *first = px_list_first(&n->dirty);
 
@@ -256,7 +258,7 @@ static bool room_take(void *arg, uint64_t index, px_simpage *p)
 
 /* The disk's version is put aside once: then its size is 0, until a sync or a power cut has ended
  * that. What came between it and this was never on the disk. */
-void px_simpages_truncate(px_simfs *fs, px_simnode *n)
+void px_simpages_truncate(px_simfs *fs, px_siminode *n)
 {
 	px_simpage *p;
 
@@ -275,7 +277,7 @@ void px_simpages_truncate(px_simfs *fs, px_simnode *n)
 	n->size = n->disk_size = 0;
 }
 
-void px_simpages_untruncate(px_simfs *fs, px_simnode *n)
+void px_simpages_untruncate(px_simfs *fs, px_siminode *n)
 {
 	px_simtree_drop(fs, &n->pages);
 	n->pages = n->before;
@@ -286,7 +288,7 @@ void px_simpages_untruncate(px_simfs *fs, px_simnode *n)
 }
 
 /* Those that are lost stay in the list. */
-void px_simpages_sync(px_simfs *fs, px_simnode *n, bool failed)
+void px_simpages_sync(px_simfs *fs, px_siminode *n, bool failed)
 {
 	px_node *next;
 

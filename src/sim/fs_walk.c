@@ -29,7 +29,7 @@ static bool is_dots(const step *s, size_t n)
 	return s->len == n && !memcmp(s->name, "..", n);
 }
 
-static int step_up(const px_simwalk *w, px_simnode **at)
+static int step_up(const px_simwalk *w, px_siminode **at)
 {
 	if (w->beneath && *at == w->top)
 		return -PROA_EACCES;
@@ -39,22 +39,22 @@ static int step_up(const px_simwalk *w, px_simnode **at)
 }
 
 /* Where a link leads, seen from the folder that it is in. */
-static int step_link(px_simwalk *w, px_simnode *dir, const px_simnode *link, px_simplace *out)
+static int step_link(px_simwalk *w, px_siminode *dir, const px_siminode *link, px_simplace *out)
 {
 	if (++w->links > PX_SIMFS_LINKS_MOST)
 		return -PROA_ELOOP;
 	return px_simwalk_to(w, dir, link->target, out);
 }
 
-static int step_name(px_simwalk *w, px_simnode *dir, const step *s, px_simplace *out)
+static int step_name(px_simwalk *w, px_siminode *dir, const step *s, px_simplace *out)
 {
-	px_simnode *n;
+	px_siminode *n;
 
 	if (s->len > NAME_MOST)
 		return -PROA_ENAMETOOLONG;
 	if (s->last && s->slash && w->create)
 		return -PROA_EISDIR;
-	n = px_simnode_find(w->fs, dir, s->name, s->len);
+	n = px_siminode_find(w->fs, dir, s->name, s->len);
 	*out = (px_simplace){n, dir, s->name, s->len, s->slash};
 	if (!n || n->type != PROA_S_LINK)
 		return 0;
@@ -63,7 +63,7 @@ static int step_name(px_simwalk *w, px_simnode *dir, const step *s, px_simplace 
 	return step_link(w, dir, n, out);
 }
 
-static int step_one(px_simwalk *w, px_simnode *at, const step *s, px_simplace *out)
+static int step_one(px_simwalk *w, px_siminode *at, const step *s, px_simplace *out)
 {
 	int n = 0;
 
@@ -77,7 +77,7 @@ static int step_one(px_simwalk *w, px_simnode *at, const step *s, px_simplace *o
 	return n;
 }
 
-int px_simwalk_to(px_simwalk *w, px_simnode *at, const char *path, px_simplace *out)
+int px_simwalk_to(px_simwalk *w, px_siminode *at, const char *path, px_simplace *out)
 {
 	step s = {.rest = path + strspn(path, "/")};
 	bool keep = w->keep_last, create = w->create;

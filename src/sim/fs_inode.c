@@ -8,20 +8,21 @@ enum { FIRST_BUCKETS = 64, FOLDER_BYTES = 4096 };
 
 /* ---- names ---- */
 
-static uint64_t name_hash(const px_simnode *dir, const char *name, size_t len)
+static uint64_t name_hash(const px_siminode *dir, const char *name, size_t len)
 {
 	return px_mix(px_fnv(px_mix(dir->ino), name, len));
 }
 
-static px_simnode **bucket_of(const px_simfs *fs, uint64_t hash)
+static px_siminode **bucket_of(const px_simfs *fs, uint64_t hash)
 {
 	return &fs->buckets[hash & (fs->bucket_count - 1)];
 }
 
-px_simnode *px_simnode_find(const px_simfs *fs, const px_simnode *dir, const char *name, size_t len)
+px_siminode *px_siminode_find(const px_simfs *fs, const px_siminode *dir, const char *name,
+                              size_t len)
 {
 	uint64_t hash = name_hash(dir, name, len);
-	px_simnode *n = fs->buckets ? *bucket_of(fs, hash) : NULL;
+	px_siminode *n = fs->buckets ? *bucket_of(fs, hash) : NULL;
 
 	for (; n; n = n->chain)
 		if (n->hash == hash && n->parent == dir && n->name_len == len &&
@@ -30,13 +31,13 @@ px_simnode *px_simnode_find(const px_simfs *fs, const px_simnode *dir, const cha
 	return NULL;
 }
 
-static void names_move(px_simfs *fs, px_simnode **old, size_t count)
+static void names_move(px_simfs *fs, px_siminode **old, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		px_simnode *n = old[i], *next;
+		px_siminode *n = old[i], *next;
 
 		for (; n; n = next) {
-			px_simnode **to = bucket_of(fs, n->hash);
+			px_siminode **to = bucket_of(fs, n->hash);
 
 			next = n->chain;
 			n->chain = *to;
@@ -48,9 +49,9 @@ static void names_move(px_simfs *fs, px_simnode **old, size_t count)
 /* Room for one more. A table that cannot grow gets slower, not full. */
 static bool names_grow(px_simfs *fs)
 {
-	px_simnode **old = fs->buckets;
+	px_siminode **old = fs->buckets;
 	size_t count = fs->bucket_count, more = old ? count * 2 : FIRST_BUCKETS;
-	px_simnode **new;
+	px_siminode **new;
 
 	if (old && fs->name_count < count)
 		return true;
@@ -64,9 +65,9 @@ static bool names_grow(px_simfs *fs)
 	return true;
 }
 
-static void name_enter(px_simfs *fs, px_simnode *dir, px_simnode *n)
+static void name_enter(px_simfs *fs, px_siminode *dir, px_siminode *n)
 {
-	px_simnode **to;
+	px_siminode **to;
 
 	n->hash = name_hash(dir, n->name, n->name_len);
 	to = bucket_of(fs, n->hash);
@@ -78,16 +79,16 @@ static void name_enter(px_simfs *fs, px_simnode *dir, px_simnode *n)
 }
 
 /* Who is reading the folder and has come to it, goes on behind it. */
-static void readers_pass(px_simfs *fs, const px_simnode *n)
+static void readers_pass(px_simfs *fs, const px_siminode *n)
 {
 	for (unsigned i = 0; i < fs->desc_count; i++)
 		if (fs->descs[i].node == n->parent && fs->descs[i].next == &n->in_dir)
 			fs->descs[i].next = n->in_dir.next;
 }
 
-static void name_leave(px_simfs *fs, px_simnode *n)
+static void name_leave(px_simfs *fs, px_siminode *n)
 {
-	px_simnode **at = bucket_of(fs, n->hash);
+	px_siminode **at = bucket_of(fs, n->hash);
 
 	while (*at != n)
 		at = &(*at)->chain;
@@ -100,7 +101,7 @@ static void name_leave(px_simfs *fs, px_simnode *n)
 
 /* ---- nodes ---- */
 
-static void node_init(px_simfs *fs, px_simnode *n, uint32_t type)
+static void node_init(px_simfs *fs, px_siminode *n, uint32_t type)
 {
 	n->type = type;
 	n->ino = ++fs->last_ino;
@@ -109,7 +110,7 @@ static void node_init(px_simfs *fs, px_simnode *n, uint32_t type)
 	px_list_push_back(&fs->all, &n->in_all);
 }
 
-static size_t texts_copy(px_simnode *n, const char *name, size_t len, const char *target)
+static size_t texts_copy(px_siminode *n, const char *name, size_t len, const char *target)
 {
 	n->name_len = len;
 	memcpy(n->name, name, len);
@@ -120,11 +121,11 @@ static size_t texts_copy(px_simnode *n, const char *name, size_t len, const char
 	return strlen(target);
 }
 
-px_simnode *px_simnode_new(px_simfs *fs, px_simnode *dir, const char *name, size_t len,
-                           uint32_t type, const char *target)
+px_siminode *px_siminode_new(px_simfs *fs, px_siminode *dir, const char *name, size_t len,
+                             uint32_t type, const char *target)
 {
-	size_t bytes = sizeof(px_simnode) + len + 1 + (target ? strlen(target) + 1 : 0);
-	px_simnode *n;
+	size_t bytes = sizeof(px_siminode) + len + 1 + (target ? strlen(target) + 1 : 0);
+	px_siminode *n;
 
 	if (!names_grow(fs) || !(n = px_zalloc(fs->o.alloc, bytes)))
 		return NULL;
@@ -138,22 +139,22 @@ px_simnode *px_simnode_new(px_simfs *fs, px_simnode *dir, const char *name, size
 	return n;
 }
 
-void px_simnode_free(px_simfs *fs, px_simnode *n)
+void px_siminode_free(px_simfs *fs, px_siminode *n)
 {
 	px_simpages_free(fs, n);
 	px_list_remove(&n->in_all);
 	px_free(fs->o.alloc, n, n->bytes);
 }
 
-void px_simnode_unname(px_simfs *fs, px_simnode *n)
+void px_siminode_unname(px_simfs *fs, px_siminode *n)
 {
 	px_assert(n != fs->root && px_list_empty(&n->children));
 	name_leave(fs, n);
 	if (!n->opened)
-		px_simnode_free(fs, n);
+		px_siminode_free(fs, n);
 }
 
-void px_simnode_stat(const px_simfs *fs, const px_simnode *n, proa_stat_info *out)
+void px_siminode_stat(const px_simfs *fs, const px_siminode *n, proa_stat_info *out)
 {
 	*out = (proa_stat_info){
 		.size_bytes = n->type == PROA_S_DIR ? FOLDER_BYTES : n->size,
