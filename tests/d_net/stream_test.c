@@ -3,6 +3,8 @@
 #include "base/rng.h"
 #include "c_conform/kit.h"
 
+#include <stdlib.h>
+
 typedef struct side {
 	proa_handle h;
 	proa_stream s;
@@ -413,6 +415,36 @@ TEST(stream_put_and_send_keep_their_order)
 	}
 	drink(loop, &x, 0, at);
 	side_end(loop, &x);
+	kit_close(&loop);
+}
+
+/* What is put behind a send of the program's stays there, while all of them wait; and so long
+ * nothing has drained. */
+TEST(stream_put_waits_behind_a_send)
+{
+	enum { BIG = 4 << 20, MORE = 30000 };
+	proa_stream_options o = {.out_limit_bytes = 2 * BIG};
+	unsigned char *big = calloc(1, BIG + 3 * MORE);
+	rec send[2] = {{.submits = 0}}, drained = {0};
+	side x;
+	LOOP(loop);
+
+	side_open(loop, &x, &o);
+	kit_fill(big, BIG + 3 * MORE, 0);
+	SUBMIT(proa_send, &x.h, &send[0], big, BIG);
+	kit_settle(loop);
+	CHECK_EQ(send[0].finals, 0); /* nobody reads: it stands before the others */
+	CHECK_EQ(proa_stream_put(&x.s, big + BIG, MORE), 0);
+	SUBMIT(proa_send, &x.h, &send[1], big + BIG + MORE, MORE);
+	CHECK_EQ(proa_stream_put(&x.s, big + BIG + 2 * MORE, MORE), 0);
+	proa_stream_drained(&x.s, kit_op(&drained), 2 * MORE - 1, kit_done);
+	kit_settle(loop);
+	CHECK_EQ(drained.finals, 0);
+	drink(loop, &x, 0, BIG + 3 * MORE);
+	CHECK_EQ(kit_await(loop, &send[1]), MORE);
+	CHECK_EQ(kit_await(loop, &drained), 0);
+	side_end(loop, &x);
+	free(big);
 	kit_close(&loop);
 }
 
