@@ -133,6 +133,8 @@ px_op *px_op_begin(proa_handle *handle, proa_op *pub, px_kind kind, proa_done *d
 	core->active += !(op->flags & PX_F_BACKGROUND);
 	px_count(&core->stat.submitted[kind]);
 	px_count(&core->stat.in_flight);
+	if (PX_UNLIKELY(core->tracer != NULL))
+		core->tracer->submitted(core->tracer, core, op);
 	return op;
 }
 

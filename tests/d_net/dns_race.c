@@ -57,6 +57,7 @@ TEST(connect_name_works)
 	proa_handle listener, h, served = {0};
 	proa_addr addr;
 	rec c = {0}, a = {0}, s = {0}, r = {0};
+	proa_stats stats;
 	char buf[8];
 
 	LOOP(loop);
@@ -73,9 +74,13 @@ TEST(connect_name_works)
 	proa_adopt(&served, a.socket);
 	SUBMIT(proa_recv, &served, &r, buf, sizeof buf);
 	CHECK_EQ(kit_await(loop, &r), 5);
+	proa_loop_stats(loop, &stats);
+	CHECK_EQ(stats.handles, 3); /* the attempt's socket is the handle's now */
 	kit_end(loop, &h);
 	kit_end(loop, &served);
 	kit_end(loop, &listener);
+	proa_loop_stats(loop, &stats);
+	CHECK_EQ(stats.handles, 0);
 	kit_close(&loop);
 }
 
