@@ -16,6 +16,7 @@ static unsigned long long kit_thread;
 
 kit_seam kit_put_in;
 bool kit_given_up;
+void (*kit_let_go)(void);
 
 /* ---- loops ---- */
 
@@ -98,6 +99,8 @@ void kit_give_up(void)
 		proa_stop(loop);
 		return;
 	}
+	if (kit_let_go)
+		kit_let_go();
 	kit_close(&loop);
 	test_leave();
 }

@@ -22,9 +22,9 @@ static long fails_no_more(void)
 }
 
 /* The entries of a ring can be made to fail since Linux 6.11. */
-#define NEED_ENTRIES                                                            \
-	do {                                                                    \
-		if (!seam_ring_can())                                           \
+#define NEED_ENTRIES                                                             \
+	do {                                                                     \
+		if (!seam_ring_can())                                            \
 			SKIP("this kernel's ring entries are not made to fail"); \
 	} while (0)
 

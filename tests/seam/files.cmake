@@ -17,6 +17,11 @@ function(proa_seam_program name)
 		RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/seam)
 endfunction()
 
+# For real, so on the library as it is. Serial: a sysctl is the whole machine's.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND PROA_TREE STREQUAL "")
+	proa_test(refused tests/seam/refused_test.c tests/seam/echo.c SERIAL)
+endif()
+
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJCOPY
 	AND PROA_TREE MATCHES "^(asan)?$" AND TARGET test_conform)
 	set(PROA_SEAM_ARCHIVE ${PROJECT_BINARY_DIR}/libproa_seam.a)
