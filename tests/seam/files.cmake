@@ -49,4 +49,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 	foreach(backend ${PROA_TEST_BACKENDS})
 		proa_add_test(seam_direct-${backend} seam_direct --backend ${backend})
 	endforeach()
+
+	proa_files(files tests/seam/lacks_test.c tests/seam/echo.c tests/c_conform/kit.c)
+	proa_seam_program(lacks ${files})
+	proa_add_test(seam_lacks seam_lacks)
 endif()

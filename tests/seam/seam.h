@@ -147,6 +147,9 @@ bool seam_ring_is(int fd);
 void *seam_ring_map(int fd, size_t bytes, long long offset);
 bool seam_ring_unmap(void *at);
 void seam_ring_closed(int fd);
+/* A kernel that lacks these, as an older one does: setup flags and registrations are EINVAL, an
+ * operation is not in the probe, and EINVAL as an entry. -1: none. */
+void seam_ring_lacks(uint32_t setup_flags, int registration, int operation);
 /* Whether this kernel can be made to fail an entry. */
 bool seam_ring_can(void);
 

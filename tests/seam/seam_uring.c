@@ -43,6 +43,18 @@ typedef struct ring {
 static ring rings[RINGS];
 static __thread int registered[THREAD_RINGS]; /* descriptor + 1 */
 
+static struct {
+	uint32_t flags;
+	int registration, operation;
+} lacks = {0, -1, -1};
+
+void seam_ring_lacks(uint32_t setup_flags, int registration, int operation)
+{
+	lacks.flags = setup_flags;
+	lacks.registration = registration;
+	lacks.operation = operation;
+}
+
 static ring *ring_of(int fd)
 {
 	for (int i = 0; i < RINGS && fd >= 0; i++)
@@ -80,6 +92,8 @@ int seam_ring_setup(unsigned entries, void *params)
 	int hit = seam_hit(SEAM_uring_setup), fd;
 	ring *r;
 
+	if (((px_uring_params *)params)->flags & lacks.flags)
+		hit = EINVAL;
 	if (hit > 0) {
 		errno = hit;
 		return -1;
@@ -152,11 +166,15 @@ int seam_ring_register(int fd, unsigned opcode, const void *arg, unsigned n)
 	            opcode == PX_IORING_UNREGISTER_PBUF_RING;
 	int hit = sure ? SEAM_PASS : seam_hit(SEAM_uring_register), rc;
 
+	if ((int)opcode == lacks.registration)
+		hit = EINVAL;
 	if (hit > 0) {
 		errno = hit;
 		return -1;
 	}
 	rc = (int)syscall(SYS_io_uring_register, fd, opcode, arg, n);
+	if (rc >= 0 && opcode == PX_IORING_REGISTER_PROBE && lacks.operation >= 0)
+		((px_uring_probe *)(uintptr_t)arg)->ops[lacks.operation].flags = 0;
 	if (rc == 1 && opcode == PX_IORING_REGISTER_RING_FDS && update->offset < THREAD_RINGS)
 		registered[update->offset] = (int)update->data + 1;
 	return rc;
@@ -227,6 +245,9 @@ static void entry_judge(px_uring_sqe *sqe)
 {
 	int call = entry_call(sqe);
 	int hit = call < 0 ? SEAM_PASS : seam_hit((seam_call)call);
+
+	if (sqe->opcode == lacks.operation)
+		hit = EINVAL;
 
 	if (!hit && call == SEAM_uring_recv && (sqe->flags & PX_IOSQE_BUFFER_SELECT))
 		hit = seam_hit(SEAM_uring_nobufs);
