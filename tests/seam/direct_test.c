@@ -1,5 +1,6 @@
 /* What only a failing kernel provokes: aborted accepts, want of files, aborts nobody asked for. */
 /* SPDX-License-Identifier: MIT */
+#include "base/util.h"
 #include "c_conform/kit.h"
 #include "seam/seam.h"
 
@@ -231,4 +232,20 @@ TEST(abort_that_was_asked_for_is_ecanceled)
 	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
 	kit_fd_close(fd);
 	kit_close(&loop);
+}
+
+/* ---- the last words ---- */
+
+static void panic(void)
+{
+	PX_PANIC("said to the end");
+}
+
+TEST(panic_is_said_when_interrupted_too)
+{
+	fails("write", "write", "1:EINTR:2");
+	CHECK_DIES(panic, "said to the end");
+	fails("write", "write", "1:short");
+	CHECK_DIES(panic, "said to the end");
+	fails_no_more();
 }

@@ -37,12 +37,12 @@ static bool refused(const char *says)
 }
 
 /* It works here as it is: else nothing below says anything. */
-#define NEED_RING                                                        \
-	do {                                                             \
-		host_setenv("PROA_BACKEND", NULL);                       \
-		seam_ring_lacks(0, -1, -1);                              \
+#define NEED_RING                                                           \
+	do {                                                                \
+		host_setenv("PROA_BACKEND", NULL);                          \
+		seam_ring_lacks(0, -1, -1);                                 \
 		if (!doctor_says("io_uring", true, "") || !seam_ring_can()) \
-			SKIP("io_uring does not work here as it is");    \
+			SKIP("io_uring does not work here as it is");       \
 	} while (0)
 
 TEST(uring_without_each_setup_flag)

@@ -52,7 +52,7 @@
 	X(poll, "EINTR ENOMEM EINVAL")                                                             \
 	X(ppoll, "EINTR ENOMEM EINVAL")                                                            \
 	X(read, "EINTR")                                                                           \
-	X(write, "EINTR")                                                                          \
+	X(write, "EINTR short")                                                                    \
 	X(pread, "EINTR short | EIO ENOMEM")                                                       \
 	X(pwrite, "EINTR short | EIO ENOSPC EDQUOT EFBIG")                                         \
 	X(fsync, "EINTR | EIO ENOSPC EDQUOT")                                                      \
