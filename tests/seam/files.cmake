@@ -50,6 +50,13 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 		proa_add_test(seam_direct-${backend} seam_direct --backend ${backend})
 	endforeach()
 
+	# A sample; all of it: ./dev faults
+	find_program(PROA_PYTHON python3)
+	if(PROA_PYTHON)
+		proa_add_test(seam_faults ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/seam/faults
+			${PROJECT_BINARY_DIR} --only "a*,o*,f*,r*" --first 2 --share 1 --most 400)
+	endif()
+
 	proa_files(files tests/seam/lacks_test.c tests/seam/echo.c tests/c_conform/kit.c)
 	proa_seam_program(lacks ${files})
 	proa_add_test(seam_lacks seam_lacks)
