@@ -145,6 +145,8 @@ bool px_sim_node_has(const px_simnode *node, const px_simhost *host);
 px_simlink *px_sim_link(px_world *w, const px_simnode *from, const px_simnode *to);
 /* How long the way is, drawn anew each time; and how long `bytes` take to go into it. */
 int64_t px_sim_travel_ns(px_world *w, const px_simnode *from, const px_simnode *to);
+/* A datagram to oneself is there when its send returns, as on a loopback interface. */
+bool px_sim_travel_none(px_world *w, const px_simnode *from, const px_simnode *to);
 int64_t px_sim_serial_ns(px_world *w, const px_simnode *from, const px_simnode *to, size_t bytes);
 int64_t px_sim_node_now(const px_simnode *node);                   /* its clock */
 int64_t px_sim_node_when(const px_simnode *node, int64_t node_ns); /* world time of its time */

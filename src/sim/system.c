@@ -23,10 +23,8 @@ void px_sim_enter(px_simnode *node)
 void px_sim_leave(px_simnode *node)
 {
 	at = node;
-	if (node)
-		px_system_leave();
-	else
-		px_system_enter(NULL);
+	px_system_enter(node ? &px_sim_system : NULL);
+	px_system_leave();
 }
 
 static px_simnode *here(void)
