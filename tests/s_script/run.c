@@ -179,10 +179,10 @@ static void pair_opened(unsigned number, bool small)
 		proa_set_buffers(&h->h, 32768, 32768);
 }
 
-/* What completed meanwhile may have closed it. */
+/* What completed meanwhile may have closed it, and begun it anew. */
 static bool pair_opens(const hand *h)
 {
-	return h->is == H_OPENING && !h->closing;
+	return h->is == H_OPENING && h->pairing && !h->closing;
 }
 
 /* Both ends; what else completes meanwhile is told as ever. */
@@ -191,6 +191,7 @@ void run_pair(const script_step *s)
 	hand *a = &r.hand[s->h], *b = &r.hand[s->to];
 
 	a->is = b->is = H_OPENING;
+	a->pairing = b->pairing = true;
 	r.connect = r.accept = (own_op){.result = 0};
 	if (!listener_open()) {
 		run_fail(F_RESULT, "no listener for a pair");
@@ -211,8 +212,10 @@ void run_pair(const script_step *s)
 			proa_socket_close(r.accept.socket);
 		if (r.connect.result < 0 && pair_opens(a))
 			run_fail(F_RESULT, "a pair: %s", proa_err_name(r.connect.result));
-		a->is = a->is == H_OPENING ? H_INIT : a->is;
-		b->is = b->is == H_OPENING ? H_INIT : b->is;
+		if (r.connect.result >= 0 && pair_opens(a))
+			pair_opened(s->h, s->how & SCRIPT_SMALL); /* with nobody at the other end */
+		a->is = pair_opens(a) ? H_INIT : a->is;
+		b->is = pair_opens(b) ? H_INIT : b->is;
 		return;
 	}
 	proa_adopt(&b->h, r.accept.socket);

@@ -120,6 +120,7 @@ typedef struct hand {
 	uint8_t is, owner;
 	bool closing, by_owner;           /* by_owner: its owner's close, and told with that */
 	bool reading;                     /* through its stream */
+	bool pairing;                     /* is being opened as one of a pair */
 	bool untold;                      /* udp: not connected */
 	bool idle, asked, timed, refused; /* set an idle time; of a connect on it */
 	int end, opener;                  /* -1: none; of the slots */
