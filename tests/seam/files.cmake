@@ -4,7 +4,8 @@
 # proa_seam_program(NAME OBJECT...): build/seam/NAME, of these and the frame, linked with the copy.
 function(proa_seam_program name)
 	add_executable(seam_${name}
-		${ARGN} $<TARGET_OBJECTS:proa_test_frame> $<TARGET_OBJECTS:proa_seam>)
+		${ARGN} $<TARGET_OBJECTS:proa_test_frame> $<TARGET_OBJECTS:proa_test_host>
+		$<TARGET_OBJECTS:proa_seam>)
 	add_dependencies(seam_${name} proa_seam_archive)
 	target_include_directories(seam_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include
 		${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
@@ -54,7 +55,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 	find_program(PROA_PYTHON python3)
 	if(PROA_PYTHON)
 		proa_add_test(seam_faults ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/seam/faults
-			${PROJECT_BINARY_DIR} --only "a*,o*,f*,r*" --first 2 --share 1 --most 400)
+			${PROJECT_BINARY_DIR} --only "a*,o*,f*,r*" --first 2 --share 1 --most 250)
 	endif()
 
 	proa_files(files tests/seam/lacks_test.c tests/seam/echo.c tests/c_conform/kit.c)

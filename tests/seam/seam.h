@@ -42,7 +42,6 @@
 	X(getsockopt, "| ENOBUFS")                                                                 \
 	X(setsockopt, "| ENOBUFS ENOMEM")                                                          \
 	X(getsockname, "| ENOBUFS")                                                                \
-	X(fcntl, "| EPERM")                                                                        \
 	X(socketpair, "EMFILE ENOBUFS")                                                            \
 	X(eventfd, "| EMFILE ENFILE ENOMEM")                                                       \
 	X(epoll_create1, "| EMFILE ENFILE ENOMEM")                                                 \

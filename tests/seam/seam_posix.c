@@ -207,18 +207,6 @@ int seam_socketpair(int family, int type, int protocol, int pair[2])
 	return rc;
 }
 
-int seam_fcntl(int fd, int what, ...)
-{
-	va_list args;
-	int value;
-
-	va_start(args, what);
-	value = what == F_SETFL ? va_arg(args, int) : 0;
-	va_end(args);
-	FAIL(fcntl);
-	return fcntl(fd, what, value);
-}
-
 /* ---- waiting and waking ---- */
 
 static int waited(int n)
