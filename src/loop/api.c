@@ -135,40 +135,29 @@ bool proa_in_flight(const proa_op *op)
 	return px_op_of(op)->state != PX_IDLE;
 }
 
+static bool may_pause(const px_op *op)
+{
+	return (op->state == PX_WAITING || op->state == PX_INFLIGHT) && op->flags & PX_F_MULTI;
+}
+
 void proa_pause(proa_op *pub)
 {
 	px_op *op = px_op_of(pub);
-	px_core *core;
 
-	if (op->state != PX_INFLIGHT || !(op->flags & PX_F_MULTI) || (op->flags & PX_F_PAUSED))
+	if (!may_pause(op))
 		return;
-	if (op->flags & (PX_F_CANCEL | PX_F_TIMEOUT))
-		return; /* it is on its way to its end, which no pause holds up */
-	core = px_handle_core(op->handle);
-	px_core_enter(core);
-	if (op->flags & PX_F_LISTED) {
-		px_list_remove(&op->more);
-		op->flags &= (uint16_t)~PX_F_LISTED;
-	}
-	op->flags |= PX_F_PAUSED;
-	if (core->ops->pause && (core->ops->native & PX_KIND_BIT(op->kind)))
-		core->ops->pause(core, op, true);
+	px_core_enter(px_handle_core(op->handle));
+	px_op_pause(op);
 }
 
 void proa_resume(proa_op *pub)
 {
 	px_op *op = px_op_of(pub);
-	px_core *core;
 
-	if (op->state != PX_INFLIGHT || !(op->flags & PX_F_PAUSED))
+	if (!may_pause(op))
 		return;
-	core = px_handle_core(op->handle);
-	px_core_enter(core);
-	op->flags &= (uint16_t)~PX_F_PAUSED;
-	px_handle_idle_begins(op->handle);
-	if (core->ops->pause && (core->ops->native & PX_KIND_BIT(op->kind)))
-		core->ops->pause(core, op, false);
-	px_op_more(op);
+	px_core_enter(px_handle_core(op->handle));
+	px_op_resume(op);
 }
 
 proa_loop *proa_op_loop(const proa_op *op)
