@@ -112,6 +112,8 @@ PROA_API void proa_stop(proa_loop *loop);
 
 PROA_API int64_t proa_now(const proa_loop *loop);   /* monotonic; read once an iteration */
 PROA_API int64_t proa_clock(const proa_loop *loop); /* the same clock, read now */
+PROA_API int64_t proa_wall(const proa_loop *loop);  /* since 1970 began (UTC), read now; somebody
+                                                       may set it */
 PROA_API int64_t proa_in(const proa_loop *loop,
                          int64_t ns); /* proa_now + ns, saturating; ns < 0: none (0) */
 PROA_API size_t

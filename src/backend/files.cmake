@@ -41,6 +41,5 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 		src/backend/ready_many_test.c
 		src/backend/ready_test.c
 		src/backend/uring_left_test.c
-		src/backend/uring_refused_test.c
 		src/backend/uring_test.c)
 endif()

@@ -15,8 +15,16 @@ int64_t proa_now(const proa_loop *loop)
 
 int64_t proa_clock(const proa_loop *loop)
 {
-	(void)px_core_of(loop);
-	return px_sys_now_ns();
+	const px_core *core = px_core_of(loop);
+
+	return px_system_clock(core->system, core->place);
+}
+
+int64_t proa_wall(const proa_loop *loop)
+{
+	const px_core *core = px_core_of(loop);
+
+	return px_system_wall(core->system, core->place);
 }
 
 int64_t proa_in(const proa_loop *loop, int64_t ns)

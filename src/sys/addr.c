@@ -245,3 +245,24 @@ void px_addr_set_port(proa_addr *addr, uint16_t port)
 
 _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
                "one place for the port");
+
+size_t px_addr_host(const proa_addr *addr, unsigned char out[16])
+{
+	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	if (addr->family == AF_INET) {
+		memcpy(&in, addr->data, sizeof in);
+		memcpy(out, &in.sin_addr, 4);
+		return 4;
+	}
+	if (addr->family != AF_INET6)
+		return 0;
+	memcpy(&in6, addr->data, sizeof in6);
+	memcpy(out, &in6.sin6_addr, 16);
+	if (memcmp(out, mapped, sizeof mapped) != 0)
+		return 16;
+	memmove(out, out + 12, 4);
+	return 4;
+}

@@ -212,7 +212,7 @@ TEST(datagram_recvs_and_sends_are_queues)
 	for (int i = 0; i < N; i++) {
 		CHECK_EQ(kit_await(loop, &in[i].r), strlen(text[i]));
 		CHECK_MEM(in[i].buf, text[i], strlen(text[i]));
-		CHECK_EQ(out[i].r.result, strlen(text[i]));
+		CHECK_EQ(kit_await(loop, &out[i].r), strlen(text[i]));
 		CHECK_MEM(&in[i].m.addr, &from, sizeof from);
 		if (i) {
 			CHECK_GT(in[i].r.order, in[i - 1].r.order);

@@ -245,6 +245,7 @@ TEST(wait_gives_each_buffer_of_a_multishot_its_own_event)
 			break;
 		most = rc > most ? rc : most;
 		for (int i = 0; i < rc; i++) { /* all values stand, though the op is one */
+			CHECK_GT(e[i].result, 0);
 			memcpy(got + n, e[i].buf, (size_t)e[i].result);
 			n += (int)e[i].result;
 			CHECK_EQ(e[i].count, e[i].result);

@@ -1,0 +1,3 @@
+# Worlds: the simulation, and what is tested in it.
+# SPDX-License-Identifier: MIT
+proa_test(sim tests/s_sim/echo.c)
