@@ -26,7 +26,7 @@ static bool script_cut(script *s, plan *p)
 
 static void script_try(const script *s, const plan *p, const char *backend)
 {
-	const script_env env = {.backend = backend, .seed = 1, .dir = dir};
+	const script_env env = {.backend = backend, .seed = 1, .dir = dir, .plant = -1};
 	static script_result result;
 
 	memset(&result, 0, sizeof result);
