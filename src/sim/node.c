@@ -173,6 +173,17 @@ px_simnode *px_sim_node_find(px_world *w, const char *name)
 	return NULL;
 }
 
+/* Of one machine: no path, no port, not "every address". */
+static bool addr_read(proa_addr *out, const char *text)
+{
+	px_simhost host;
+
+	if (proa_addr_parse(out, text, 0) < 0 || px_addr_port(out))
+		return false;
+	host = px_sim_host(out);
+	return host.len && !px_sim_host_any(&host);
+}
+
 int px_sim_addrs(proa_addr *out, unsigned *n, const char *text)
 {
 	char one[PROA_ADDR_TEXT];
@@ -184,7 +195,7 @@ int px_sim_addrs(proa_addr *out, unsigned *n, const char *text)
 			return -PROA_EADDRTEXT;
 		memcpy(one, text, len);
 		one[len] = 0;
-		if (proa_addr_parse(&out[*n], one, 0) < 0 || px_sim_host(&out[*n]).len == 0)
+		if (!addr_read(&out[*n], one))
 			return -PROA_EADDRTEXT;
 		++*n;
 		text += len;

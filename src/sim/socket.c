@@ -206,8 +206,13 @@ static void side_drop(px_simsock *s, int dir)
 
 void px_sim_sock_drop(px_simsock *s, proa_kill how)
 {
+	px_simsock *waiting;
+
 	side_drop(s, PX_DIR_IN);
 	side_drop(s, PX_DIR_OUT);
+	while (how == PROA_KILL_POWER && s->type == PX_SIM_LISTENER &&
+	       (waiting = px_sim_backlog_pop(s)))
+		px_sim_stream_dark(waiting);
 	if (how == PROA_KILL_POWER && s->type == PX_SIM_STREAM) {
 		sock_let_go(s);
 		px_sim_stream_dark(s);

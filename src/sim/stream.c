@@ -452,11 +452,10 @@ void px_sim_stream_closed(px_simsock *s, bool reset)
 
 	px_assert(!s->gone);
 	s->gone = true;
-	if (!s->peer || s->connecting) {
+	if (s->connecting) { /* its other end, if there is one, has been shown to nobody */
 		px_sim_unschedule(w, &s->arrival);
 		s->connecting = false;
-	}
-	if (s->peer && !s->rx_error) {
+	} else if (s->peer && !s->rx_error) {
 		if (reset)
 			px_sim_segs_free(w, &s->tx);
 		if (reset || s->rx.bytes)
