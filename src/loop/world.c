@@ -104,6 +104,7 @@ static void world_init(px_worldfull *f, const proa_world_options *o, const px_al
 		.submitted = on_submitted, .completed = on_completed, .closed = on_closed};
 	w->tracer = &f->tracer;
 	w->hash = o->seed;
+	px_sim_world_begins(w);
 }
 
 int proa_world_open(proa_world **out, const proa_world_options *options)
@@ -124,6 +125,7 @@ int proa_world_open(proa_world **out, const proa_world_options *options)
 	if (!f->w.outer.fiber ||
 	    px_checker_init(&f->checker, &(proa_checker_options){.violation = checker_told,
 	                                                         .user = &f->w}) < 0) {
+		px_sim_world_ends(&f->w);
 		px_fiber_close(f->w.outer.fiber);
 		px_checker_free(&f->checker);
 		px_free(&a, f, sizeof *f);
@@ -159,19 +161,11 @@ int64_t proa_world_run(proa_world *world, int64_t for_ns)
 	return n;
 }
 
-/* What was submitted from outside may have ended at once: its loop looks. */
-static void loops_wake(px_world *w)
-{
-	for (unsigned i = 0; i < w->n_nodes; i++)
-		px_sim_loops_wake(w->nodes[i]);
-}
-
 int64_t proa_world_await(proa_world *world, proa_op *op)
 {
 	px_world *w = px_world_of(world);
 
 	outside_only(w);
-	loops_wake(w);
 	while (proa_in_flight(op))
 		if (!px_sim_step(w, INT64_MAX))
 			PX_PANIC("proa_world_await: nothing is left that could end the op");
@@ -185,7 +179,6 @@ int proa_world_until(proa_world *world, bool (*done)(void *user), void *user, in
 	int64_t until = px_add_sat(w->now_ns, within_ns);
 
 	outside_only(w);
-	loops_wake(w);
 	while (!done(user))
 		if (!px_sim_step(w, until)) {
 			px_sim_leave(NULL);
@@ -327,6 +320,7 @@ static void world_free(px_worldfull *f)
 	px_free(&w->alloc, w->links, (size_t)w->nodes_max * w->nodes_max * sizeof *w->links);
 	px_checker_free(&f->checker);
 	px_fiber_close(w->outer.fiber);
+	px_sim_world_ends(w);
 	PX_MAGIC_KILL(w);
 	a = w->alloc;
 	px_free(&a, f, sizeof *f);

@@ -90,9 +90,10 @@ static bool gram_send(px_simsock *s, const proa_addr *to, const proa_msg *msg)
 	g->from = s->local;
 	g->to = *to;
 	g->event.fire = gram_fire;
+	node = node ? node : s->node;
 	px_sim_schedule(w, &g->event,
-	                w->now_ns + px_sim_travel_ns(w, s->node, node ? node : s->node) +
-	                        px_sim_serial_ns(w, s->node, node ? node : s->node, msg->len));
+	                px_sim_sent_ns(w, s->node, node, msg->len) +
+	                        px_sim_travel_ns(w, s->node, node));
 	return true;
 }
 

@@ -76,13 +76,18 @@ px_simlink *px_sim_link(px_world *w, const px_simnode *from, const px_simnode *t
 	return &w->links[from->index * w->nodes_max + to->index];
 }
 
-int64_t px_sim_serial_ns(px_world *w, const px_simnode *from, const px_simnode *to, size_t bytes)
+int64_t px_sim_sent_ns(px_world *w, const px_simnode *from, const px_simnode *to, size_t bytes)
 {
-	uint64_t rate = px_sim_link(w, from, to)->bandwidth;
+	px_simlink *l = px_sim_link(w, from, to);
+	uint64_t rate = l->bandwidth;
 
 	if (rate == UINT64_MAX)
-		rate = w->o.bandwidth;
-	return rate ? (int64_t)((uint64_t)bytes * (uint64_t)PROA_SEC / rate) : 0;
+		rate = from == to ? 0 : w->o.bandwidth;
+	if (!rate)
+		return w->now_ns;
+	l->free_ns = PX_MAX(l->free_ns, w->now_ns) +
+	             (int64_t)((uint64_t)bytes * (uint64_t)PROA_SEC / rate);
+	return l->free_ns;
 }
 
 int64_t px_sim_travel_ns(px_world *w, const px_simnode *from, const px_simnode *to)

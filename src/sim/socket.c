@@ -192,10 +192,20 @@ static void sock_close(px_simsock *s, bool reset)
 		px_sim_stream_closed(s, reset);
 }
 
-/* From anywhere: proa_socket_close names no loop. */
 void px_simsys_sock_close(int fd, bool reset)
 {
 	sock_close(sock_here(fd), reset);
+}
+
+/* From anywhere: proa_socket_close names no loop. */
+void px_simsys_socket_close(proa_socket socket)
+{
+	px_world *w = px_sim_world(px_socket_world(socket));
+	px_simsock *s = w ? px_sim_sock(w, px_socket_fd(socket)) : NULL;
+
+	if (!s)
+		PX_PANIC("a simulated socket was closed that is not open");
+	sock_close(s, false);
 }
 
 static void side_drop(px_simsock *s, int dir)
