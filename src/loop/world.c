@@ -181,6 +181,8 @@ int proa_world_until(proa_world *world, bool (*done)(void *user), void *user, in
 	outside_only(w);
 	while (!done(user))
 		if (!px_sim_step(w, until)) {
+			if (w->heap_n) /* what is left comes later */
+				w->now_ns = until;
 			px_sim_leave(NULL);
 			return -PROA_ETIMEDOUT;
 		}

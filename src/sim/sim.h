@@ -249,8 +249,11 @@ px_simsock *px_sim_sock_new(px_simnode *node, unsigned type, proa_kind kind); /*
 void px_sim_sock_free(px_simsock *s); /* it has no descriptor, queue or op */
 int64_t px_sim_sock_fd(px_simsock *s, px_kind kind, int32_t *sys_error); /* gives it one */
 void px_sim_sock_drop(px_simsock *s, proa_kill how);                     /* its process has gone */
-/* Gives it a local address if it has none: 0 or EADDRNOTAVAIL. */
+/* Gives it a local address if it has none: 0, ENETUNREACH or EADDRNOTAVAIL. */
 int px_sim_bind_any(px_simsock *s, const proa_addr *remote);
+/* From where what it sends there comes, also if it is bound to every address; false: it has none
+ * of that family. */
+bool px_sim_sock_source(const px_simsock *s, const proa_addr *remote, proa_addr *out);
 /* The socket of that type at an address of the node, for what comes `from` there (a datagram; else
  * NULL). NULL: none. */
 px_simsock *px_sim_sock_find(px_simnode *node, unsigned type, const proa_addr *addr,

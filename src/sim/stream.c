@@ -236,6 +236,8 @@ static bool peer_make(px_simsock *s, px_simsock *listener)
 	p->bound = true;
 	p->local = s->remote;
 	p->remote = s->local;
+	px_addr_like(&p->local, &listener->local);
+	px_addr_like(&p->remote, &listener->local);
 	p->arrival.fire = arrival_fire;
 	p->peer = s;
 	s->peer = p;

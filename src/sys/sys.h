@@ -183,6 +183,8 @@ uint16_t px_addr_port(const proa_addr *); /* 0 if it has none */
 void px_addr_set_port(proa_addr *, uint16_t port);
 /* The IP address alone, v4 also where it is mapped into v6: 4 or 16 bytes, 0: it is none. */
 size_t px_addr_host(const proa_addr *, unsigned char out[16]);
+/* Of the family of `like`: v4 as ::ffff:1.2.3.4 and back, where that can be. */
+void px_addr_like(proa_addr *addr, const proa_addr *like);
 int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                       unsigned max, int32_t *sys_error); /* how many, or an error */
 

@@ -59,12 +59,18 @@ TEST(node_has_many_addresses)
 		proa_addr peer;
 
 		bed_connect(&s, s.a, &h, at[i], &listener, &accepted);
-		CHECK_EQ(proa_peer_addr(&accepted, &peer), 0);
+		CHECK_EQ(proa_local_addr(&h, &peer), 0);
 		CHECK_GT(proa_addr_print(&peer, text, sizeof text), 0);
 		CHECK(!strncmp(text, i ? "[fd00::1]:" : "10.0.0.1:", i ? 10 : 9));
-		CHECK_EQ(proa_local_addr(&accepted, &peer), 0);
+		CHECK_EQ(proa_peer_addr(&h, &peer), 0);
 		CHECK_GT(proa_addr_print(&peer, text, sizeof text), 0);
 		CHECK_STR(text, at[i]);
+		CHECK_EQ(proa_peer_addr(&accepted, &peer), 0);
+		CHECK_GT(proa_addr_print(&peer, text, sizeof text), 0);
+		CHECK(!strncmp(text, i ? "[fd00::1]:" : "[::ffff:10.0.0.1]:", i ? 10 : 18));
+		CHECK_EQ(proa_local_addr(&accepted, &peer), 0);
+		CHECK_GT(proa_addr_print(&peer, text, sizeof text), 0);
+		CHECK_STR(text, i ? at[i] : "[::ffff:10.0.0.2]:7"); /* the listener is a v6 one */
 		bed_end(&s, &h);
 		bed_end(&s, &accepted);
 	}
