@@ -149,7 +149,9 @@ static int64_t accept_one(px_core *core, px_op *op, px_simsock *s, bool *rests)
 
 static proa_socket accepted(const px_op *op, int64_t fd)
 {
-	return px_socket_pack((int)fd, px_handle_kind(op->handle), true);
+	proa_socket s = px_socket_pack((int)fd, px_handle_kind(op->handle), true);
+
+	return px_socket_of_world(s, world_of(px_handle_core(op->handle))->number);
 }
 
 static void try_accept(px_core *core, px_simside *side)
@@ -514,6 +516,16 @@ void px_sim_loops_wake(px_simnode *node)
 {
 	for (px_node *n = px_list_first(&node->loops); n; n = px_list_next(&node->loops, n))
 		px_sim_loop_wake(PX_OF(n, px_simloop, link));
+}
+
+void px_sim_loops_look(px_simnode *node)
+{
+	for (px_node *n = px_list_first(&node->loops); n; n = px_list_next(&node->loops, n)) {
+		px_simloop *l = PX_OF(n, px_simloop, link);
+
+		if (l->waiter && l->waiter->node)
+			px_sim_ready(node->world, l->waiter);
+	}
 }
 
 static void backend_wake(px_core *core)
