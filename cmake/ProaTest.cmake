@@ -33,11 +33,17 @@ else()
 		tests/host_posix_net.c
 		tests/host_posix_thread.c)
 endif()
-proa_files(frame_files tests/main.c ${host_files})
-add_library(proa_test_frame OBJECT ${frame_files})
-target_include_directories(proa_test_frame PUBLIC ${PROJECT_SOURCE_DIR}/tests)
-target_include_directories(proa_test_frame PRIVATE ${PROJECT_SOURCE_DIR}/include)
-target_link_libraries(proa_test_frame PRIVATE proa_flags)
+foreach(part host frame)
+	set(${part}_list ${host_files})
+	if(part STREQUAL "frame")
+		set(frame_list tests/main.c)
+	endif()
+	proa_files(part_files ${${part}_list})
+	add_library(proa_test_${part} OBJECT ${part_files})
+	target_include_directories(proa_test_${part} PUBLIC ${PROJECT_SOURCE_DIR}/tests)
+	target_include_directories(proa_test_${part} PRIVATE ${PROJECT_SOURCE_DIR}/include)
+	target_link_libraries(proa_test_${part} PRIVATE proa_flags)
+endforeach()
 
 # proa_add_test(NAME COMMAND...): add_test with this build's prefix and common properties.
 function(proa_add_test name)
@@ -52,17 +58,19 @@ endfunction()
 set(results_dir ${PROJECT_BINARY_DIR}/results)
 file(WRITE ${results_dir}/programs.txt "")
 
-# proa_test(NAME FILE... [ARGS ARG...] [BACKENDS] [SERIAL] [TIMEOUT SECONDS]): program
+# proa_test(NAME FILE... [ARGS ARG...] [BACKENDS] [SERIAL] [OWN_MAIN] [TIMEOUT SECONDS]): program
 # build/tests/NAME and a test of that name. BACKENDS: instead one test NAME-BACKEND for each, with
-# --backend. SERIAL: nothing else runs meanwhile. It sees the internal headers (src/) too.
+# --backend. SERIAL: nothing else runs meanwhile. OWN_MAIN: not on the frame, only on tests/host*.
+# It sees the internal headers (src/) too.
 function(proa_test name)
 	if(PROA_TEST_ONLY AND NOT name IN_LIST PROA_TEST_ONLY)
 		return()
 	endif()
-	cmake_parse_arguments(T "BACKENDS;SERIAL" "TIMEOUT" "ARGS" ${ARGN})
+	cmake_parse_arguments(T "BACKENDS;SERIAL;OWN_MAIN" "TIMEOUT" "ARGS" ${ARGN})
 	proa_program(test_${name} tests ${name} ${T_UNPARSED_ARGUMENTS})
 	target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
-	target_link_libraries(test_${name} PRIVATE proa_test_frame proa_llhttp)
+	target_link_libraries(test_${name} PRIVATE proa_test_host proa_llhttp
+		$<$<NOT:$<BOOL:${T_OWN_MAIN}>>:proa_test_frame>)
 	set(tests)
 	if(T_BACKENDS)
 		foreach(backend ${PROA_TEST_BACKENDS})

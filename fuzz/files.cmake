@@ -12,8 +12,9 @@ proa_fuzz(http_path fuzz/http_path.c)
 proa_fuzz(http_range fuzz/http_range.c)
 proa_fuzz(http_request fuzz/http_request.c)
 proa_fuzz(http_text fuzz/http_text.c)
-if(NOT WIN32) # a folder as POSIX packs it; socket pairs
+if(NOT WIN32) # paths and folders as POSIX has them; socket pairs
 	set(net tests/host_posix_net.c tests/host_posix.c)
+	proa_fuzz(beneath fuzz/beneath.c)
 	proa_fuzz(dirent fuzz/dirent.c)
 	proa_fuzz(stream fuzz/stream.c ${net})
 	proa_fuzz(http_conn fuzz/http_conn.c fuzz/http_answers.c ${net})

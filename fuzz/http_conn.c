@@ -159,6 +159,86 @@ static void on_log(const proa_http_record *r, void *user)
 	};
 }
 
+/* ---- requests, told briefly ---- */
+
+/* A byte from 0x80 on stands for one of these, so that most of what is tried gets beyond the head;
+ * behind 0xff one stands for itself. */
+static const char *const phrase[] = {
+	"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET ",
+	"HEAD ",
+	"POST ",
+	"OPTIONS ",
+	"/e",
+	"/c",
+	"/p",
+	"/s",
+	"/q?",
+	"/w",
+	"/l",
+	"/a",
+	"/n",
+	"/S",
+	"/E",
+	"/http_conn.c",
+	"/fuzz.h",
+	"/dict",
+	"/dict/",
+	"/corpus/",
+	"/../",
+	"%2e",
+	" HTTP/1.1\r\nHost: a\r\n",
+	" HTTP/1.0\r\n",
+	"\r\n",
+	"\r\n\r\n",
+	"Content-Length: ",
+	"Content-Length: 9\r\n\r\n123456789",
+	"Content-Length: 0\r\n\r\n",
+	"Transfer-Encoding: chunked\r\n\r\n",
+	"4\r\nabcd\r\n",
+	"1e;x=y\r\n",
+	"0\r\n\r\n",
+	"0\r\nA: b\r\n\r\n",
+	"Expect: 100-continue\r\n",
+	"Connection: close\r\n",
+	"Connection: keep-alive\r\n",
+	"Range: bytes=",
+	"Range: bytes=0-0,2-8200\r\n",
+	"0-,",
+	"-9000",
+	"If-Match: *\r\n",
+	"If-None-Match: *\r\n",
+	"If-Modified-Since: Sun, 06 Nov 2044 08:49:37 GMT\r\n",
+	"If-Unmodified-Since: Sunday, 06-Nov-94 08:49:37 GMT\r\n",
+	"If-Range: Sun Nov  6 08:49:37 1994\r\n",
+	"If-Range: \"a\"\r\n",
+	"User-Agent: \"\\\r\n",
+	"Referer: http://a/\r\n",
+	"X: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n",
+};
+
+/* What the client sends; its length in *n; to be freed. */
+static uint8_t *expand(fuzz_in in, size_t *n)
+{
+	uint8_t *out = malloc(INPUT_MAX);
+
+	px_assert(out);
+	for (*n = 0; in.left && *n < INPUT_MAX;) {
+		uint8_t byte = fuzz_byte(&in);
+		const char *words = byte >= 0x80 && byte < 0xff
+		                            ? phrase[(byte & 0x7fu) % PX_COUNT(phrase)]
+		                            : NULL;
+		size_t len = words ? strlen(words) : 1;
+
+		byte = byte == 0xff ? fuzz_byte(&in) : byte;
+		if (len > INPUT_MAX - *n)
+			break;
+		memcpy(out + *n, words ? (const void *)words : &byte, len);
+		*n += len;
+	}
+	return out;
+}
+
 /* ---- the server, for all inputs ---- */
 
 static uint64_t handles_open(void)
@@ -225,16 +305,16 @@ static void take_all(int fd)
 	}
 }
 
-/* What the connection used goes back, and it is told last. */
-static void wait_gone(void)
+/* Until the connection is there, so that a client who leaves early is not taken for the next one;
+ * until what it used has gone back, for its end is told last. */
+static void wait_conn(bool there)
 {
 	int64_t end = proa_clock(bed.loop) + PATIENCE_NS;
 
-	while (handles_open() > bed.handles) {
+	while ((handles_open() > bed.handles) != there) {
 		px_assert(proa_clock(bed.loop) < end);
 		proa_run_once(bed.loop, proa_clock(bed.loop) + 20 * PROA_MSEC);
 	}
-	px_assert(!bed.waiting && !proa_in_flight(&bed.timer));
 }
 
 static void connection(const uint8_t *bytes, size_t n, uint8_t seed, bool reset)
@@ -243,13 +323,28 @@ static void connection(const uint8_t *bytes, size_t n, uint8_t seed, bool reset)
 
 	px_assert(fd >= 0 && host_sock_connect(fd, &bed.addr));
 	bed.records = bed.len = bed.rounds = 0;
+	wait_conn(true);
 	if (give(fd, bytes, n, seed) && !reset) {
 		host_sock_fin(fd);
 		take_all(fd);
 	}
 	host_sock_close(fd);
-	wait_gone();
+	wait_conn(false);
+	px_assert(!bed.waiting && !proa_in_flight(&bed.timer));
 	answers_hold(bed.got, bed.len, bed.record, bed.records, reset);
+}
+
+/* By a first connection, which says nothing; it stays open. */
+static void folder_open(void)
+{
+	int fd = host_sock(&bed.addr, false);
+
+	bed.handles = handles_open() + 1;
+	px_assert(fd >= 0 && host_sock_connect(fd, &bed.addr));
+	wait_conn(true);
+	host_sock_close(fd);
+	wait_conn(false);
+	px_assert(handles_open() == bed.handles);
 }
 
 static void bed_open(void)
@@ -273,17 +368,17 @@ static void bed_open(void)
 	px_assert(proa_addr_parse(&bed.addr, text, 0) == 0);
 	px_assert(proa_loop_open(&bed.loop, &lo) == 0 && proa_http_open(&bed.http, &ho) == 0);
 	px_assert(proa_http_serve(bed.http, proa_root(bed.loop), &bed.server, text) == 0);
-	bed.handles = handles_open() + 1; /* the folder, which the first connection opens */
-	connection((const uint8_t *)"GET / HTTP/1.0\r\n\r\n", 18, 0, false);
-	px_assert(handles_open() == bed.handles);
+	folder_open();
 }
 
 FUZZ(http_conn)
 {
-	uint8_t seed = size ? data[0] & 0x7f : 0;
+	fuzz_in in = {data, size};
+	uint8_t how = fuzz_byte(&in), *bytes;
+	size_t n;
 
-	if (size < 2 || size > INPUT_MAX)
-		return;
 	bed_open();
-	connection(data + 1, size - 1, seed, data[0] & 0x80);
+	bytes = expand(in, &n);
+	connection(bytes, n, how & 0x7f, how & 0x80);
+	free(bytes);
 }

@@ -317,7 +317,7 @@ int64_t proa_checker_close(proa_checker **checker)
 	if (!c)
 		return 0;
 	if (c->ops.n)
-		violation(c, NULL, "%zu ops never ended", c->ops.n);
+		violation(c, NULL, "%llu ops never ended", (unsigned long long)c->ops.n);
 	n = (int64_t)c->violations;
 	px_checker_free(c);
 	px_allocator_init(&a, NULL, NULL);

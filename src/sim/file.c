@@ -37,14 +37,16 @@ int64_t px_simsys_file_open(int dir_fd, const char *path, unsigned flags, unsign
 	int64_t file, fd;
 
 	disk_wait(node->world, DISK_MAX_NS);
+	fd = px_sim_fd_new(node, NULL, -1, PX_FILE_OPEN, sys_error);
+	if (fd < 0)
+		return fd;
 	file = px_simfs_file_open(node->fs, file_of(node, dir_fd), path, flags, mode,
 	                          wall_now(node), sys_error);
-	if (file < 0)
-		return file;
-	fd = px_sim_fd_new(node, NULL, (int)file, PX_FILE_OPEN, sys_error);
-	if (fd < 0)
-		px_simfs_file_close(node->fs, (int)file);
-	return fd;
+	if (file >= 0)
+		node->world->fds[fd].file = (int)file;
+	else
+		px_sim_fd_free(node->world, (int)fd);
+	return file < 0 ? file : fd;
 }
 
 int64_t px_simsys_file_stat(int fd, proa_stat_info *info, int32_t *sys_error)

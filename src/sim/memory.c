@@ -40,8 +40,9 @@ static void *heap_alloc(void *user, void *old, size_t old_bytes, size_t new_byte
 
 	if (b && !new_bytes) {
 		if (b->bytes != old_bytes)
-			px_sim_violation(node->world, "memory of %zu bytes was freed as %zu",
-			                 b->bytes, old_bytes);
+			px_sim_violation(node->world, "memory of %llu bytes was freed as %llu",
+			                 (unsigned long long)b->bytes,
+			                 (unsigned long long)old_bytes);
 		block_free(b);
 		return NULL;
 	}

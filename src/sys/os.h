@@ -6,7 +6,6 @@
 #include "sys/sys.h"
 
 /* As sys.h says of the names without "os_"; system.c chooses. */
-int64_t px_os_sys_now_ns(void);
 void px_os_sys_yield(void);
 unsigned px_os_sys_cpus(void);
 void px_os_lock_init(px_lock *);

@@ -20,13 +20,32 @@
 
 /* ---- which system, system.c: the machine's own, or a simulated one (system.h) ---- */
 typedef struct px_system px_system;
+
+/* The one thing in proa that a thread carries with it. `inside`: the system runs this thread's
+ * code; else the code called in from outside, last for something that lives there. */
+#if defined(_WIN32) || defined(__APPLE__)
+#define PX_TLS_STATIC
+#else
+#define PX_TLS_STATIC __attribute__((tls_model("initial-exec"))) /* no call to find it */
+#endif
+typedef struct px_here_type {
+	const px_system *system; /* NULL: the machine's own */
+	bool inside;
+} px_here_type;
+extern _Thread_local px_here_type px_here PX_TLS_STATIC;
 const px_system *px_system_here(void); /* the calling thread's; NULL: the machine's own */
 void *px_system_place(void);           /* where in it: px_core.place */
 const struct px_backend_ops *px_system_backend(const px_system *system);
 int64_t px_system_clock(const px_system *system, const void *place); /* px_sys_now_ns there */
 int64_t px_system_wall(const px_system *system, const void *place);  /* px_sys_wall_ns there */
 /* A public call concerns something that was opened on `system` at `place`. As px_sys_thread. */
-const void *px_system_come(const px_system *system, void *place);
+const void *px_system_come_in(const px_system *system, void *place);
+static inline const void *px_system_come(const px_system *system, void *place)
+{
+	if (PX_LIKELY(!system && !px_here.system))
+		return &px_here; /* no two threads have the same */
+	return px_system_come_in(system, place);
+}
 /* A public call that opens something anew: on the machine's own system, unless a simulated one runs
  * the caller. */
 void px_system_plain(void);
@@ -47,8 +66,13 @@ void px_fiber_close(px_fiber *); /* not the running one */
 int64_t px_sys_error(int sys_error); /* -PROA_E... for the system's code; -PROA_ESYS if unnamed */
 
 /* ---- time and threads, thread.c ---- */
-int64_t px_sys_now_ns(void);     /* monotonic */
-int64_t px_sys_wall_ns(void);    /* since 1970 began, UTC; may be set back and forth */
+int64_t px_os_sys_now_ns(void);           /* of the machine */
+int64_t px_system_now_ns(void);           /* of the simulated system that the thread is on */
+int64_t px_sys_wall_ns(void);             /* since 1970 began, UTC; may be set back and forth */
+static inline int64_t px_sys_now_ns(void) /* monotonic */
+{
+	return PX_UNLIKELY(px_here.system != NULL) ? px_system_now_ns() : px_os_sys_now_ns();
+}
 const void *px_sys_thread(void); /* names the calling thread; cheap */
 void px_sys_yield(void);         /* lets another thread run */
 unsigned px_sys_cpus(void);      /* that this process may use, >= 1 */

@@ -4,48 +4,48 @@
 
 #include "sys/os.h"
 
-/* The one thing in proa that a thread carries with it. `inside`: the system runs this thread's
- * code; else the code called in from outside, last for something that lives there. */
-static _Thread_local struct {
-	const px_system *system;
-	bool inside;
-} here;
+_Thread_local px_here_type px_here;
 
 void px_system_enter(const px_system *system)
 {
-	here.system = system;
-	here.inside = system != NULL;
+	px_here.system = system;
+	px_here.inside = system != NULL;
 }
 
 void px_system_leave(void)
 {
-	here.inside = false;
+	px_here.inside = false;
 }
 
 void px_system_plain(void)
 {
-	if (PX_UNLIKELY(here.system != NULL) && !here.inside)
-		here.system = NULL;
+	if (PX_UNLIKELY(px_here.system != NULL) && !px_here.inside)
+		px_here.system = NULL;
 }
 
-const void *px_system_come(const px_system *system, void *place)
+int64_t px_system_now_ns(void)
 {
-	if (PX_UNLIKELY(here.system != system)) {
-		if (here.inside)
+	return px_here.system->now_ns();
+}
+
+const void *px_system_come_in(const px_system *system, void *place)
+{
+	if (PX_UNLIKELY(px_here.system != system)) {
+		if (px_here.inside)
 			PX_PANIC("a loop of another system was used inside a simulation");
-		here.system = system;
+		px_here.system = system;
 	}
-	return PX_UNLIKELY(system != NULL) ? system->come(place) : (const void *)&here;
+	return PX_UNLIKELY(system != NULL) ? system->come(place) : (const void *)&px_here;
 }
 
 const px_system *px_system_here(void)
 {
-	return here.system;
+	return px_here.system;
 }
 
 void *px_system_place(void)
 {
-	return here.system ? here.system->place() : NULL;
+	return px_here.system ? px_here.system->place() : NULL;
 }
 
 int64_t px_system_clock(const px_system *system, const void *place)
@@ -65,23 +65,23 @@ const struct px_backend_ops *px_system_backend(const px_system *system)
 
 void px_system_allocator(px_allocator *a, px_alloc_fn *fn, void *user)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		here.system->allocator(a, fn, user);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		px_here.system->allocator(a, fn, user);
 	else
 		px_allocator_init(a, fn, user);
 }
 
 const void *px_sys_thread(void)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->thread();
-	return &here; /* no two threads have the same */
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->thread();
+	return &px_here; /* no two threads have the same */
 }
 
 int64_t px_sys_wall_ns(void)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->wall_ns();
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->wall_ns();
 	return px_os_sys_wall_ns();
 }
 
@@ -89,7 +89,7 @@ int64_t px_sys_wall_ns(void)
 
 void px_lock_init(px_lock *lock)
 {
-	lock->system = here.system;
+	lock->system = px_here.system;
 	if (PX_UNLIKELY(lock->system != NULL))
 		lock->system->lock_init(lock);
 	else
@@ -98,31 +98,24 @@ void px_lock_init(px_lock *lock)
 
 int px_thread_start(px_thread *thread, void (*fn)(void *), void *arg, const char *name)
 {
-	thread->system = here.system;
+	thread->system = px_here.system;
 	if (PX_UNLIKELY(thread->system != NULL))
 		return thread->system->thread_start(thread, fn, arg, name);
 	return px_os_thread_start(thread, fn, arg, name);
 }
 
-int64_t px_sys_now_ns(void)
-{
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->now_ns();
-	return px_os_sys_now_ns();
-}
-
 void px_sys_yield(void)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		here.system->yield();
+	if (PX_UNLIKELY(px_here.system != NULL))
+		px_here.system->yield();
 	else
 		px_os_sys_yield();
 }
 
 unsigned px_sys_cpus(void)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->cpus();
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->cpus();
 	return px_os_sys_cpus();
 }
 
@@ -191,175 +184,175 @@ void px_thread_join(px_thread *thread)
 
 const volatile unsigned char *px_sys_fork_mark(void)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->fork_mark();
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->fork_mark();
 	return px_os_sys_fork_mark();
 }
 
 void px_sys_fork_unmark(const volatile unsigned char *mark)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		here.system->fork_unmark(mark);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		px_here.system->fork_unmark(mark);
 	else
 		px_os_sys_fork_unmark(mark);
 }
 
 int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->sock_open(addr, nonblock, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->sock_open(addr, nonblock, sys_error);
 	return px_os_sock_open(addr, nonblock, sys_error);
 }
 
 int px_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *options,
                    int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->sock_listen(fd, addr, options, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->sock_listen(fd, addr, options, sys_error);
 	return px_os_sock_listen(fd, addr, options, sys_error);
 }
 
 void px_sock_close(int fd, bool reset)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		here.system->sock_close(fd, reset);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		px_here.system->sock_close(fd, reset);
 	else
 		px_os_sock_close(fd, reset);
 }
 
 int px_sock_set_nonblock(int fd, bool on)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->sock_set_nonblock(fd, on);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->sock_set_nonblock(fd, on);
 	return px_os_sock_set_nonblock(fd, on);
 }
 
 int px_sock_set_nodelay(int fd, bool on)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->sock_set_nodelay(fd, on);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->sock_set_nodelay(fd, on);
 	return px_os_sock_set_nodelay(fd, on);
 }
 
 int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->sock_set_keepalive(fd, idle_s, interval_s, probes);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->sock_set_keepalive(fd, idle_s, interval_s, probes);
 	return px_os_sock_set_keepalive(fd, idle_s, interval_s, probes);
 }
 
 int px_sock_set_buffers(int fd, int recv_bytes, int send_bytes)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->sock_set_buffers(fd, recv_bytes, send_bytes);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->sock_set_buffers(fd, recv_bytes, send_bytes);
 	return px_os_sock_set_buffers(fd, recv_bytes, send_bytes);
 }
 
 int px_sock_local(int fd, proa_addr *addr)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->sock_local(fd, addr);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->sock_local(fd, addr);
 	return px_os_sock_local(fd, addr);
 }
 
 int px_sock_peer(int fd, proa_addr *addr)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->sock_peer(fd, addr);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->sock_peer(fd, addr);
 	return px_os_sock_peer(fd, addr);
 }
 
 int64_t px_udp_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->udp_open(addr, nonblock, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->udp_open(addr, nonblock, sys_error);
 	return px_os_udp_open(addr, nonblock, sys_error);
 }
 
 int px_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *options, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->udp_bind(fd, addr, options, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->udp_bind(fd, addr, options, sys_error);
 	return px_os_udp_bind(fd, addr, options, sys_error);
 }
 
 int px_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->udp_connect(fd, addr, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->udp_connect(fd, addr, sys_error);
 	return px_os_udp_connect(fd, addr, sys_error);
 }
 
 int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                       unsigned max, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->lookup(name, service, family, out, max, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->lookup(name, service, family, out, max, sys_error);
 	return px_os_sys_lookup(name, service, family, out, max, sys_error);
 }
 
 int64_t px_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
                      int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->file_open(dir_fd, path, flags, mode, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->file_open(dir_fd, path, flags, mode, sys_error);
 	return px_os_file_open(dir_fd, path, flags, mode, sys_error);
 }
 
 int64_t px_file_stat(int fd, proa_stat_info *info, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->file_stat(fd, info, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->file_stat(fd, info, sys_error);
 	return px_os_file_stat(fd, info, sys_error);
 }
 
 int64_t px_file_read(int fd, void *buf, size_t len, int64_t offset, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->file_read(fd, buf, len, offset, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->file_read(fd, buf, len, offset, sys_error);
 	return px_os_file_read(fd, buf, len, offset, sys_error);
 }
 
 int64_t px_file_write(int fd, const void *buf, size_t len, int64_t offset, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->file_write(fd, buf, len, offset, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->file_write(fd, buf, len, offset, sys_error);
 	return px_os_file_write(fd, buf, len, offset, sys_error);
 }
 
 int64_t px_file_sync(int fd, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->file_sync(fd, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->file_sync(fd, sys_error);
 	return px_os_file_sync(fd, sys_error);
 }
 
 int64_t px_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->dir_read(fd, buf, len, sys_error);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->dir_read(fd, buf, len, sys_error);
 	return px_os_dir_read(fd, buf, len, sys_error);
 }
 
 void px_file_close(int fd)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		here.system->file_close(fd);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		px_here.system->file_close(fd);
 	else
 		px_os_file_close(fd);
 }
 
 int px_signal_watch(int signo, void (*ring)(void *), void *arg)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		return here.system->signal_watch(signo, ring, arg);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->signal_watch(signo, ring, arg);
 	return px_os_signal_watch(signo, ring, arg);
 }
 
 void px_signal_unwatch(int slot)
 {
-	if (PX_UNLIKELY(here.system != NULL))
-		here.system->signal_unwatch(slot);
+	if (PX_UNLIKELY(px_here.system != NULL))
+		px_here.system->signal_unwatch(slot);
 	else
 		px_os_signal_unwatch(slot);
 }

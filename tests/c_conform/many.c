@@ -350,3 +350,40 @@ TEST(pool_has_no_buffer_more)
 	proa_buffers_close(&pool);
 	kit_close(&loop);
 }
+
+/* A paused multishot recv may take what came as it was paused, and leaves the rest to others. */
+TEST(pool_paused_multishot_leaves_buffers)
+{
+	enum { COUNT = 4 };
+	proa_buffers_options o = {.count = COUNT, .size_bytes = 32};
+	proa_buffers *pool;
+	rec paused = {0}, other = {0};
+	proa_handle a, b;
+	char piece[32] = {0};
+	int fd[2];
+	LOOP(loop);
+
+	CHECK_EQ(proa_buffers_open(loop, &pool, &o), 0);
+	fd[0] = kit_half(loop, &a);
+	fd[1] = kit_half(loop, &b);
+	SUBMIT(proa_recv_pooled_many, &a, &paused, pool, 0);
+	kit_settle(loop);
+	proa_pause(&paused.op);
+	for (int i = 0; i < 2 * COUNT; i++) {
+		kit_fd_write(fd[0], piece, sizeof piece);
+		kit_settle(loop);
+	}
+	SUBMIT(proa_recv_pooled, &b, &other, pool);
+	kit_fd_write(fd[1], "x", 1);
+	CHECK_EQ(kit_await(loop, &other), 1);
+	CHECK_EQ(paused.mores, 0);
+	proa_buffer_return(loop, other.buf);
+	kit_end(loop, &a);
+	CHECK_EQ(paused.finals, 1);
+	for (int i = 0; i < 2; i++)
+		kit_fd_close(fd[i]);
+	kit_end(loop, &b);
+	CHECK_EQ(proa_buffers_free(pool), COUNT);
+	proa_buffers_close(&pool);
+	kit_close(&loop);
+}

@@ -97,6 +97,17 @@ static void answer_stream(proa_http_request *request, bool sized)
 	stream_more(request, NULL);
 }
 
+/* A write beyond what was promised is refused, and the answer goes on. */
+static void answer_long(proa_http_request *request)
+{
+	int rc;
+
+	proa_http_begin(request, 200, NULL, 5);
+	rc = proa_http_write(request, "1234567890", 10);
+	proa_http_write(request, rc == -PROA_ETOOLONG ? "12345" : "wrong", 5);
+	proa_http_end(request);
+}
+
 static void answer_short(proa_http_request *request)
 {
 	proa_http_begin(request, 200, NULL, 10);
@@ -243,6 +254,8 @@ static void on_request(proa_http_request *request, void *user)
 		answer_stream(request, true);
 	else if (!strcmp(path, "/short"))
 		answer_short(request);
+	else if (!strcmp(path, "/long"))
+		answer_long(request);
 	else if (!strcmp(path, "/count") || !strcmp(path, "/count-limited") ||
 	         !strcmp(path, "/paused"))
 		answer_count(request);
@@ -257,7 +270,7 @@ static void on_request(proa_http_request *request, void *user)
 	else if (!strcmp(path, "/outside"))
 		proa_http_reply_file(request, "../outside");
 	else if (!strcmp(path, "/empty"))
-		proa_http_reply(request, 204, NULL, NULL, 0);
+		proa_http_reply(request, 204, NULL, "x", 1); /* says nothing all the same */
 	else if (!strncmp(path, "/about", 6) || !strcmp(path, "*"))
 		answer_about(request);
 	else if (strcmp(path, "/nothing") != 0)
@@ -287,7 +300,7 @@ int main(int argc, char **argv)
 	                       .body_max_bytes = 1000,
 	                       .out_max_bytes = 32768,
 	                       .requests_max = 50};
-	proa_loop_options lo = {0};
+	proa_loop_options lo = {.buffers_count = 64}; /* none may be lost */
 	proa_http *http;
 	proa_addr addr;
 	char text[PROA_ADDR_TEXT];

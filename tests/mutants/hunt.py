@@ -1,7 +1,9 @@
 # Hunters: the programs that are to catch a mutant; how each is run, and what it says.
 # SPDX-License-Identifier: MIT
-"""A hunter is NAME[@BACKEND][:GLOB]: a program of build/tests on the frame of tests/test.h with the
-cases that GLOB names; "random", of which each seed is a case; or "http_SUITE", of tests/f_http."""
+"""A hunter is NAME[@BACKEND[/OFF]][:GLOB]: a program of build/tests on the frame of tests/test.h
+with the cases that GLOB names; "random", of which each seed is a case; or "http_SUITE", of
+tests/f_http.
+OFF: features of io_uring that are forced off, with commas between them."""
 
 import collections
 import fnmatch
@@ -96,10 +98,11 @@ class Run:
 
 
 def split(text):
-    """(name, backend or None, glob) of a hunter's text."""
+    """(name, backend or None, glob, environment) of a hunter's text."""
     name, _, glob = text.partition(":")
     name, _, backend = name.partition("@")
-    return name, backend or None, glob or "*"
+    backend, _, off = backend.partition("/")
+    return name, backend or None, glob or "*", {"PROA_URING_OFF": off} if off else {}
 
 
 def panic_text(run):
@@ -113,7 +116,7 @@ class Frame:
 
     def __init__(self, text):
         self.text = text
-        self.name, self.backend, self.glob = split(text)
+        self.name, self.backend, self.glob, self.env = split(text)
         self.programs = ["tests/" + self.name]
         self.listing = []
         self.limit = FEWEST_SEC * TIMES
@@ -150,7 +153,7 @@ class Frame:
     def once(self, paths, only, stop):
         def fails(line):
             return stop and line.startswith("FAIL ")
-        return Run(self.argv(paths, only), {}, self.whole, fails)
+        return Run(self.argv(paths, only), self.env, self.whole, fails)
 
     def baseline(self, paths):
         """Unmutated: it must pass. Learns how long things take."""
@@ -251,7 +254,7 @@ def hunter(text):
 
 def known(text, build):
     """Whether there is such a program, and it is told a backend if it needs one."""
-    name, backend, _ = split(text)
+    name, backend, _, _ = split(text)
     if HTTP.match(name):
         return backend is not None
     return os.path.exists(os.path.join(build, "tests", name))

@@ -1,0 +1,207 @@
+/* The program: runs scripts of seeds or of files, on one backend or on all that work here. */
+/* SPDX-License-Identifier: MIT */
+#include "host_file.h"
+#include "s_script/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Each script is run on every backend; a race-free one must say the same on each: what the model
+ * says. Exit status: 0; 1 if one failed; 2 if it was asked in vain; 77 if no backend works here. */
+
+static const char *const usage =
+	"usage: script [--backend NAME] [--seeds N] [--from S] [--file FILE] [--print] [--plan]\n"
+	"              [--plant KIND[:RESULT]]\n"
+	"  --seeds N    scripts of so many seeds (default 1)\n"
+	"  --from S     the first of them (default 1); odd ones are race-free, even ones race\n"
+	"  --file FILE  the script in that file instead\n"
+	"  --print      the script, and what each backend told of it\n"
+	"  --plan       what the model says of it, without running it\n"
+	"  --keep-on    with the next seed behind one that failed\n"
+	"  --plant ...  takes an op of that kind with at least that result for a failure\n";
+
+static struct {
+	const char *backend, *seeds, *from, *file, *plant;
+	bool print, plan, on;
+} asked;
+
+static bool flag_read(const char *arg)
+{
+	const struct {
+		const char *name;
+		bool *value;
+	} flags[] = {{"--print", &asked.print}, {"--plan", &asked.plan}, {"--keep-on", &asked.on}};
+
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		if (strcmp(arg, flags[i].name) != 0)
+			continue;
+		return *flags[i].value = true;
+	}
+	return false;
+}
+
+static bool options_read(int argc, char **argv)
+{
+	const struct {
+		const char *name, **value;
+	} valued[] = {{"--backend", &asked.backend},
+	              {"--seeds", &asked.seeds},
+	              {"--from", &asked.from},
+	              {"--file", &asked.file},
+	              {"--plant", &asked.plant}};
+	size_t n = sizeof valued / sizeof *valued, k;
+
+	for (int i = 1; i < argc; i++) {
+		if (flag_read(argv[i]))
+			continue;
+		for (k = 0; k < n && strcmp(argv[i], valued[k].name) != 0; k++)
+			;
+		if (k == n || i + 1 == argc)
+			return false;
+		*valued[k].value = argv[++i];
+	}
+	return true;
+}
+
+static bool plant_read(script_env *env)
+{
+	const char *colon = asked.plant ? strchr(asked.plant, ':') : NULL;
+	size_t len = !asked.plant ? 0 : colon ? (size_t)(colon - asked.plant) : strlen(asked.plant);
+
+	env->plant = -1;
+	if (!asked.plant)
+		return true;
+	env->plant_min = colon ? strtoll(colon + 1, NULL, 10) : INT64_MIN;
+	for (int k = 0; k < SCRIPT_KIND_COUNT; k++)
+		if (!strncmp(asked.plant, script_kind_name[k], len) && !script_kind_name[k][len])
+			env->plant = k;
+	return env->plant >= 0;
+}
+
+/* ---- running ---- */
+
+static const char *const backends[] = {"io_uring", "epoll", "kqueue", "iocp", "poll"};
+
+static char where[80]; /* how the script at work is had again */
+static uint64_t n_ops, n_scripts;
+
+static void failed_print(const script_result *result, const char *backend)
+{
+	printf("FAIL on %s: %s: %s (step %u)\n  again: --backend %s %s\n", backend,
+	       script_failure_name[result->failure], result->text, result->step, backend, where);
+	fflush(stdout);
+}
+
+/* 0; 1: failed; 77: the backend does not work here. */
+static int run_on(const script *s, const plan *p, script_env *env, const char *backend)
+{
+	static script_result result;
+	static char hung[200];
+
+	snprintf(hung, sizeof hung, "hung: --backend %s %s\n", backend, where);
+	host_watchdog(30 * host_slowness(), hung);
+	env->backend = backend;
+	if (!script_run(s, p, env, &result))
+		return 77;
+	n_ops += result.ops;
+	if (asked.print) {
+		printf("---- %s ----\n", backend);
+		trace_print(&result.trace, stdout);
+	}
+	if (!result.failure)
+		return 0;
+	failed_print(&result, backend);
+	return 1;
+}
+
+static int script_try(const script *s, script_env *env)
+{
+	static plan p;
+	unsigned step;
+	bool race_free = script_plan(s, &p, &step);
+	int all = 77;
+
+	n_scripts++;
+	if (asked.print || asked.plan)
+		script_print(s, stdout);
+	if (asked.plan && race_free)
+		trace_print(&p.trace, stdout);
+	else if (asked.plan)
+		printf("not race-free: step %u\n", step);
+	for (size_t i = 0; i < sizeof backends / sizeof *backends && !asked.plan; i++) {
+		int rc;
+
+		if (asked.backend && strcmp(asked.backend, backends[i]) != 0)
+			continue;
+		rc = run_on(s, race_free ? &p : NULL, env, backends[i]);
+		all = rc == 1 || all == 77 ? rc : all;
+		if (rc == 1)
+			break;
+	}
+	return asked.plan ? 0 : all;
+}
+
+static int seeds_try(script_env *env)
+{
+	uint64_t from = asked.from ? strtoull(asked.from, NULL, 10) : 1;
+	uint64_t n = asked.seeds ? strtoull(asked.seeds, NULL, 10) : 1;
+	static script s;
+	int worst = 0;
+
+	for (uint64_t seed = from; seed < from + n; seed++) {
+		int rc;
+
+		snprintf(where, sizeof where, "--from %llu", (unsigned long long)seed);
+		env->seed = seed;
+		script_of_seed(&s, seed);
+		rc = script_try(&s, env);
+		if (rc && (rc != 1 || !asked.on))
+			return rc;
+		worst |= rc;
+	}
+	return worst;
+}
+
+static int file_try(script_env *env)
+{
+	FILE *f = fopen(asked.file, "r");
+	unsigned line = 0;
+	static script s;
+	bool good;
+
+	snprintf(where, sizeof where, "--file %.60s", asked.file);
+	if (!f) {
+		fprintf(stderr, "script: cannot read %s\n", asked.file);
+		return 2;
+	}
+	good = script_read(&s, f, &line);
+	fclose(f);
+	if (!good) {
+		fprintf(stderr, "%s:%u: no step\n", asked.file, line);
+		return 2;
+	}
+	return script_try(&s, env);
+}
+
+int main(int argc, char **argv)
+{
+	script_env env = {0};
+	char dir[120];
+	int rc;
+
+	if (!options_read(argc, argv) || !plant_read(&env)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (!host_temp_dir(dir, sizeof dir))
+		return 2;
+	env.dir = dir;
+	rc = asked.file ? file_try(&env) : seeds_try(&env);
+	host_watchdog(0, "");
+	script_files_remove(&env);
+	host_remove(dir);
+	if (rc == 0)
+		printf("%llu scripts, %llu ops\n", (unsigned long long)n_scripts,
+		       (unsigned long long)n_ops);
+	return rc;
+}
