@@ -4,7 +4,8 @@
 # proa_seam_program(NAME OBJECT...): build/seam/NAME, of these and the frame, linked with the copy.
 function(proa_seam_program name)
 	add_executable(seam_${name}
-		${ARGN} $<TARGET_OBJECTS:proa_test_frame> $<TARGET_OBJECTS:proa_seam>)
+		${ARGN} $<TARGET_OBJECTS:proa_test_host> $<TARGET_OBJECTS:proa_test_frame>
+		$<TARGET_OBJECTS:proa_seam>)
 	add_dependencies(seam_${name} proa_seam_archive)
 	target_include_directories(seam_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include
 		${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
