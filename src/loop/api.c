@@ -55,6 +55,24 @@ const char *proa_loop_backend(const proa_loop *loop)
 	return px_core_of(loop)->ops->name;
 }
 
+void *proa_loop_alloc(proa_loop *loop, void *old, size_t old_bytes, size_t new_bytes)
+{
+	px_allocator plain, *a = &plain;
+
+	if (loop) {
+		a = &px_core_of(loop)->alloc;
+		px_core_enter(px_core_of(loop));
+	} else {
+		px_allocator_init(&plain, NULL, NULL);
+		plain.live_bytes = old_bytes; /* for this call it is an account of one block */
+		plain.live_blocks = 1;
+	}
+	if (new_bytes)
+		return px_realloc(a, old, old_bytes, new_bytes);
+	px_free(a, old, old_bytes);
+	return NULL;
+}
+
 proa_handle *proa_root(proa_loop *loop)
 {
 	return px_handle_pub(&px_core_of(loop)->root);
