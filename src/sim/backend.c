@@ -211,12 +211,13 @@ static void try_recv(px_core *core, px_simside *side)
 {
 	px_op *op = side->op;
 	int32_t sys_error = 0;
-	int64_t n = recv_some(core, op->handle, (void *)(uintptr_t)op->args.io.ptr, op->args.io.len,
-	                      &sys_error);
+	int64_t n;
 
-	if (n == PX_AGAIN)
+	if (!px_sim_stream_readable(side->sock))
 		return;
-	px_sim_side_clear(side);
+	px_sim_side_clear(side); /* a reset behind the bytes must not find the op again */
+	n = recv_some(core, op->handle, (void *)(uintptr_t)op->args.io.ptr, op->args.io.len,
+	              &sys_error);
 	px_recv_end(op, n, sys_error);
 }
 
@@ -352,14 +353,15 @@ static leaf_fn *const leaves[PX_KIND_COUNT] = {LEAVES(LEAF)};
 #define LEAF_BIT(kind, fn) | PX_KIND_BIT(PX_##kind)
 _Static_assert((0 LEAVES(LEAF_BIT)) == PX_KINDS_SOCKET, "each native kind has its attempt");
 
-/* From an event: the loop is told if something has ended. */
+/* From an event, or from what another node does (a reset): the loop is told if something ended. */
 static void side_try(px_simside *side)
 {
 	px_core *core = px_handle_core(side->op->handle);
+	px_simnode *was = px_sim_visit(side->sock->node);
 
-	px_sim_enter(side->sock->node);
 	leaves[side->op->kind](core, side);
 	px_sim_loop_wake(px_simloop_of(core));
+	px_sim_back(was);
 }
 
 void px_sim_poke(px_simsock *s, int dir)
