@@ -316,6 +316,9 @@ px_simnode *px_sim_here(void);       /* the node whose code, or for whose loop, 
 void px_sim_enter(px_simnode *node); /* its code, or something for it, runs from here on */
 /* The outside's code does, which called in last for that node; NULL: for none. */
 void px_sim_leave(px_simnode *node);
+/* Something happens to that node in the middle of what another one's code, or an event, does. */
+px_simnode *px_sim_visit(px_simnode *node);
+void px_sim_back(px_simnode *was);
 
 /* The worlds of the calling thread, by number: of a socket nobody knows more. */
 void px_sim_world_begins(px_world *w);

@@ -60,6 +60,23 @@ px_world *px_sim_world(unsigned number)
 	return w;
 }
 
+px_simnode *px_sim_visit(px_simnode *node)
+{
+	px_simnode *was = at;
+
+	if (was)
+		at = node;
+	else
+		px_sim_enter(node);
+	return was;
+}
+
+void px_sim_back(px_simnode *was)
+{
+	if (was)
+		at = was;
+}
+
 static px_simnode *here(void)
 {
 	if (!at)
