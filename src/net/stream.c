@@ -431,6 +431,7 @@ static chunk *chunk_new(stream *s, size_t len)
 		c->cap = cap;
 	}
 	memset(&c->op, 0, sizeof c->op);
+	c->op.want = PROA_CHAIN; /* there may be others behind it already when it fails */
 	c->s = s;
 	c->len = 0;
 	return c;
