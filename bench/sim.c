@@ -15,6 +15,7 @@ typedef struct side {
 } side;
 
 static side client[CLIENTS];
+static proa_loop *here;
 static proa_addr server_addr;
 
 static void on_connect(proa_op *op);
@@ -25,7 +26,7 @@ static void on_closed(proa_handle *h)
 
 	if (s < client || s >= client + CLIENTS)
 		return; /* the server's, whose memory proa_serve has */
-	proa_handle_init(proa_root(proa_handle_loop(h)), &s->h);
+	proa_handle_init(proa_root(here), &s->h);
 	proa_connect(&s->h, &s->in, &server_addr, on_connect);
 }
 
@@ -83,7 +84,7 @@ static int measure(const char *what, uint32_t ppm)
 	proa_serve_options so = {.conn_bytes = sizeof(side), .start = on_start};
 	proa_server server = {{0}};
 	proa_world_stats stats;
-	proa_loop *there, *here;
+	proa_loop *there;
 	proa_world *w;
 	double begun;
 
