@@ -76,6 +76,9 @@ typedef struct proa_world_options {
 	uint64_t bandwidth;                     /* bytes a second a direction (0: no limit) */
 	size_t window_bytes;                    /* on its way and unread, a direction (0: 64 KiB) */
 	size_t stack_bytes;                     /* of a simulated thread (0: 256 KiB) */
+	/* What all that proa holds for one node's program may come to (its loops, pools, servers,
+	 * workers); more is a violation. 0: no bound. */
+	size_t memory_max_bytes;
 	/* Told of a violation of the contract, by the library or by the program; NULL: it stops the
 	 * program with a message. */
 	void (*violation)(const char *text, void *user);
