@@ -20,4 +20,5 @@ if(PROA_TREE MATCHES "^(win|aarch64|tsan)$")
 elseif(PROA_TREE)
 	set(seeds 300)
 endif()
-proa_test(script ${PROA_SCRIPT_SOURCES} tests/s_script/test.c ARGS --seeds ${seeds} OWN_MAIN)
+proa_test(script ${PROA_SCRIPT_SOURCES} tests/s_script/shrink.c
+	tests/s_script/print.c tests/s_script/test.c ARGS --seeds ${seeds} OWN_MAIN)

@@ -212,7 +212,8 @@ static bool do_finish(model *m, const script_step *s)
 	m_hand *h = &m->hand[s->h], *p;
 
 	if (h->is != H_TCP || h->closing || (s->us && s->us != SCRIPT_FAR) || h->stream ||
-	    h->shut || h->broken || h->n_out || !(p = peer_of(m, h)) || p->closing || m_avail(m, h))
+	    h->shut || h->broken || h->idle || h->n_out || !(p = peer_of(m, h)) || p->closing ||
+	    m_avail(m, h))
 		return false;
 	for (unsigned i = 0; i < SCRIPT_HANDLES; i++)
 		if (m->hand[i].is != H_FREE && i != s->h && m->hand[i].owner == s->h)
@@ -336,8 +337,10 @@ static bool do_raise(model *m, const script_step *s)
 	for (unsigned i = 0; i < SCRIPT_OPS; i++) {
 		m_op *t = &m->op[i];
 
-		if (!t->flying || t->kind != S_signal || t->due)
+		if (!t->flying || t->kind != S_signal)
 			continue;
+		if (t->due)
+			return false; /* the signal comes to all; which is first is chance */
 		any = true;
 		t->rings++;
 	}

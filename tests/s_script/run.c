@@ -208,7 +208,8 @@ void run_pair(const script_step *s)
 			proa_socket_close(r.accept.socket);
 		if (r.connect.result < 0 && pair_opens(a))
 			run_fail(F_RESULT, "a pair: %s", proa_err_name(r.connect.result));
-		a->is = a->is == H_OPENING ? H_INIT : a->is;
+		if (a->is == H_OPENING)
+			a->is = r.connect.result < 0 ? H_INIT : H_TCP;
 		b->is = b->is == H_OPENING ? H_INIT : b->is;
 		return;
 	}
