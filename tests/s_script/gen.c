@@ -369,7 +369,7 @@ void script_race_free(script *s, uint64_t seed)
 	px_rng_init(&rng, seed);
 	s->n = 0;
 	world_step(s);
-	s->step[0].n = (uint16_t)(3 + below(8));
+	s->step[0].n = (uint16_t)(6 + below(12));
 	model_begin(&m, s, NULL);
 	for (unsigned tries = 0; s->n < n && tries < 100 * n; tries++) {
 		const script_step step = s->n < 3 ? (script_step){.kind = S_pair,

@@ -17,6 +17,23 @@ static m_hand *peer_of(model *m, const m_hand *h)
 	return h->peer >= 0 ? &m->hand[h->peer] : NULL;
 }
 
+/* Buffers that may be out for long: those that are kept, and a stream's. */
+unsigned m_pool_taken(const model *m)
+{
+	unsigned n = m->held;
+
+	for (unsigned i = 0; i < SCRIPT_HANDLES; i++)
+		n += m->hand[i].is != H_FREE && m->hand[i].stream ? 2 : 0;
+	return n;
+}
+
+bool m_stream(const model *m, m_hand *h)
+{
+	if (!h->stream && m_pool_taken(m) + 4 > m->pool_count)
+		return false;
+	return h->stream = true;
+}
+
 /* Anything but `but` receives there, or was refused and has not yet been told. */
 bool m_receives(const model *m, unsigned h, const m_op *but)
 {
@@ -313,7 +330,9 @@ static bool do_stream_put(model *m, const script_step *s)
 	    p->noin || (!h->stream && m_receives(m, s->h, NULL)) || h->tx + s->n - p->rx > FIT ||
 	    h->allotted + s->n > TX_MAX || !s->n)
 		return false;
-	h->stream = h->busy = h->put = true;
+	if (!m_stream(m, h))
+		return false;
+	h->busy = h->put = true;
 	h->tx += s->n;
 	h->allotted += s->n;
 	return true;

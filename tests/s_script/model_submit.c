@@ -50,7 +50,8 @@ static bool submit_recv(model *m, m_op *t)
 		return false;
 	if (!avail && (t->how || !(ends || (p && !p->claims && !p->busy))))
 		return false;
-	if (t->how & SCRIPT_HOLD && (m->held + 2 > m->pool_count || m->held == HELD_MAX || !avail))
+	if (t->how & SCRIPT_HOLD &&
+	    (m_pool_taken(m) + 2 > m->pool_count || m->held == HELD_MAX || !avail))
 		return false;
 	h->noin = true;
 	queue_add(h->in, &h->n_in, m, t);
@@ -66,7 +67,8 @@ static bool submit_read(model *m, m_op *t)
 		return false;
 	if (m_receives(m, t->h, t))
 		return false;
-	h->stream = true;
+	if (!m_stream(m, h))
+		return false;
 	t->len = t->n;
 	return true;
 }
