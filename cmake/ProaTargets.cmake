@@ -72,13 +72,3 @@ endfunction()
 function(proa_bench name)
 	proa_program(bench_${name} bench ${name} ${ARGN})
 endfunction()
-
-# proa_fuzz(NAME FILE...): a libFuzzer target; only in the tree that ./dev fuzz builds.
-function(proa_fuzz name)
-	if(PROA_SANITIZE MATCHES "fuzzer")
-		proa_program(fuzz_${name} fuzz ${name} ${ARGN})
-		target_include_directories(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
-		target_link_libraries(fuzz_${name} PRIVATE proa_llhttp)
-		target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
-	endif()
-endfunction()

@@ -1,4 +1,25 @@
 # Fuzz targets: what reads bytes or text that others made.
 # SPDX-License-Identifier: MIT
+include(ProaFuzz)
 proa_fuzz(addr fuzz/addr.c)
+proa_fuzz(cli_args fuzz/cli_args.c src/cli/args.c)
+proa_fuzz(http_chunk fuzz/http_chunk.c)
+proa_fuzz(http_cond fuzz/http_cond.c)
+proa_fuzz(http_date fuzz/http_date.c)
+proa_fuzz(http_listing fuzz/http_listing.c)
+proa_fuzz(http_log fuzz/http_log.c)
+proa_fuzz(http_path fuzz/http_path.c)
+proa_fuzz(http_range fuzz/http_range.c)
 proa_fuzz(http_request fuzz/http_request.c)
+proa_fuzz(http_text fuzz/http_text.c)
+if(NOT WIN32) # paths, folders, socket pairs, sockets with paths: as POSIX has them
+	set(net tests/host_posix_net.c tests/host_posix.c)
+	include(tests/s_script/sources.cmake)
+	proa_fuzz(beneath fuzz/beneath.c)
+	proa_fuzz(dirent fuzz/dirent.c)
+	proa_fuzz(script fuzz/script.c ${PROA_SCRIPT_SOURCES} ${net}
+		tests/host_posix_file.c tests/host_posix_thread.c)
+	proa_fuzz(stream fuzz/stream.c ${net})
+	proa_fuzz(http_conn fuzz/http_conn.c fuzz/http_answers.c ${net})
+endif()
+proa_fuzz_corpus()

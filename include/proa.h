@@ -3,6 +3,7 @@
 #ifndef PROA_H
 #define PROA_H
 #include "proa/base.h"
+#include "proa/check.h"
 #include "proa/dns.h"
 #include "proa/err.h"
 #include "proa/fs.h"
@@ -10,6 +11,7 @@
 #include "proa/loop.h"
 #include "proa/net.h"
 #include "proa/proc.h"
+#include "proa/sim.h"
 
 #define PROA_VERSION        "0.1.0"
 #define PROA_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */

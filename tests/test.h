@@ -61,6 +61,11 @@ typedef struct test_case {
  * HOST_FORK that is this program begun anew: fn uses nothing that the test has made. */
 #define CHECK_DIES(fn, text) test_check_dies(fn, text, #fn, __FILE__, __LINE__)
 
+/* What must hold also while calls fail; see "when calls fail" below. */
+#define CHECK_ALWAYS(...) test_check_always(!!(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
+#define CHECK_ALWAYS_EQ(a, b) \
+	test_check_always_eq((long long)(a), (long long)(b), #a, #b, __FILE__, __LINE__)
+
 /* Ends the function it stands in, and the test with it if that is the test's own. */
 #define REQUIRE(...)                     \
 	do {                             \
@@ -110,12 +115,36 @@ long long test_now_ns(void);
 /* Whether `text` matches a pattern of '*', '?' and themselves. */
 bool test_glob(const char *pattern, const char *text);
 
+/* ---- when calls fail ----
+ *
+ * A program of tests/seam makes the library's system calls fail. What a test expects of results is
+ * then no fault if it does not come; what CHECK_ALWAYS says is. So while test_excusing is set a
+ * check that does not hold is counted, and test_gives_up is asked whether the test can go on: it
+ * ends what the test has begun, where its memory still lives, and calls test_leave. */
+
+extern bool test_excusing;
+extern long test_excused;
+extern bool test_left; /* the current test was */
+extern void (*test_gives_up)(void);
+void test_leave(void); /* does not return; on the main thread, inside a test */
+
+/* --faults HOW, of such a program: runs the tests itself. */
+extern int (*test_faults)(const char *how, const char *only);
+/* For it: the first test behind `t` (NULL: of all) that `only` matches; running one, 1 if it
+ * failed, 77 if it was skipped. */
+const test_case *test_next(const test_case *t, const char *only);
+int test_run(const test_case *t);
+int test_failures(void); /* of the current or the last test */
+
 /* Behind the macros. */
 #define TEST_COMPARE(a, sign, b) \
 	test_compare((long long)(a), #sign, (long long)(b), #a, #b, __FILE__, __LINE__)
 void test_add(test_case *);
 void test_skip(const char *format, ...) HOST_PRINTF(1, 2);
 bool test_check(bool held, const char *text, const char *file, int line);
+bool test_check_always(bool held, const char *text, const char *file, int line);
+bool test_check_always_eq(long long a, long long b, const char *ta, const char *tb,
+                          const char *file, int line);
 bool test_compare(long long a, const char *sign, long long b, const char *ta, const char *tb,
                   const char *file, int line);
 bool test_check_str(const char *a, const char *b, const char *ta, const char *tb, const char *file,

@@ -40,6 +40,6 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_UNIT_TESTS
 		src/backend/ready_many_test.c
 		src/backend/ready_test.c
-		src/backend/uring_refused_test.c
+		src/backend/uring_left_test.c
 		src/backend/uring_test.c)
 endif()

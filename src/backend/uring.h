@@ -176,7 +176,8 @@ int px_ur_refused(int error, char *why); /* io_uring_setup failed: says why */
 
 /* ---- uring_try.c ---- */
 
-void px_ur_try(px_uring *u); /* drops features that turn out not to work */
+/* drops features that turn out not to work; false: the ring could not be enabled */
+bool px_ur_try(px_uring *u);
 bool px_ur_try_buffer_ring(px_uring *u, uint16_t flags);
 
 /* ---- uring.c ---- */

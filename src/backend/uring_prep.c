@@ -29,25 +29,12 @@ void px_ur_connect_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 
 bool px_ur_accept_aborted(int res)
 {
-	switch (res) { /* accept(2) lists them */
-	case -ECONNABORTED:
-	case -ECONNRESET:
-	case -EPROTO:
-	case -EPERM:
-	case -ENETDOWN:
-	case -ENOPROTOOPT:
-	case -EHOSTDOWN:
-	case -ENONET:
-	case -EHOSTUNREACH:
-	case -ENETUNREACH:
-	case -ETIMEDOUT: return true;
-	default: return false;
-	}
+	return px_accept_aborted(px_sys_error(-res));
 }
 
 bool px_ur_accept_exhausted(int res)
 {
-	return res == -EMFILE || res == -ENFILE || res == -ENOBUFS || res == -ENOMEM;
+	return px_accept_exhausted(px_sys_error(-res));
 }
 
 void px_ur_accept_rest(px_uring *u, px_op *op, int error)

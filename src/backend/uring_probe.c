@@ -153,7 +153,10 @@ int px_ur_probe(px_uring *u, char *why)
 		return rc;
 	if (!px_ur_try_buffer_ring(u, 0))
 		u->has &= ~PX_UR_BIT(PBUF_RING);
-	px_ur_try(u);
+	if (!px_ur_try(u)) {
+		snprintf(why, 160, "a ring cannot be enabled: forbidden by a seccomp filter");
+		return -PROA_ENOTSUP;
+	}
 	if (!px_ur_has(u, PX_UR_PBUF_RING)) /* a multishot recv takes its buffers from one */
 		u->has &= ~(PX_UR_BIT(RECV_MULTI) | PX_UR_BIT(PBUF_INC));
 	return 0;

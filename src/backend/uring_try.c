@@ -122,22 +122,31 @@ static void try_multishot(px_uring *t)
 	close(pair[1]);
 }
 
+/* A ring that the loop's thread cannot enable later is none; a filter may forbid just that. */
+static bool try_enable(px_uring *t)
+{
+	return !(t->setup_flags & PX_IORING_SETUP_R_DISABLED) ||
+	       px_ur_register(t, PX_IORING_REGISTER_ENABLE_RINGS, NULL, 0) >= 0;
+}
+
 /* Before the loop's ring is used, and not on it: that is disabled until its thread comes, and by
  * then a descriptor that is open for a moment may be the one that somebody lacks. */
-void px_ur_try(px_uring *u)
+bool px_ur_try(px_uring *u)
 {
 	px_uring t = {.magic = PX_UR_MAGIC, .core = u->core, .fd = -1, .enter_fd = -1};
+	bool enabled = true;
 	char why[160];
 
 	t.trial = true;
-	t.has = UINT32_MAX & ~PX_UR_BIT(R_DISABLED);
+	t.has = UINT32_MAX & (u->has | ~PX_UR_BIT(R_DISABLED));
 	t.wake = u->wake;
-	if (px_ur_ring_open(&t, why) == 0) {
+	if (px_ur_ring_open(&t, why) < 0) {
+		u->has &= ~TRIED;
+	} else if ((enabled = try_enable(&t))) {
 		try_flags(&t);
 		try_multishot(&t);
 		u->has &= t.has | ~TRIED;
-	} else {
-		u->has &= ~TRIED;
 	}
 	px_ur_ring_close(&t, false); /* and what is still in it, with it */
+	return enabled;
 }

@@ -1,28 +1,9 @@
-/* Arguments: one table of options, and the sentences for what is wrong. */
+/* Arguments: one table of options. */
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int cli_fail(const char *format, ...)
-{
-	char text[512];
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(text, sizeof text, format, list);
-	va_end(list);
-	for (char *at = text; *at; at++)
-		if ((unsigned char)*at < 0x20) /* one line, whatever an argument holds */
-			*at = '?';
-	fprintf(stderr, "proa: %s\n", text);
-	return CLI_FAILED;
-}
-
-/* ---- options ---- */
 
 typedef struct option {
 	const char *name;

@@ -5,11 +5,27 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- failures ---- */
+
+int cli_fail(const char *format, ...)
+{
+	char text[512];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < 0x20) /* one line, whatever an argument holds */
+			*at = '?';
+	fprintf(stderr, "proa: %s\n", text);
+	return CLI_FAILED;
+}
 
 int cli_fail_backend(const cli_args *args, int rc)
 {

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* Sorted by nothing but number. RFC 9110, 15; RFC 6585. */
 static const struct {
@@ -83,7 +82,7 @@ bool px_answer_keeps(const proa_http_request *req)
 /* Printed once a second a loop. */
 static const char *date_now(px_local *local)
 {
-	int64_t now = (int64_t)time(NULL);
+	int64_t now = proa_wall(local->loop) / PROA_SEC;
 
 	if (now != local->date_s) {
 		px_date_print(now, local->date);

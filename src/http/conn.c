@@ -3,7 +3,6 @@
 #include "http/server.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { FINISH_SEC = 2 }; /* a client's time to take the last answer and close */
 
@@ -177,8 +176,8 @@ void px_conn_log(px_conn *c)
 			.agent = agent ? agent : "-",
 			.status = req->status,
 			.version = req->version,
-			.body_bytes = req->written,
-			.time_s = (int64_t)time(NULL),
+			.body_bytes = req->no_body ? 0 : req->written,
+			.time_s = proa_wall(c->local->loop) / PROA_SEC,
 			.duration_ns = proa_now(c->local->loop) - req->begin_ns,
 		},
 		http->o.user);
@@ -342,6 +341,7 @@ void px_conn_start(proa_handle *h, void *service)
 
 	c->local = local_of(service, proa_handle_loop(h));
 	c->start_ns = proa_now(c->local->loop);
+	px_local_keep(c->local, c);
 	if (c->local->http->folder)
 		px_dir_start(c->local);
 	if (c->local->http->o.log)

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- the loop's folder ---- */
 
@@ -291,7 +290,7 @@ static void file_parts(proa_http_request *req, int n)
 static void file_answer(proa_http_request *req)
 {
 	const proa_stat_info *st = &req->file.stat;
-	int64_t mtime_s = st->mtime_ns / PROA_SEC, now_s = (int64_t)time(NULL);
+	int64_t mtime_s = st->mtime_ns / PROA_SEC, now_s = proa_wall(req->local->loop) / PROA_SEC;
 	px_cond cond = {
 		.if_match = px_request_field(req, "if-match"),
 		.if_none_match = px_request_field(req, "if-none-match"),
@@ -320,7 +319,7 @@ static void file_answer(proa_http_request *req)
 
 static void folder_redirect(proa_http_request *req)
 {
-	px_buf to = {0};
+	px_buf to = {.loop = req->local->loop};
 
 	px_put_percent(&to, req->path.data);
 	px_buf_char(&to, '/');

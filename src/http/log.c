@@ -17,20 +17,25 @@ static void put(line *l, const char *text)
 		*l->at++ = *text++;
 }
 
-/* Nothing that a client sends can end the quotes, the line, or reach a terminal as a control
- * sequence. */
-static void put_quoted(line *l, const char *text)
+/* Nothing that a client sends or calls itself can end a field, the line, or reach a terminal as a
+ * control sequence. */
+static void put_safe(line *l, const char *text, const char *unsafe)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	put(l, " \"");
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
 		char escape[5] = {'\\', 'x', hex[c >> 4], hex[c & 15], 0};
 		char plain[2] = {*text, 0};
 
-		put(l, c < 0x20 || c >= 0x7f || c == '"' || c == '\\' ? escape : plain);
+		put(l, c < 0x20 || c >= 0x7f || strchr(unsafe, c) ? escape : plain);
 	}
+}
+
+static void put_quoted(line *l, const char *text)
+{
+	put(l, " \"");
+	put_safe(l, text, "\"\\");
 	put(l, "\"");
 }
 
@@ -54,7 +59,7 @@ size_t proa_http_log_line(const proa_http_record *r, char *out, size_t size)
 			*out = 0;
 		return 0;
 	}
-	put(&l, r->peer);
+	put_safe(&l, r->peer, " \"\\"); /* a local client's is a path of its own choice */
 	snprintf(text, sizeof text, " - - [%02u/%s/%04d:%02u:%02u:%02u +0000]", c.day % 100,
 	         px_month_name[c.month - 1], (int)(c.year % 10000), c.hour % 100, c.minute % 100,
 	         c.second % 100);

@@ -102,3 +102,20 @@ TEST(log_line)
 	CHECK_EQ(proa_http_log_line(&r, text, 1), 0);
 	CHECK_EQ(proa_http_log_line(&r, text, 0), 0);
 }
+
+/* A client of a local socket is called by its path, which it chooses. */
+TEST(log_line_of_a_strange_peer)
+{
+	proa_http_record r = {.peer = "unix:/a b\n\"\x1b[2J\\\xff",
+	                      .method = "GET",
+	                      .target = "/",
+	                      .referer = "-",
+	                      .agent = "-",
+	                      .status = 200,
+	                      .version = 11};
+	const char *want = "unix:/a\\x20b\\x0a\\x22\\x1b[2J\\x5c\\xff - - [";
+	char text[400];
+
+	proa_http_log_line(&r, text, sizeof text);
+	CHECK_EQ(strncmp(text, want, strlen(want)), 0);
+}

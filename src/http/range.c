@@ -4,6 +4,7 @@
 
 #include "http/text.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* Digits, saturating at INT64_MAX, which is beyond every file. False: none. */
@@ -43,8 +44,9 @@ static bool take_range(const char **at, int64_t size, px_range *out)
 int px_range_parse(const char *value, int64_t size, px_range *out)
 {
 	const char *at = value;
-	int64_t total = 0;
+	int64_t left = size; /* of what all of them together may ask for */
 	int n = 0, specs = 0;
+	bool over = false;
 
 	if (strlen(value) < 6 || !px_text_is(value, 6, "bytes="))
 		return 0;
@@ -60,13 +62,14 @@ int px_range_parse(const char *value, int64_t size, px_range *out)
 		if (*at && *at != ',')
 			return 0;
 		if (range.len) {
-			total += range.len;
+			over = over || range.len > left;
+			left -= over ? 0 : range.len;
 			out[n++] = range;
 		}
 		if (!*at)
 			break;
 	}
-	if (!specs || (n > 1 && total > size))
+	if (!specs || over)
 		return 0;
 	return n ? n : -1;
 }

@@ -79,6 +79,8 @@ TEST(several_ranges)
 	CHECK_EQ(ask("bytes=90-,91-", 10), -1);
 	CHECK_EQ(ask("bytes=0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14", 100), 8);
 	CHECK_EQ(ask("bytes=0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14,16-16", 100), 0);
+	CHECK_EQ(ask("bytes=0-,0-", INT64_MAX), 0); /* whose sum no number holds */
+	CHECK_EQ(ask("bytes=0-,0-,0-,0-0", INT64_MAX), 0);
 	for (size_t at = 6; at + 5 < sizeof many; at += 4)
 		memcpy(many + at, "0-0,", 4);
 	CHECK_EQ(ask(many, 1000000), 0);

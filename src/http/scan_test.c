@@ -47,6 +47,7 @@ TEST(heads)
 	CHECK_EQ(SCAN("GET / HTTP/1.1\r\nA: b\r\n"), 0);
 	CHECK_EQ(SCAN("\r\n\r\n\r\n\r\n\r\nGET"), -1);
 	CHECK_EQ(SCAN("GET / HTTP/1.1\n\n"), -1);
+	CHECK_EQ(SCAN("GET / HTTP/1.1\nA: b\r\n\r\n"), -1);
 	CHECK_EQ(SCAN("GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n"), -1);
 	CHECK_EQ(SCAN("GET / HTTP/1.1\r\nA: b\r\r\n\r\n"), -1);
 	CHECK_EQ(SCAN("GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n"), -1);

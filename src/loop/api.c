@@ -15,8 +15,16 @@ int64_t proa_now(const proa_loop *loop)
 
 int64_t proa_clock(const proa_loop *loop)
 {
-	(void)px_core_of(loop);
-	return px_sys_now_ns();
+	const px_core *core = px_core_of(loop);
+
+	return px_system_clock(core->system, core->place);
+}
+
+int64_t proa_wall(const proa_loop *loop)
+{
+	const px_core *core = px_core_of(loop);
+
+	return px_system_wall(core->system, core->place);
 }
 
 int64_t proa_in(const proa_loop *loop, int64_t ns)
@@ -45,6 +53,24 @@ void proa_loop_set_user(proa_loop *loop, void *user)
 const char *proa_loop_backend(const proa_loop *loop)
 {
 	return px_core_of(loop)->ops->name;
+}
+
+void *proa_loop_alloc(proa_loop *loop, void *old, size_t old_bytes, size_t new_bytes)
+{
+	px_allocator plain, *a = &plain;
+
+	if (loop) {
+		a = &px_core_of(loop)->alloc;
+		px_core_enter(px_core_of(loop));
+	} else {
+		px_allocator_init(&plain, NULL, NULL);
+		plain.live_bytes = old_bytes; /* for this call it is an account of one block */
+		plain.live_blocks = 1;
+	}
+	if (new_bytes)
+		return px_realloc(a, old, old_bytes, new_bytes);
+	px_free(a, old, old_bytes);
+	return NULL;
 }
 
 proa_handle *proa_root(proa_loop *loop)

@@ -7,4 +7,6 @@ list(APPEND PROA_SOURCES
 	src/loop/loop.c
 	src/loop/post.c
 	src/loop/run.c
+	src/loop/world.c
+	src/loop/world_node.c
 )

@@ -216,7 +216,7 @@ static proa_group *group_new(const proa_group_options *o)
 	px_allocator a;
 	proa_group *g;
 
-	px_allocator_init(&a, lo->alloc, lo->alloc_user);
+	px_system_allocator(&a, lo->alloc, lo->alloc_user);
 	if (!(g = px_zalloc(&a, group_bytes(n))))
 		return NULL;
 	g->magic = PX_GROUP_MAGIC;
@@ -278,6 +278,7 @@ int proa_group_open(proa_group **group, const proa_group_options *options)
 	proa_group *g;
 	bool failed;
 
+	px_system_plain();
 	*group = NULL;
 	if (o->size && o->size != sizeof *o)
 		return -PROA_EINVAL;

@@ -24,9 +24,25 @@ static int error_of_open(int rc)
 	return starved ? rc : -PROA_ENOTSUP;
 }
 
+/* A simulated system has one of its own; there is no other. */
+static int loop_simulated(px_core *core, const char *name, char *why)
+{
+	int rc;
+
+	core->ops = px_system_backend(core->system);
+	if (name && strcmp(name, core->ops->name))
+		return -PROA_ENOTSUP;
+	if ((rc = core->ops->open(core, why)) < 0)
+		core->ops->close(core, false);
+	return rc;
+}
+
 static int loop_choose(px_core *core, const char *name, char *why)
 {
 	int rc = -PROA_EINVAL;
+
+	if (core->system)
+		return loop_simulated(core, name, why);
 
 	for (size_t i = 0; px_backends[i]; i++) {
 		if (name && strcmp(name, px_backends[i]->name))
@@ -47,7 +63,7 @@ void px_core_init(px_core *core, const proa_loop_options *o)
 	int64_t now = px_sys_now_ns();
 
 	core->magic = PX_CORE_MAGIC;
-	px_allocator_init(&core->alloc, o->alloc, o->alloc_user);
+	px_system_allocator(&core->alloc, o->alloc, o->alloc_user);
 	px_list_init(&core->done);
 	px_list_init(&core->more);
 	px_list_init(&core->closed);
@@ -61,6 +77,8 @@ void px_core_init(px_core *core, const proa_loop_options *o)
 	core->root.kind = PX_HANDLE_TAG | PROA_NONE;
 	core->root.state = PX_H_OPEN;
 	core->root.fd = -1;
+	core->system = px_system_here();
+	core->place = px_system_place();
 	core->fork_mark = px_sys_fork_mark();
 	core->pid = px_sys_pid();
 }
@@ -71,7 +89,7 @@ static proa_loop *loop_alloc(const proa_loop_options *o)
 	px_allocator a;
 	proa_loop *loop;
 
-	px_allocator_init(&a, o->alloc, o->alloc_user);
+	px_system_allocator(&a, o->alloc, o->alloc_user);
 	if (!(loop = px_zalloc(&a, sizeof *loop)))
 		return NULL;
 	px_core_init(&loop->core, o);
@@ -92,11 +110,12 @@ int proa_loop_open(proa_loop **out, const proa_loop_options *options)
 {
 	static const proa_loop_options none;
 	const proa_loop_options *o = options ? options : &none;
-	const char *name = o->backend ? o->backend : getenv("PROA_BACKEND");
+	const char *name = o->backend;
 	char why[160] = "";
 	proa_loop *loop;
 	int rc;
 
+	px_system_plain();
 	*out = NULL;
 	if (o->size && o->size != sizeof *o)
 		return -PROA_ESIZES;
@@ -108,6 +127,8 @@ int proa_loop_open(proa_loop **out, const proa_loop_options *options)
 	loop->notice = o->notice;
 	loop->notice_user = o->notice_user;
 	px_list_init(&loop->batch);
+	if (!name && !loop->core.system)
+		name = getenv("PROA_BACKEND");
 	rc = loop_choose(&loop->core, name && *name ? name : NULL, why);
 	if (rc < 0) {
 		loop_free(loop);
@@ -196,6 +217,8 @@ static void op_tell(proa_loop *loop, px_op *op)
 
 	px_count(&core->stat.completed);
 	loop->delivered++;
+	if (PX_UNLIKELY(core->tracer != NULL))
+		core->tracer->completed(core->tracer, core, op);
 	if (op->done) {
 		core->calling = true;
 		op->done(px_op_pub(op));
@@ -274,6 +297,8 @@ static void handle_tell(proa_loop *loop, px_handle *h)
 	px_handle *owner = h->owner;
 	bool watched = (h->flags & PX_HF_WATCHED) != 0;
 
+	if (PX_UNLIKELY(loop->core.tracer != NULL))
+		loop->core.tracer->closed(loop->core.tracer, &loop->core, h);
 	px_handle_told(h);
 	loop->delivered++;
 	loop->core.calling = true; /* in `told` too, which may start what waited for room */
@@ -382,7 +407,9 @@ static void loop_wait(proa_loop *loop, int64_t deadline_ns)
 		core->ops->wait(core, PROA_POLL);
 		return;
 	}
-	spin_until = loop->spin_ns ? px_add_sat(core->now_ns, loop->spin_ns) : 0;
+	/* No longer than until something of its own is due: nobody else would end it for that. */
+	spin_until = loop->spin_ns ? PX_MIN(px_add_sat(core->now_ns, loop->spin_ns), deadline_ns)
+	                           : 0;
 	while (spin_until && px_sys_now_ns() < spin_until && !loop_has_work(loop) &&
 	       px_mpsc_empty(&core->inbox))
 		core->ops->wait(core, PROA_POLL);

@@ -41,6 +41,8 @@ static void post_received(px_core *core, px_op *op)
 	core->active += !(op->flags & PX_F_BACKGROUND);
 	px_count(&core->stat.submitted[PX_POST]);
 	px_count(&core->stat.in_flight);
+	if (PX_UNLIKELY(core->tracer != NULL))
+		core->tracer->submitted(core->tracer, core, op);
 	op->flags |= late ? PX_F_CANCEL : 0;
 	px_op_finish(op, late ? -PROA_ECANCELED : 0, 0, 0);
 }

@@ -59,6 +59,8 @@ struct __attribute__((may_alias)) stream {
 	uint8_t delim_len;
 	uint8_t mode;
 	bool dropped; /* the recv was cancelled because its read was */
+	bool untold;  /* the last read has ended, its callback has not come: what it was given stays
+	               */
 	int32_t out_sys;
 	int64_t out_error; /* what ended the output; 0 it has not */
 	px_op *drained;    /* the user's, in flight */
@@ -138,7 +140,15 @@ static void read_end(stream *s, int64_t result, int64_t count, int32_t sys_error
 	px_op *op = s->read;
 
 	s->read = NULL;
+	s->untold = true;
 	px_op_finish(op, result, count, sys_error);
+}
+
+static void read_retired(px_op *op)
+{
+	stream *s = op->args.engine.a;
+
+	s->untold = false;
 }
 
 static void read_deliver(stream *s, size_t n)
@@ -306,7 +316,7 @@ static void read_cancel(px_core *core, px_op *op)
 	read_end(s, -PROA_ECANCELED, (int64_t)(s->end - s->at), 0);
 }
 
-static const px_engine read_engine = {.cancel = read_cancel};
+static const px_engine read_engine = {.cancel = read_cancel, .retired = read_retired};
 
 /* NULL: it ended already. The caller sets the delimiter, if any, and calls read_advance. */
 static stream *read_begin(proa_stream *pub, proa_op *pub_op, read_mode mode, size_t want,
@@ -314,7 +324,7 @@ static stream *read_begin(proa_stream *pub, proa_op *pub_op, read_mode mode, siz
 {
 	stream *s = stream_of(pub);
 	px_op *op = px_op_begin(px_handle_pub(s->h), pub_op, PX_STREAM_READ, done);
-	int64_t rc = s->read ? -PROA_EALREADY : !want ? -PROA_EINVAL : 0;
+	int64_t rc = s->read || s->untold ? -PROA_EALREADY : !want ? -PROA_EINVAL : 0;
 
 	if (!rc && mode == READ_EXACT && want > s->in_limit)
 		rc = -PROA_ETOOLONG;

@@ -25,13 +25,14 @@ void px_accept_resumed(px_core *core, px_op *op)
 	op->aux = 0;
 }
 
-/* accept(2) lists them. */
+/* accept(2) lists them; "not permitted" is a firewall's. */
 bool px_accept_aborted(int64_t error)
 {
 	switch (error) {
 	case -PROA_ECONNABORTED:
 	case -PROA_ECONNRESET:
 	case -PROA_EPROTO:
+	case -PROA_EPERM:
 	case -PROA_ENOTSUP: /* EOPNOTSUPP, ENOPROTOOPT */
 	case -PROA_ENETDOWN:
 	case -PROA_ENETUNREACH:

@@ -13,7 +13,7 @@ static bool core_forked(const px_core *core)
 
 void px_core_enter(px_core *core)
 {
-	const void *self = px_sys_thread();
+	const void *self = px_system_come(core->system, core->place);
 
 	if (core->thread != self) {
 		if (core->thread)

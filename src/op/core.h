@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/wheel.h"
 #include "op/op.h"
+#include "sys/sys.h"
 
 #include <stdatomic.h>
 
@@ -14,6 +15,15 @@ enum { PX_TICK_SHIFT = 17 }; /* a tick of the wheels: 2^17 ns, 131 us */
 #define PX_CORE_MAGIC PX_MAGIC('p', 'r', 'o', 'a')
 
 typedef struct px_backend_ops px_backend_ops;
+
+/* Told on the loop's thread, between the library's own steps: looks, and submits nothing. */
+typedef struct px_tracer px_tracer;
+struct px_tracer {
+	void (*submitted)(px_tracer *, px_core *, const px_op *);
+	/* A completion, before its callback: with MORE, or the final one. */
+	void (*completed)(px_tracer *, px_core *, const px_op *);
+	void (*closed)(px_tracer *, px_core *, const px_handle *); /* before its callback */
+};
 
 /* Written by the loop's thread alone, read by any: relaxed atomics, so each value is whole. */
 typedef struct px_counters {
@@ -40,14 +50,17 @@ struct px_core {
 	px_handle root;
 	px_allocator alloc;
 	const px_backend_ops *ops;
-	void *backend;      /* the backend's state */
-	int64_t now_ns;     /* read once an iteration */
-	px_list done;       /* DONE, in the order they ended */
-	px_list more;       /* multishot ops that may have something to pull, by op->more */
-	px_list closed;     /* handles CLOSED, to be told */
-	px_list pools;      /* px_pool.all */
-	px_wheel deadlines; /* ops, by op->timer */
-	px_wheel idles;     /* handles, by handle->idle */
+	void *backend;           /* the backend's state */
+	const px_system *system; /* that it was opened on; NULL: the machine's own */
+	void *place;             /* where there */
+	px_tracer *tracer;       /* is told what begins and ends; NULL: nobody */
+	int64_t now_ns;          /* read once an iteration */
+	px_list done;            /* DONE, in the order they ended */
+	px_list more;            /* multishot ops that may have something to pull, by op->more */
+	px_list closed;          /* handles CLOSED, to be told */
+	px_list pools;           /* px_pool.all */
+	px_wheel deadlines;      /* ops, by op->timer */
+	px_wheel idles;          /* handles, by handle->idle */
 	uint64_t active; /* what keeps proa_run going: ops not in the background, handles closing */
 	const volatile unsigned char
 		*fork_mark; /* reads 0 in a child after fork; NULL: the system has none */

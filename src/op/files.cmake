@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/op/accept.c
+	src/op/check.c
 	src/op/core.c
 	src/op/file.c
 	src/op/handle.c

@@ -133,6 +133,8 @@ px_op *px_op_begin(proa_handle *handle, proa_op *pub, px_kind kind, proa_done *d
 	core->active += !(op->flags & PX_F_BACKGROUND);
 	px_count(&core->stat.submitted[kind]);
 	px_count(&core->stat.in_flight);
+	if (PX_UNLIKELY(core->tracer != NULL))
+		core->tracer->submitted(core->tracer, core, op);
 	return op;
 }
 
@@ -219,6 +221,7 @@ void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b)
 {
 	px_assert(op->state == PX_WAITING && op_is(op, KINDS_ENGINE));
 	op->state = PX_INFLIGHT;
+	op->flags |= engine->retired ? PX_F_HOOKED : 0;
 	op->args.engine.engine = engine;
 	op->args.engine.a = a;
 	op->args.engine.b = b;
@@ -407,6 +410,8 @@ void px_op_retire(px_op *op)
 		op->buf = NULL;
 		op->got &= (uint16_t)~PROA_MORE;
 	}
+	if (op->flags & PX_F_HOOKED && op_is(op, KINDS_ENGINE))
+		op->args.engine.engine->retired(op);
 	op->handle->in_flight--;
 	core->active -= !(op->flags & PX_F_BACKGROUND);
 	px_count_add(&core->stat.in_flight, UINT64_MAX); /* minus one */

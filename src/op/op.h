@@ -98,6 +98,7 @@ enum {
 	PX_F_PHASE2 = 1 << 10,  /* a backend's own: second step of a two-step op */
 	PX_F_CALLING = 1 << 11, /* a MORE callback of it is running */
 	PX_F_STARTED = 1 << 13, /* a connect that has made its handle CONNECTING */
+	PX_F_HOOKED = 1 << 13,  /* the same bit with an engine, which is told of the retirement */
 	PX_F_SAVED = 1 << 12    /* finished during that: the outputs wait in args.own */
 				/* bits 14 and 15: a backend's own, uring.h */
 };
@@ -112,7 +113,8 @@ typedef struct px_quota px_quota;
  * args. */
 typedef struct px_engine {
 	void (*cancel)(px_core *,
-	               px_op *); /* asks; the engine ends it with px_op_finish, perhaps at once */
+	               px_op *);  /* asks; the engine ends it with px_op_finish, perhaps at once */
+	void (*retired)(px_op *); /* its callback comes now; may be NULL */
 } px_engine;
 
 typedef union px_args {

@@ -226,13 +226,14 @@ int proa_workers_open(proa_workers **out, const proa_workers_options *options)
 	px_allocator a;
 	proa_workers *w;
 
+	px_system_plain();
 	*out = NULL;
 	if (o->size && o->size != sizeof *o)
 		return -PROA_ESIZES;
 	for (unsigned i = 0; i < PX_LANES; i++)
 		if (o->threads[i] > THREADS_MAX)
 			return -PROA_EINVAL;
-	px_allocator_init(&a, NULL, NULL);
+	px_system_allocator(&a, NULL, NULL);
 	if (!(w = workers_new(&a, o)))
 		return -PROA_ENOMEM;
 	w->own = a;

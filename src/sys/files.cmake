@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/sys/addr.c
-	src/sys/socket.c)
+	src/sys/socket.c
+	src/sys/system.c)
 if(WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/win/beneath.c
 		src/sys/win/dir.c
 		src/sys/win/err.c
 		src/sys/win/extension.c
+		src/sys/win/fiber.c
 		src/sys/win/file.c
 		src/sys/win/lookup.c
 		src/sys/win/machine.c
@@ -25,6 +27,7 @@ else()
 	list(APPEND PROA_SOURCES
 		src/sys/posix/copy.c
 		src/sys/posix/err.c
+		src/sys/posix/fiber.c
 		src/sys/posix/file.c
 		src/sys/posix/lookup.c
 		src/sys/posix/pack.c

@@ -3,6 +3,7 @@
 #ifndef PX_SYS_SYS_H
 #define PX_SYS_SYS_H
 
+#include "base/alloc.h"
 #include "base/util.h"
 #include "proa/fs.h"
 #include "proa/net.h"
@@ -17,11 +18,62 @@
  * longer than INT_MAX, and Linux cuts it. */
 #define PX_IO_MOST ((size_t)1 << 30)
 
+/* ---- which system, system.c: the machine's own, or a simulated one (system.h) ---- */
+typedef struct px_system px_system;
+
+/* The one thing in proa that a thread carries with it. `inside`: the system runs this thread's
+ * code; else the code called in from outside, last for something that lives there. */
+#if defined(_WIN32) || defined(__APPLE__)
+#define PX_TLS_STATIC
+#else
+#define PX_TLS_STATIC __attribute__((tls_model("initial-exec"))) /* no call to find it */
+#endif
+typedef struct px_here_type {
+	const px_system *system;    /* NULL: the machine's own */
+	const px_system *simulated; /* the last one that was not */
+	bool inside;
+} px_here_type;
+extern _Thread_local px_here_type px_here PX_TLS_STATIC;
+const px_system *px_system_here(void); /* the calling thread's; NULL: the machine's own */
+void *px_system_place(void);           /* where in it: px_core.place */
+const struct px_backend_ops *px_system_backend(const px_system *system);
+int64_t px_system_clock(const px_system *system, const void *place); /* px_sys_now_ns there */
+int64_t px_system_wall(const px_system *system, const void *place);  /* px_sys_wall_ns there */
+/* A public call concerns something that was opened on `system` at `place`. As px_sys_thread. */
+const void *px_system_come_in(const px_system *system, void *place);
+static inline const void *px_system_come(const px_system *system, void *place)
+{
+	if (PX_LIKELY(!system && !px_here.system))
+		return &px_here; /* no two threads have the same */
+	return px_system_come_in(system, place);
+}
+/* A public call that opens something anew: on the machine's own system, unless a simulated one runs
+ * the caller. */
+void px_system_plain(void);
+/* As px_allocator_init, for what is opened here. */
+void px_system_allocator(px_allocator *, px_alloc_fn *fn, void *user);
+
+/* ---- stacks to switch between, fiber.c ---- */
+typedef struct px_fiber px_fiber;
+/* A new one that runs fn(arg), which never returns, when it is first switched to; NULL: no memory.
+ */
+px_fiber *px_fiber_open(size_t stack_bytes, void (*fn)(void *), void *arg);
+px_fiber *px_fiber_here(void); /* the calling thread's own stack becomes one; NULL: no memory */
+/* From the running one to another, until somebody switches back. `ending`: nobody will. */
+void px_fiber_switch(px_fiber *from, px_fiber *to, bool ending);
+void px_fiber_close(px_fiber *); /* not the running one */
+
 /* ---- errors, err.c ---- */
 int64_t px_sys_error(int sys_error); /* -PROA_E... for the system's code; -PROA_ESYS if unnamed */
 
 /* ---- time and threads, thread.c ---- */
-int64_t px_sys_now_ns(void);     /* monotonic */
+int64_t px_os_sys_now_ns(void);           /* of the machine */
+int64_t px_system_now_ns(void);           /* of the simulated system that the thread is on */
+int64_t px_sys_wall_ns(void);             /* since 1970 began, UTC; may be set back and forth */
+static inline int64_t px_sys_now_ns(void) /* monotonic */
+{
+	return PX_UNLIKELY(px_here.system != NULL) ? px_system_now_ns() : px_os_sys_now_ns();
+}
 const void *px_sys_thread(void); /* names the calling thread; cheap */
 void px_sys_yield(void);         /* lets another thread run */
 unsigned px_sys_cpus(void);      /* that this process may use, >= 1 */
@@ -29,6 +81,7 @@ unsigned px_sys_cpus(void);      /* that this process may use, >= 1 */
 /* A mutex with a condition, sized for every platform; zero-filled memory is not enough: init. */
 typedef struct px_lock {
 	uint64_t opaque[16];
+	const px_system *system;
 } px_lock;
 void px_lock_init(px_lock *);
 void px_lock_destroy(px_lock *);
@@ -42,6 +95,7 @@ void px_lock_wake_all(px_lock *);
 
 typedef struct px_thread {
 	uint64_t opaque[4];
+	const px_system *system;
 } px_thread;
 /* Starts fn(arg) with every signal blocked; `name` (15 bytes at most) for debuggers. 0 or
  * -PROA_ENOMEM. */
@@ -105,6 +159,10 @@ proa_socket px_socket_pack(int fd, proa_kind, bool nonblock);
 int px_socket_fd(proa_socket);
 proa_kind px_socket_kind(proa_socket);
 bool px_socket_nonblock(proa_socket);
+/* One of a simulated world, which has that number (from 1); 0: it is the machine's own. */
+proa_socket px_socket_of_world(proa_socket, unsigned world);
+unsigned px_socket_world(proa_socket);
+void px_system_socket_close(proa_socket); /* on the system that it is of */
 
 /* ---- datagrams, udp.c ---- */
 int64_t px_udp_open(const proa_addr *, bool nonblock, int32_t *sys_error); /* IP only */
@@ -123,6 +181,10 @@ int px_addr_parse(proa_addr *, const char *text, uint16_t default_port);
 int px_addr_print(const proa_addr *, char *out, size_t size);
 uint16_t px_addr_port(const proa_addr *); /* 0 if it has none */
 void px_addr_set_port(proa_addr *, uint16_t port);
+/* The IP address alone, v4 also where it is mapped into v6: 4 or 16 bytes, 0: it is none. */
+size_t px_addr_host(const proa_addr *, unsigned char out[16]);
+/* Of the family of `like`: v4 as ::ffff:1.2.3.4 and back, where that can be. */
+void px_addr_like(proa_addr *addr, const proa_addr *like);
 int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                       unsigned max, int32_t *sys_error); /* how many, or an error */
 

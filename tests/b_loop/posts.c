@@ -317,6 +317,33 @@ TEST(doorbell_paused_keeps_the_rings)
 	kit_close(&loop);
 }
 
+static void then_pause_other(rec *r)
+{
+	proa_pause(&((rec *)r->ctx)->op);
+}
+
+/* Paused when it was about to be told: it is not. */
+TEST(doorbell_paused_before_its_turn)
+{
+	rec bell[2] = {{.then = then_pause_other}, {.then = then_pause_other}};
+	LOOP(loop);
+
+	for (int i = 0; i < 2; i++) {
+		bell[i].ctx = &bell[!i];
+		SUBMIT_BELL(proa_root(loop), &bell[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		proa_notify(&bell[i].op);
+	kit_settle(loop);
+	CHECK_EQ(bell[0].mores + bell[1].mores, 1);
+	for (int i = 0; i < 2; i++)
+		proa_resume(&bell[i].op);
+	kit_settle(loop);
+	CHECK_EQ(bell[0].mores, 1);
+	CHECK_EQ(bell[1].mores, 1);
+	kit_close(&loop);
+}
+
 static void then_cancel_self(rec *r)
 {
 	if (r->got & PROA_MORE)

@@ -41,6 +41,20 @@ TEST(run_background_does_not_keep_it)
 	CHECK_EQ(back.result, -PROA_ECANCELED);
 }
 
+/* One that ends while others are in flight leaves them the loop that they keep going. */
+TEST(run_background_that_ends_counts_for_nothing)
+{
+	rec back = {.op.want = PROA_BACKGROUND}, timer = {0};
+	LOOP(loop);
+
+	SUBMIT(proa_timer, proa_root(loop), &back, proa_in(loop, PROA_MSEC));
+	SUBMIT(proa_timer, proa_root(loop), &timer, proa_in(loop, 20 * PROA_MSEC));
+	CHECK_EQ(run(loop), 0);
+	CHECK_EQ(back.finals, 1);
+	CHECK_EQ(timer.finals, 1);
+	kit_close(&loop);
+}
+
 static void then_stop(rec *r)
 {
 	proa_stop(proa_op_loop(&r->op));
@@ -136,6 +150,28 @@ TEST(run_one_iteration_delivers_what_was_done_when_it_began)
 	kit_close(&loop);
 }
 
+/* Ends before it was tried, so it is done at once. */
+static void then_at_once(rec *r)
+{
+	if (r->finals < 1000000)
+		SUBMIT(proa_timer, proa_op_handle(&r->op), r, PROA_SEC);
+}
+
+/* Nor does what ends inside of the call that submits it. */
+TEST(run_one_iteration_leaves_what_ended_in_its_callbacks)
+{
+	rec greedy = {.then = then_at_once, .op.deadline_ns = 1};
+	LOOP(loop);
+
+	SUBMIT(proa_timer, proa_root(loop), &greedy, PROA_SEC);
+	for (unsigned i = 1; i <= 10; i++) {
+		CHECK_EQ(kit_once(loop, 1000), 1);
+		CHECK_EQ(greedy.finals, i);
+	}
+	greedy.then = NULL;
+	kit_close(&loop);
+}
+
 TEST(run_spin_looks_before_it_sleeps)
 {
 	proa_loop_options o = {.spin_ns = 200000};
@@ -146,6 +182,53 @@ TEST(run_spin_looks_before_it_sleeps)
 		return;
 	SUBMIT(proa_timer, proa_root(loop), &timer, proa_in(loop, 3 * PROA_MSEC));
 	CHECK_EQ(kit_await(loop, &timer), 0);
+	kit_close(&loop);
+}
+
+/* It looks no longer than until the next timer. */
+TEST(run_spin_ends_with_the_next_timer)
+{
+	proa_loop_options o = {.spin_ns = 3000000000};
+	rec timer = {0};
+	int64_t begin;
+	proa_loop *loop = kit_open(&o);
+
+	if (!loop)
+		return;
+	begin = proa_clock(loop);
+	SUBMIT(proa_timer, proa_root(loop), &timer, begin + 5 * PROA_MSEC);
+	CHECK_EQ(kit_await(loop, &timer), 0);
+	CHECK_LT(timer.at_ns - begin, PROA_SEC);
+	begin = proa_clock(loop);
+	CHECK_EQ(kit_once(loop, 5), 0);
+	CHECK_LT(proa_clock(loop) - begin, PROA_SEC);
+	kit_close(&loop);
+}
+
+static void *ring_soon(void *bell)
+{
+	host_sleep_us(5000);
+	proa_notify(bell);
+	return NULL;
+}
+
+/* What comes while it looks need not wake it. */
+TEST(run_spin_does_not_sleep_meanwhile)
+{
+	proa_loop_options o = {.spin_ns = 3000000000};
+	rec bell = {0};
+	host_thread other;
+	proa_stats stats;
+	proa_loop *loop = kit_open(&o);
+
+	if (!loop)
+		return;
+	SUBMIT_BELL(proa_root(loop), &bell);
+	CHECK(host_thread_start(&other, ring_soon, &bell.op));
+	CHECK_EQ(kit_once(loop, 10000), 1);
+	host_thread_join(&other);
+	proa_loop_stats(loop, &stats);
+	CHECK_EQ(stats.wakeups, 0);
 	kit_close(&loop);
 }
 

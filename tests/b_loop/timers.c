@@ -183,10 +183,12 @@ TEST(deadline_moved_in_flight)
 	int64_t moved;
 	LOOP(loop);
 
-	r.op.deadline_ns = proa_in(loop, PROA_SEC);
+	moved = proa_in(loop, 10 * PROA_SEC);
+	r.op.deadline_ns = moved;
 	SUBMIT(proa_timer, proa_root(loop), &r, proa_in(loop, 3600 * PROA_SEC));
 	proa_deadline(&r.op, proa_in(loop, 5 * PROA_MSEC)); /* earlier */
 	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	CHECK_LT(r.at_ns, moved - 2 * PROA_SEC);
 	r.op.deadline_ns = proa_in(loop, 5 * PROA_MSEC);
 	SUBMIT(proa_timer, proa_root(loop), &r, proa_in(loop, 3600 * PROA_SEC));
 	moved = proa_in(loop, 40 * PROA_MSEC);

@@ -58,6 +58,49 @@ TEST(accept_single_in_order)
 	kit_close(&loop);
 }
 
+typedef struct order {
+	proa_socket socket[5];
+	unsigned n;
+} order;
+
+static void then_keep_socket(rec *r)
+{
+	order *o = r->ctx;
+
+	if ((r->got & PROA_MORE) && CHECK_LT(o->n, 5))
+		o->socket[o->n++] = r->socket;
+}
+
+/* Those that came first are told first. */
+TEST(accept_many_in_order)
+{
+	order o = {.n = 0};
+	rec r = {.then = then_keep_socket, .ctx = &o}, byte = {0};
+	proa_handle l, h[5] = {{0}};
+	proa_addr addr;
+	char name = 0;
+	int fd[5];
+	LOOP(loop);
+
+	kit_listen(loop, &l, &addr);
+	SUBMIT0(proa_accept_many, &l, &r);
+	kit_settle(loop);
+	for (int i = 0; i < 5; i++) {
+		fd[i] = kit_connect(&addr);
+		kit_fd_write(fd[i], &"abcde"[i], 1);
+	}
+	UNTIL(loop, o.n == 5);
+	for (int i = 0; i < 5; i++) {
+		proa_handle_init(proa_root(loop), &h[i]);
+		proa_adopt(&h[i], o.socket[i]);
+		SUBMIT(proa_recv, &h[i], &byte, &name, 1);
+		CHECK_EQ(kit_await(loop, &byte), 1);
+		CHECK_EQ(name, "abcde"[i]);
+		kit_fd_close(fd[i]);
+	}
+	kit_close(&loop);
+}
+
 TEST(accept_paused_and_resumed)
 {
 	enum { N = 20 };

@@ -206,6 +206,27 @@ TEST(send_file_whole_and_part)
 	kit_close(&loop);
 }
 
+/* To a slow reader, and in parts, for an idle time wants to see each of them. */
+TEST(send_file_under_an_idle_time)
+{
+	enum { LEN = 8 << 20 };
+	proa_handle a, f;
+	rec r = {0};
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	file_adopt(loop, &f, LEN);
+	proa_set_idle(&a, 30 * PROA_SEC);
+	SUBMIT(proa_send_file, &a, &r, &f, 0, LEN);
+	kit_settle(loop);
+	CHECK_EQ(r.finals, 0); /* nobody reads: it stops where there is no room */
+	CHECK_EQ(drain(loop, fd, 0, LEN), LEN);
+	CHECK_EQ(kit_await(loop, &r), LEN);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
 TEST(send_file_that_ends_first)
 {
 	enum { LEN = 100000 };

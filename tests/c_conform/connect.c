@@ -103,6 +103,21 @@ TEST(connect_twice_at_once)
 	CHECK_EQ(r[0].result, -PROA_ECANCELED);
 }
 
+TEST(connect_of_an_open_handle)
+{
+	rec r = {0};
+	proa_handle a, b;
+	proa_addr addr;
+	LOOP(loop);
+
+	kit_pair(loop, &a, &b);
+	CHECK_EQ(proa_peer_addr(&a, &addr), 0);
+	SUBMIT(proa_connect, &a, &r, &addr);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EISCONN);
+	CHECK(proa_is_open(&a));
+	kit_close(&loop);
+}
+
 TEST(connect_and_listen_without_descriptors)
 {
 	rec r = {0};

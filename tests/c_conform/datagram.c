@@ -95,6 +95,7 @@ TEST(datagram_every_address_takes_v4)
 TEST(datagram_empty)
 {
 	gram g = GRAM;
+	proa_stats stats;
 	proa_handle a, b;
 	proa_addr at, from;
 	LOOP(loop);
@@ -110,6 +111,9 @@ TEST(datagram_empty)
 	CHECK_EQ(g.buf[0], '#');
 	CHECK_MEM(&g.m.addr, &from, sizeof from);
 	recv_is(loop, &a, "behind", &from);
+	proa_loop_stats(loop, &stats);
+	CHECK_EQ(stats.bytes_in, 6);
+	CHECK_EQ(stats.bytes_out, 6);
 	kit_close(&loop);
 }
 
@@ -208,7 +212,7 @@ TEST(datagram_recvs_and_sends_are_queues)
 	for (int i = 0; i < N; i++) {
 		CHECK_EQ(kit_await(loop, &in[i].r), strlen(text[i]));
 		CHECK_MEM(in[i].buf, text[i], strlen(text[i]));
-		CHECK_EQ(out[i].r.result, strlen(text[i]));
+		CHECK_EQ(kit_await(loop, &out[i].r), strlen(text[i]));
 		CHECK_MEM(&in[i].m.addr, &from, sizeof from);
 		if (i) {
 			CHECK_GT(in[i].r.order, in[i - 1].r.order);

@@ -151,6 +151,29 @@ TEST(deadline_and_cancel)
 	kit_close(&loop);
 }
 
+static void then_cancel_ctx(rec *r)
+{
+	proa_cancel(&((rec *)r->ctx)->op);
+}
+
+/* Both in one iteration, before any backend can have told the end: the deadline stands first. */
+TEST(deadline_then_cancel_is_timed_out)
+{
+	rec r = {0}, timer = {.then = then_cancel_ctx, .ctx = &r};
+	proa_handle a, b;
+	char buf[8];
+	LOOP(loop);
+
+	kit_pair(loop, &a, &b);
+	kit_settle(loop);
+	r.op.deadline_ns = proa_clock(loop) + 20 * PROA_MSEC;
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	SUBMIT(proa_timer, proa_root(loop), &timer, r.op.deadline_ns);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	CHECK_EQ(kit_await(loop, &timer), 0);
+	kit_close(&loop);
+}
+
 TEST(deadline_of_a_queued_op_ends_it_alone)
 {
 	rec r[2] = {{.submits = 0}};
@@ -203,6 +226,54 @@ TEST(idle_ends_what_is_in_flight)
 	CHECK_LT(recv.at_ns - begin, 5 * PROA_SEC);
 	CHECK_EQ(timer.finals, 0); /* socket ops only */
 	CHECK(proa_is_open(&a[0]));
+	kit_close(&loop);
+}
+
+/* A loop with nothing else to wake it sleeps until then. */
+TEST(idle_wakes_a_sleeping_loop)
+{
+	rec r = {0};
+	proa_handle a, b;
+	char buf[8];
+	int64_t begin;
+	LOOP(loop);
+
+	kit_pair(loop, &a, &b);
+	kit_settle(loop);
+	proa_set_idle(&a, 30 * PROA_MSEC);
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	begin = proa_clock(loop);
+	for (int i = 0; i < 4 && !r.finals; i++) /* a cancel may take an iteration of its own */
+		kit_once(loop, 10000);
+	CHECK_EQ(r.result, -PROA_ETIMEDOUT);
+	CHECK_LT(proa_clock(loop) - begin, 5 * PROA_SEC);
+	kit_close(&loop);
+}
+
+static void then_sleep(rec *r)
+{
+	kit_fd_write(*(int *)r->ctx, "x", 1);
+	host_sleep_us(150000);
+}
+
+/* The loop was late to look, and not the peer to send. */
+TEST(idle_does_not_end_what_came_during_a_callback)
+{
+	rec r = {0}, timer = {.then = then_sleep};
+	proa_handle a;
+	char buf[8];
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	timer.ctx = &fd;
+	proa_set_idle(&a, 80 * PROA_MSEC);
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	kit_settle(loop);
+	SUBMIT(proa_timer, proa_root(loop), &timer, 1);
+	CHECK_EQ(kit_await(loop, &r), 1);
+	CHECK_EQ(kit_await(loop, &timer), 0);
+	kit_fd_close(fd);
 	kit_close(&loop);
 }
 

@@ -33,6 +33,22 @@ void kit_close(proa_loop **loop);
 /* The hook behind kit_open, for loops that a test opens itself. `user` is a kit_memory. */
 void *kit_alloc(void *user, void *old, size_t old_bytes, size_t new_bytes);
 
+/* What a program that makes calls fail puts in; else NULL. */
+typedef struct kit_seam {
+	bool (*alloc_fails)(void);          /* asked at each allocation of kit_open's loop */
+	void (*completed)(const proa_op *); /* told of each completion, in front of the test */
+	long long patience_ns;              /* of UNTIL; 0: as long as is usual */
+} kit_seam;
+extern kit_seam kit_put_in;
+/* The test cannot go on: its loop is closed, the account made, the test left. What its callbacks
+ * still begin goes nowhere. In a callback or a run function, that function returns first. */
+void kit_give_up(void);
+extern bool kit_given_up;
+extern void (*kit_let_go)(void); /* what the test holds, and the close would wait for; or NULL */
+/* Any thread, or a signal handler: the test takes too long, and is given up once it runs its loop.
+ */
+void kit_give_up_soon(void);
+
 #define LOOP(name)                        \
 	proa_loop *name = kit_open(NULL); \
 	if (!name)                        \
@@ -47,12 +63,14 @@ int kit_once(proa_loop *loop, int ms);
 void kit_settle(proa_loop *loop);
 extern bool kit_running;
 
-#define UNTIL(loop, ...)                                                            \
-	do {                                                                        \
-		long long until_ = test_now_ns() + 20 * PROA_SEC * host_slowness(); \
-		while (!(__VA_ARGS__) && test_now_ns() < until_)                    \
-			kit_once(loop, 20);                                         \
-		CHECK(__VA_ARGS__);                                                 \
+long long kit_patience_ns(void);
+
+#define UNTIL(loop, ...)                                              \
+	do {                                                          \
+		long long until_ = test_now_ns() + kit_patience_ns(); \
+		while (!(__VA_ARGS__) && test_now_ns() < until_)      \
+			kit_once(loop, 20);                           \
+		CHECK(__VA_ARGS__);                                   \
 	} while (0)
 
 /* ---- recorded ops ---- */

@@ -300,3 +300,90 @@ TEST_LIMIT(idle_ten_thousand_then_all_active, 120)
 	CHECK_EQ(host_child_wait(&child), n_idle ? 0 : 3); /* 3: it was told nothing */
 	free(idle);
 }
+
+/* ---- a pool ---- */
+
+/* Whether one of them has a buffer, and which. */
+static bool next_done(const rec *r, int n, int *which)
+{
+	for (*which = 0; *which < n; ++*which)
+		if (r[*which].buf)
+			return true;
+	return false;
+}
+
+/* More than a first piece of memory holds, and not a buffer more than was asked for. */
+TEST(pool_has_no_buffer_more)
+{
+	enum { N = 24, COUNT = 20 };
+	static rec r[N];
+	proa_handle a[N];
+	int fd[N], done = 0;
+	proa_buffers_options o = {.count = COUNT, .size_bytes = 32};
+	proa_buffers *pool;
+	LOOP(loop);
+
+	memset(r, 0, sizeof r);
+	CHECK_EQ(proa_buffers_open(loop, &pool, &o), 0);
+	for (int i = 0; i < N; i++) {
+		fd[i] = kit_half(loop, &a[i]);
+		kit_fd_write(fd[i], "x", 1);
+		SUBMIT(proa_recv_pooled, &a[i], &r[i], pool);
+	}
+	for (int i = 0; i < 20; i++)
+		kit_once(loop, 5);
+	for (int i = 0; i < N; i++)
+		done += r[i].finals == 1;
+	CHECK_EQ(done, COUNT);
+	CHECK_EQ(proa_buffers_free(pool), 0);
+	for (done = 0; done < N; done++) { /* which are first, is the backend's choice */
+		int i = 0;
+
+		UNTIL(loop, next_done(r, N, &i));
+		if (i == N)
+			break;
+		proa_buffer_return(loop, r[i].buf);
+		r[i].buf = NULL;
+	}
+	for (int i = 0; i < N; i++)
+		kit_fd_close(fd[i]);
+	proa_buffers_close(&pool);
+	kit_close(&loop);
+}
+
+/* A paused multishot recv may take what came as it was paused, and leaves the rest to others. */
+TEST(pool_paused_multishot_leaves_buffers)
+{
+	enum { COUNT = 4 };
+	proa_buffers_options o = {.count = COUNT, .size_bytes = 32};
+	proa_buffers *pool;
+	rec paused = {0}, other = {0};
+	proa_handle a, b;
+	char piece[32] = {0};
+	int fd[2];
+	LOOP(loop);
+
+	CHECK_EQ(proa_buffers_open(loop, &pool, &o), 0);
+	fd[0] = kit_half(loop, &a);
+	fd[1] = kit_half(loop, &b);
+	SUBMIT(proa_recv_pooled_many, &a, &paused, pool, 0);
+	kit_settle(loop);
+	proa_pause(&paused.op);
+	for (int i = 0; i < 2 * COUNT; i++) {
+		kit_fd_write(fd[0], piece, sizeof piece);
+		kit_settle(loop);
+	}
+	SUBMIT(proa_recv_pooled, &b, &other, pool);
+	kit_fd_write(fd[1], "x", 1);
+	CHECK_EQ(kit_await(loop, &other), 1);
+	CHECK_EQ(paused.mores, 0);
+	proa_buffer_return(loop, other.buf);
+	kit_end(loop, &a);
+	CHECK_EQ(paused.finals, 1);
+	for (int i = 0; i < 2; i++)
+		kit_fd_close(fd[i]);
+	kit_end(loop, &b);
+	CHECK_EQ(proa_buffers_free(pool), COUNT);
+	proa_buffers_close(&pool);
+	kit_close(&loop);
+}

@@ -60,6 +60,37 @@ TEST(owner_is_told_last)
 	kit_close(&loop);
 }
 
+static proa_handle *leaf_of_late;
+static rec late = {.then = tell_final, .ctx = (void *)(uintptr_t) "s"};
+
+static void submit_late(rec *r)
+{
+	tell_final(r);
+	SUBMIT(proa_timer, leaf_of_late, &late, proa_in(proa_op_loop(&r->op), PROA_SEC));
+}
+
+/* Also if something is submitted on the owned one when its own end waits to be told. */
+TEST(owner_is_told_last_though_an_op_came_late)
+{
+	proa_handle top, leaf;
+	rec timer[2] = {{.then = tell_final, .ctx = (void *)(uintptr_t) "1"},
+	                {.then = submit_late, .ctx = (void *)(uintptr_t) "2"}};
+	LOOP(loop);
+
+	n_told = 0;
+	leaf_of_late = &leaf;
+	memset(&late.op, 0, sizeof late.op);
+	own(proa_root(loop), &top, "T");
+	own(&top, &leaf, "F");
+	SUBMIT(proa_timer, &leaf, &timer[0], proa_in(loop, PROA_SEC));
+	SUBMIT(proa_timer, &top, &timer[1], proa_in(loop, PROA_SEC));
+	proa_close(&leaf, tell_closed);
+	proa_close(&top, tell_closed);
+	UNTIL(loop, n_told == 5);
+	CHECK_STR(told, "12sFT");
+	kit_close(&loop);
+}
+
 /* One close frees a connection with two sockets, a timer and more; nothing calls back after. */
 typedef struct session {
 	proa_handle owner, client, server;

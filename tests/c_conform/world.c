@@ -38,6 +38,68 @@ TEST(outputs_are_rewritten_at_each_completion)
 	kit_close(&loop);
 }
 
+/* What is ended by its own MORE callback keeps the outputs that it is being told. */
+static void then_cancel_and_look(rec *r)
+{
+	if (!(r->got & PROA_MORE))
+		return;
+	proa_cancel(&r->op);
+	CHECK_EQ(r->op.result, 3);
+	CHECK_EQ(r->op.count, 3);
+	CHECK_EQ(r->op.got, PROA_MORE);
+	CHECK(r->op.buf == r->buf);
+	proa_buffer_return(proa_op_loop(&r->op), r->op.buf);
+}
+
+TEST(outputs_stand_until_the_callback_returns)
+{
+	rec r = {.then = then_cancel_and_look};
+	proa_handle a;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	SUBMIT(proa_recv_pooled_many, &a, &r, NULL, 0);
+	kit_fd_write(fd, "abc", 3);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
+	CHECK_EQ(r.mores, 1);
+	CHECK_EQ(r.count, 0);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
+/* ---- callbacks that never have enough ---- */
+
+static void then_again_at_once(rec *r)
+{
+	SUBMIT(proa_timer, proa_op_handle(&r->op), r, 1);
+}
+
+/* The world is looked at all the same. */
+TEST(busy_callbacks_do_not_hide_the_world)
+{
+	rec busy = {.then = then_again_at_once}, r = {0};
+	proa_handle a;
+	unsigned before;
+	char buf[8];
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	SUBMIT(proa_timer, proa_root(loop), &busy, 1);
+	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	kit_settle(loop);
+	before = busy.finals;
+	kit_fd_write(fd, "x", 1);
+	for (int i = 0; i < 1000 && !r.finals; i++)
+		kit_once(loop, 1);
+	CHECK_EQ(r.result, 1);
+	CHECK_GT(busy.finals, before);
+	busy.then = NULL;
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
 /* ---- an op may go in its final callback ---- */
 
 static int freed;
@@ -183,8 +245,10 @@ TEST(wait_gives_each_buffer_of_a_multishot_its_own_event)
 			break;
 		most = rc > most ? rc : most;
 		for (int i = 0; i < rc; i++) { /* all values stand, though the op is one */
+			CHECK_GT(e[i].result, 0);
 			memcpy(got + n, e[i].buf, (size_t)e[i].result);
 			n += (int)e[i].result;
+			CHECK_EQ(e[i].count, e[i].result);
 			proa_buffer_return(loop, e[i].buf);
 		}
 	}

@@ -57,6 +57,7 @@ TEST(connect_name_works)
 	proa_handle listener, h, served = {0};
 	proa_addr addr;
 	rec c = {0}, a = {0}, s = {0}, r = {0};
+	proa_stats stats;
 	char buf[8];
 
 	LOOP(loop);
@@ -73,9 +74,13 @@ TEST(connect_name_works)
 	proa_adopt(&served, a.socket);
 	SUBMIT(proa_recv, &served, &r, buf, sizeof buf);
 	CHECK_EQ(kit_await(loop, &r), 5);
+	proa_loop_stats(loop, &stats);
+	CHECK_EQ(stats.handles, 3); /* the attempt's socket is the handle's now */
 	kit_end(loop, &h);
 	kit_end(loop, &served);
 	kit_end(loop, &listener);
+	proa_loop_stats(loop, &stats);
+	CHECK_EQ(stats.handles, 0);
 	kit_close(&loop);
 }
 
@@ -128,6 +133,7 @@ TEST(race_silent_is_overtaken)
 	proa_addr addr[2];
 	silent s;
 	rec c = {0};
+	proa_stats stats;
 	long long begin;
 
 	NEED(HOST_SILENT);
@@ -141,8 +147,34 @@ TEST(race_silent_is_overtaken)
 	CHECK_EQ(kit_await(loop, &c), 0);
 	CHECK_GE(test_now_ns() - begin, 240 * PROA_MSEC);
 	CHECK_LT(test_now_ns() - begin, 900 * PROA_MSEC);
+	kit_settle(loop);
+	proa_loop_stats(loop, &stats);
+	CHECK_EQ(stats.handles, 2); /* the one that lost is closed */
+	CHECK_EQ(stats.in_flight, 0);
 	kit_end(loop, &h);
 	kit_end(loop, &listener);
+	silent_drop(&s);
+	kit_close(&loop);
+}
+
+/* The second fails while the first has not answered yet: that is not the end either. */
+TEST(race_first_one_counts)
+{
+	proa_addr addr[2];
+	proa_handle h;
+	silent s;
+	rec c = {0};
+
+	NEED(HOST_SILENT);
+	LOOP(loop);
+	silent_make(&s);
+	addr[0] = s.addr;
+	addr_refusing(&addr[1]);
+	handle_new(loop, &h);
+	c.op.deadline_ns = proa_in(loop, 400 * PROA_MSEC);
+	px_connect_addrs(&h, kit_op(&c), addr, 2, kit_done);
+	CHECK_EQ(kit_await(loop, &c), -PROA_ETIMEDOUT);
+	kit_end(loop, &h);
 	silent_drop(&s);
 	kit_close(&loop);
 }

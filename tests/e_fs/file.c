@@ -269,6 +269,28 @@ TEST(file_no_socket)
 	kit_close(&loop);
 }
 
+TEST(file_ops_of_a_socket)
+{
+	proa_handle a;
+	proa_stat_info info;
+	rec r = {0};
+	char buf[8];
+	int fd;
+
+	LOOP(loop);
+	fd = kit_half(loop, &a);
+	SUBMIT(proa_read, &a, &r, buf, sizeof buf, 0);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
+	SUBMIT(proa_write, &a, &r, "x", 1, 0);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
+	SUBMIT(proa_fstat, &a, &r, &info);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
+	SUBMIT0(proa_fsync, &a, &r);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
+	kit_fd_close(fd);
+	kit_close(&loop);
+}
+
 /* ---- cancelling and closing ---- */
 
 TEST(file_open_cancelled)

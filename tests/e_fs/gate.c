@@ -11,6 +11,7 @@ struct gate {
 	unsigned inside, n;
 	unsigned ended; /* on the loop's thread */
 	bool open;
+	gate *next; /* shut */
 	proa_op ops[GATE_TASKS];
 };
 
@@ -32,12 +33,40 @@ static void gate_done(proa_op *op)
 	((gate *)op->user)->ended++;
 }
 
+static gate *shut;
+
+static void gate_let_go(gate *g)
+{
+	host_lock_enter(&g->lock);
+	g->open = true;
+	host_lock_wake(&g->lock);
+	host_lock_leave(&g->lock);
+}
+
+static void gates_let_go(void)
+{
+	for (gate *g = shut; g; g = g->next)
+		gate_let_go(g);
+}
+
+static void gate_unlink(const gate *g)
+{
+	gate **at = &shut;
+
+	while (*at != g)
+		at = &(*at)->next;
+	*at = g->next;
+}
+
 gate *gate_shut(proa_loop *loop, proa_lane lane, unsigned n)
 {
 	gate *g = calloc(1, sizeof *g);
 
 	host_lock_init(&g->lock);
 	g->n = n;
+	g->next = shut;
+	shut = g;
+	kit_let_go = gates_let_go;
 	for (unsigned i = 0; i < n; i++) {
 		px_op *op = px_op_begin(proa_root(loop), &g->ops[i], PX_WORK, gate_done);
 
@@ -55,11 +84,9 @@ gate *gate_shut(proa_loop *loop, proa_lane lane, unsigned n)
 
 void gate_open(proa_loop *loop, gate *g)
 {
-	host_lock_enter(&g->lock);
-	g->open = true;
-	host_lock_wake(&g->lock);
-	host_lock_leave(&g->lock);
+	gate_let_go(g);
 	UNTIL(loop, g->ended == g->n);
+	gate_unlink(g);
 	host_lock_destroy(&g->lock);
 	free(g);
 }

@@ -31,6 +31,8 @@ static int64_t job_run(proa_op *op)
 	if (atomic_fetch_add(&l->next, 1) != j->number)
 		l->disordered = true;
 	l->plain++;
+	if (j->number % 50 == 0) /* lasts, so that another one would be seen */
+		host_sleep_us(500);
 	atomic_fetch_sub(&l->inside, 1);
 	return j->number;
 }

@@ -217,6 +217,39 @@ TEST(work_bounded)
 	CHECK_EQ(proa_workers_close(&w, 0), 0);
 }
 
+/* So do tasks that a strand holds, when they are cancelled. */
+TEST(work_bounded_also_in_a_strand)
+{
+	proa_workers *w = one_thread_each(3);
+	proa_loop *loop = open_with(w);
+	proa_strand strand = {{0}};
+	rec r[4] = {0}, again[4] = {0};
+	atomic_long ran = 0;
+	gate *g;
+
+	if (loop) {
+		g = gate_shut(loop, PROA_LANE_CPU, 1);
+		for (int i = 0; i < 4; i++) {
+			r[i].ctx = again[i].ctx = &ran;
+			SUBMIT(proa_work, proa_root(loop), &r[i], &strand, work_count);
+		}
+		CHECK_EQ(kit_await(loop, &r[3]), -PROA_EFULL);
+		for (int i = 2; i >= 0; i--)
+			proa_cancel(&r[i].op);
+		for (int i = 0; i < 4; i++)
+			SUBMIT(proa_work, proa_root(loop), &again[i], &strand, work_count);
+		CHECK_EQ(kit_await(loop, &again[3]), -PROA_EFULL);
+		gate_open(loop, g);
+		for (int i = 0; i < 3; i++) {
+			CHECK_EQ(kit_await(loop, &r[i]), -PROA_ECANCELED);
+			CHECK_EQ(kit_await(loop, &again[i]), 0);
+		}
+		CHECK_EQ(atomic_load(&ran), 3);
+		kit_close(&loop);
+	}
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
+}
+
 /* ---- lanes ---- */
 
 /* Every thread for look-ups hangs, and more wait: files and computing do not notice. */

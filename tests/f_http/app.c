@@ -63,6 +63,28 @@ static void answer_later(proa_http_request *request)
 	           proa_in(loop, strtoll(proa_http_query(request), NULL, 10) * PROA_MSEC), on_time);
 }
 
+static void on_twice(proa_op *op)
+{
+	later *l = PROA_OF(op, later, timer);
+
+	if (l->request) {
+		proa_http_begin(l->request, 200, "text/plain", -1);
+		proa_http_write(l->request, "one", 3);
+		proa_http_write(l->request, "two", 3);
+		proa_http_end(l->request);
+	}
+	free(l);
+}
+
+/* Written from a callback that is no handler: each call may send at once. */
+static void answer_twice(proa_http_request *request)
+{
+	later *l = later_new(request);
+
+	l->timer.want = PROA_BACKGROUND;
+	proa_timer(proa_root(loop), &l->timer, proa_in(loop, PROA_MSEC), on_twice);
+}
+
 /* ---- streams ---- */
 
 static void stream_more(proa_http_request *request, void *user)
@@ -95,6 +117,17 @@ static void answer_stream(proa_http_request *request, bool sized)
 	l->left = strtoll(proa_http_query(request), NULL, 10);
 	proa_http_begin(request, 200, "text/plain", sized ? l->left : -1);
 	stream_more(request, NULL);
+}
+
+/* A write beyond what was promised is refused, and the answer goes on. */
+static void answer_long(proa_http_request *request)
+{
+	int rc;
+
+	proa_http_begin(request, 200, NULL, 5);
+	rc = proa_http_write(request, "1234567890", 10);
+	proa_http_write(request, rc == -PROA_ETOOLONG ? "12345" : "wrong", 5);
+	proa_http_end(request);
 }
 
 static void answer_short(proa_http_request *request)
@@ -237,12 +270,16 @@ static void on_request(proa_http_request *request, void *user)
 		answer_echo(request);
 	else if (!strcmp(path, "/later"))
 		answer_later(request);
+	else if (!strcmp(path, "/twice"))
+		answer_twice(request);
 	else if (!strcmp(path, "/stream"))
 		answer_stream(request, false);
 	else if (!strcmp(path, "/sized"))
 		answer_stream(request, true);
 	else if (!strcmp(path, "/short"))
 		answer_short(request);
+	else if (!strcmp(path, "/long"))
+		answer_long(request);
 	else if (!strcmp(path, "/count") || !strcmp(path, "/count-limited") ||
 	         !strcmp(path, "/paused"))
 		answer_count(request);
@@ -257,7 +294,7 @@ static void on_request(proa_http_request *request, void *user)
 	else if (!strcmp(path, "/outside"))
 		proa_http_reply_file(request, "../outside");
 	else if (!strcmp(path, "/empty"))
-		proa_http_reply(request, 204, NULL, NULL, 0);
+		proa_http_reply(request, 204, NULL, "x", 1); /* says nothing all the same */
 	else if (!strncmp(path, "/about", 6) || !strcmp(path, "*"))
 		answer_about(request);
 	else if (strcmp(path, "/nothing") != 0)
@@ -287,7 +324,7 @@ int main(int argc, char **argv)
 	                       .body_max_bytes = 1000,
 	                       .out_max_bytes = 32768,
 	                       .requests_max = 50};
-	proa_loop_options lo = {0};
+	proa_loop_options lo = {.buffers_count = 64}; /* none may be lost */
 	proa_http *http;
 	proa_addr addr;
 	char text[PROA_ADDR_TEXT];

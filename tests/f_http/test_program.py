@@ -57,6 +57,12 @@ class Program(Folder):
             r = c.ask("POST", "/paused", "Content-Length: 100000", body=b"x" * 100000)
             self.assertEqual(r.body, b"100000")
             self.assertEqual(c.ask("GET", "/hello").body, b"hello")
+        with self.server.client() as c:  # all of it has come, and it pauses at each chunk
+            start = time.monotonic()
+            r = c.ask("POST", "/paused?30", "Transfer-Encoding: chunked",
+                      body=b"1\r\nx\r\n" * 5 + b"0\r\n\r\n")
+            self.assertEqual(r.body, b"5")
+            self.assertGreater(time.monotonic() - start, 0.14)
         base = self.server.descriptors()
         with self.server.client() as c:  # gone while it is paused
             c.send(f"POST /paused HTTP/1.1\r\n{HOST}Content-Length: 100000\r\n\r\nxxx")
@@ -85,6 +91,11 @@ class Program(Folder):
                     r = c.ask("HEAD", f"/{path}?{n}")
                     self.assertEqual(r.get("Content-Length"), str(n) if path == "sized" else None)
 
+    def test_writes_in_a_row(self):
+        with self.server.client() as c:
+            for _ in range(3):
+                self.assertEqual(c.ask("GET", "/twice").body, b"onetwo")
+
     def test_streams_to_old_clients(self):
         with self.server.client() as c:
             c.send("GET /stream?100000 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
@@ -106,6 +117,9 @@ class Program(Folder):
             with self.assertRaises(Broken):
                 c.response()
             self.assertEqual(c.buf, b"12345")
+        with self.server.client() as c:
+            self.assertEqual(c.ask("GET", "/long").body, b"12345")
+            self.assertEqual(c.ask("GET", "/hello").body, b"hello")
         with self.server.client() as c:
             c.send(f"GET /abort HTTP/1.1\r\n{HOST}\r\n")
             with self.assertRaises(Broken):

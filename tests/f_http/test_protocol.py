@@ -129,7 +129,7 @@ class Heads(Folder):
         for bad in [b"-1\r\n", b"+1\r\na", b"0x1\r\na", b" 1\r\na", b"1 \r\na", b"g\r\n", b"\r\n",
                     b"00000000000000001\r\na", b"8000000000000000\r\n", b"ffffffffffffffff\r\n",
                     b"1\na\n", b"1\r\nab\r\n", b"1\r\na\n0\r\n\r\n", b"1;\n\r\na",
-                    b"0\r\n x: y\r\n\r\n"]:
+                    b"1\r\naX\n0\r\n\r\n", b"0\r\n x: y\r\n\r\n"]:
             self.refused(self.chunked(bad), 400)
         for digits in range(1, 17):  # up to 16 digits are a number
             size = b"3".rjust(digits, b"0")

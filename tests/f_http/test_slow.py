@@ -31,6 +31,25 @@ class Slow(Folder):
         with self.server.client() as c:
             self.ends(c, 0.2, 2, (None,))
 
+    def test_heads_have_a_time_of_their_own(self):
+        """Also where a client may be idle for long, silent or busy."""
+        patient = app(self.folder, 300, 60000)
+        with patient.client() as c:
+            self.ends(c, 0.2, 5, (None,))
+        with patient.client() as c:
+            c.send("GET /he")
+            self.ends(c, 0.2, 5)
+        with patient.client() as c:
+            start = time.monotonic()
+            try:
+                while time.monotonic() - start < 5:
+                    c.send("G")
+                    time.sleep(0.05)
+            except OSError:
+                pass
+            self.assertLess(time.monotonic() - start, 5)
+        patient.end()
+
     def test_idle_between_requests(self):
         with self.server.client() as c:
             c.ask("GET", "/hello")

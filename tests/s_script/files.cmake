@@ -1,17 +1,6 @@
 # Scripts: random programs that are the same on every backend, and what is made of those that fail.
 # SPDX-License-Identifier: MIT
-set(PROA_SCRIPT_SOURCES
-	tests/s_script/text.c
-	tests/s_script/trace.c
-	tests/s_script/model.c
-	tests/s_script/model_submit.c
-	tests/s_script/model_settle.c
-	tests/s_script/gen.c
-	tests/s_script/loop.c
-	tests/s_script/run.c
-	tests/s_script/step.c
-	tests/s_script/submit.c
-	tests/s_script/told.c)
+include(tests/s_script/sources.cmake)
 
 # How many seeds: some seconds' worth of them.
 set(seeds 1500)
@@ -22,3 +11,9 @@ elseif(PROA_TREE)
 endif()
 proa_test(script ${PROA_SCRIPT_SOURCES} tests/s_script/shrink.c
 	tests/s_script/print.c tests/s_script/test.c ARGS --seeds ${seeds} OWN_MAIN)
+
+if(PROA_TREE STREQUAL "" AND TARGET test_script AND NOT WIN32)
+	proa_add_test(script_shrinks ${PROJECT_SOURCE_DIR}/tests/s_script/shrinks
+		$<TARGET_FILE:test_script> ${CMAKE_C_COMPILER} ${PROJECT_SOURCE_DIR}
+		$<TARGET_FILE:proa_static>)
+endif()

@@ -22,7 +22,7 @@ static int child_main(const char *unused)
 
 	(void)unused;
 	host_watchdog(10 * host_slowness(), "");
-	script_run(&work.candidate, race_free ? &p : NULL, work.env, &result);
+	script_run(&work.candidate, race_free && !work.env->chances ? &p : NULL, work.env, &result);
 	return result.failure;
 }
 

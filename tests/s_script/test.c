@@ -87,10 +87,10 @@ static bool plant_read(script_env *env)
 
 /* ---- running ---- */
 
-static const char *const backends[] = {"io_uring", "epoll", "kqueue", "iocp", "poll"};
+static const char *const backends[] = {"io_uring", "epoll", "kqueue", "iocp", "poll", "sim"};
 
 static char where[80]; /* how the script at work is had again */
-static uint64_t n_ops, n_scripts;
+static uint64_t n_ops, n_faults, n_scripts;
 
 static void failed_print(const script_result *result, const char *backend)
 {
@@ -139,6 +139,8 @@ static int run_on(const script *s, const plan *p, script_env *env, const char *b
 	static char hung[200];
 
 	env->backend = backend;
+	env->simulated = !strcmp(backend, "sim");
+	env->chances = env->simulated && !p;
 	if (shortens() && script_fails(s, env) == F_CRASH) {
 		result.failure = F_CRASH;
 		snprintf(result.text, sizeof result.text, "the program ended");
@@ -150,6 +152,7 @@ static int run_on(const script *s, const plan *p, script_env *env, const char *b
 		host_watchdog(0, "");
 	}
 	n_ops += result.ops;
+	n_faults += result.faults;
 	if (asked.print) {
 		printf("---- %s ----\n", backend);
 		trace_print(&result.trace, stdout);
@@ -249,7 +252,7 @@ int main(int argc, char **argv)
 	script_files_remove(&env);
 	host_remove(dir);
 	if (rc == 0)
-		printf("%llu scripts, %llu ops\n", (unsigned long long)n_scripts,
-		       (unsigned long long)n_ops);
+		printf("%llu scripts, %llu ops, %llu faults\n", (unsigned long long)n_scripts,
+		       (unsigned long long)n_ops, (unsigned long long)n_faults);
 	return rc;
 }

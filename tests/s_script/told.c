@@ -64,6 +64,16 @@ static bool call_error_stated(const slot *t, int64_t error)
 	}
 }
 
+/* Of what went through a stream nobody tells whether it was torn. */
+static bool may_be_torn(const end *e)
+{
+	bool maybe = e->torn || e->unsure;
+
+	for (unsigned i = 0; i < e->n_segments; i++)
+		maybe |= e->segment[i].maybe;
+	return maybe;
+}
+
 static bool error_stated(const slot *t, int64_t error)
 {
 	const hand *h = &r.hand[t->h];
@@ -75,7 +85,7 @@ static bool error_stated(const slot *t, int64_t error)
 	case PROA_ETIMEDOUT: return t->timed || (is_socket(t->kind) && (h->idle || h->timed));
 	case PROA_ECONNRESET: return is_socket(t->kind);
 	case PROA_EPIPE: return is_out(t) && e && e->shut;
-	case PROA_EBROKEN: return is_out(t) && e && (e->torn || e->unsure);
+	case PROA_EBROKEN: return is_out(t) && e && may_be_torn(e);
 	default:
 		return script_is_file(t->kind) ? file_error_stated(t, error)
 		                               : call_error_stated(t, error);
@@ -101,8 +111,11 @@ static bool value_stated(const slot *t, int64_t result, uint32_t got)
 	case S_stream_read_some: return result ? result <= len : ends;
 	case S_stream_read_exact: return result ? result == len : ends;
 	case S_recv_msg: return result <= len && (!(got & PROA_TRUNC) || result == len);
-	case S_send_file:
-	case S_read: return result == len || (result < len && (got & PROA_END));
+	case S_read:
+		if (t->asked || t->timed || r.hand[t->h].closing)
+			return result <= len; /* what it had by then */
+		return result == len || (result < len && (got & PROA_END));
+	case S_send_file: return result == len || (result < len && (got & PROA_END));
 	case S_send:
 	case S_sendv:
 	case S_send_pooled:
@@ -319,6 +332,8 @@ static void read_told(slot *t, int64_t result, const void *buf)
 		end_received(t->h, buf, result);
 	else if (result == 0)
 		end_eof(t->h);
+	if (result == -PROA_ECONNRESET && end_of(t->h))
+		end_of(t->h)->failed = true;
 }
 
 static void connect_told(slot *t, int64_t result)

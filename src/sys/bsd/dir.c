@@ -38,7 +38,7 @@ static off_t folder_pack(DIR *dir, px_dir_packer *p, off_t told)
 	}
 }
 
-int64_t px_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
+int64_t px_os_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
 {
 	px_dir_packer p = {fd, buf, len, 0};
 	off_t told = lseek(fd, 0, SEEK_CUR);

@@ -1,6 +1,6 @@
 /* Processors, and the byte that tells a forked child, on the BSDs and macOS. */
 /* SPDX-License-Identifier: MIT */
-#include "sys/sys.h"
+#include "sys/os.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
@@ -9,7 +9,7 @@
 
 enum { MARK_BYTES = 4096 };
 
-unsigned px_sys_cpus(void)
+unsigned px_os_sys_cpus(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -21,7 +21,7 @@ unsigned px_sys_cpus(void)
 #endif
 
 /* minherit(2). macOS can take pages from a child, but not wipe them. */
-const volatile unsigned char *px_sys_fork_mark(void)
+const volatile unsigned char *px_os_sys_fork_mark(void)
 {
 #ifdef INHERIT_ZERO
 	unsigned char *p = mmap(NULL, MARK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON,
@@ -40,7 +40,7 @@ const volatile unsigned char *px_sys_fork_mark(void)
 #endif
 }
 
-void px_sys_fork_unmark(const volatile unsigned char *mark)
+void px_os_sys_fork_unmark(const volatile unsigned char *mark)
 {
 	if (mark)
 		munmap((void *)(uintptr_t)mark, MARK_BYTES);

@@ -35,7 +35,7 @@ static bool raw_pack(px_dir_packer *p, const char *raw, size_t n, int64_t start)
 	return true;
 }
 
-int64_t px_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
+int64_t px_os_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
 {
 	_Alignas(raw_entry) char raw[RAW_BYTES];
 	px_dir_packer p = {fd, buf, len, 0};

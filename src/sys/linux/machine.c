@@ -1,6 +1,6 @@
 /* Processors, and the byte that tells a forked child, on Linux. */
 /* SPDX-License-Identifier: MIT */
-#include "sys/sys.h"
+#include "sys/os.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 enum { MARK_BYTES = 4096 };
 
 /* What the process may use, not what the machine has: containers and taskset say so by affinity. */
-unsigned px_sys_cpus(void)
+unsigned px_os_sys_cpus(void)
 {
 	cpu_set_t set;
 	int n;
@@ -22,7 +22,7 @@ unsigned px_sys_cpus(void)
 }
 
 /* MADV_WIPEONFORK, since Linux 4.14: madvise(2). */
-const volatile unsigned char *px_sys_fork_mark(void)
+const volatile unsigned char *px_os_sys_fork_mark(void)
 {
 	unsigned char *p = mmap(NULL, MARK_BYTES, PROT_READ | PROT_WRITE,
 	                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -37,7 +37,7 @@ const volatile unsigned char *px_sys_fork_mark(void)
 	return p;
 }
 
-void px_sys_fork_unmark(const volatile unsigned char *mark)
+void px_os_sys_fork_unmark(const volatile unsigned char *mark)
 {
 	if (mark)
 		munmap((void *)(uintptr_t)mark, MARK_BYTES);

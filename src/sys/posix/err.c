@@ -72,6 +72,13 @@
 #else
 #define ERRNO_ETIME(X)
 #endif
+/* "The machine is not on the network": of accept(2), on Linux. */
+#ifdef ENONET
+#define ERRNO_ENONET(X) X(ENONET, ENETDOWN)
+#else
+#define ERRNO_ENONET(X)
+#endif
+
 #if ENOTSUP != EOPNOTSUPP
 #define ERRNO_ENOTSUP(X) X(ENOTSUP, ENOTSUP)
 #else
@@ -85,6 +92,7 @@ int64_t px_sys_error(int sys_error)
 	case theirs: return -PROA_##ours;
 		ERRNO_LIST(ERRNO_CASE)
 		ERRNO_ETIME(ERRNO_CASE)
+		ERRNO_ENONET(ERRNO_CASE)
 		ERRNO_ENOTSUP(ERRNO_CASE)
 	default: return -PROA_ESYS;
 	}

@@ -27,8 +27,8 @@ int px_open_flags(unsigned flags)
 	return oflags;
 }
 
-int64_t px_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
-                     int32_t *sys_error)
+int64_t px_os_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
+                        int32_t *sys_error)
 {
 	int at = dir_fd < 0 ? AT_FDCWD : dir_fd;
 	int oflags = px_open_flags(flags);
@@ -68,7 +68,7 @@ void px_stat_fill(proa_stat_info *out, const struct stat *in)
 	out->dev = (uint64_t)in->st_dev;
 }
 
-int64_t px_file_stat(int fd, proa_stat_info *out, int32_t *sys_error)
+int64_t px_os_file_stat(int fd, proa_stat_info *out, int32_t *sys_error)
 {
 	struct stat st;
 
@@ -79,7 +79,7 @@ int64_t px_file_stat(int fd, proa_stat_info *out, int32_t *sys_error)
 	return 0;
 }
 
-int64_t px_file_read(int fd, void *buf, size_t len, int64_t offset, int32_t *sys_error)
+int64_t px_os_file_read(int fd, void *buf, size_t len, int64_t offset, int32_t *sys_error)
 {
 	ssize_t n;
 
@@ -90,7 +90,7 @@ int64_t px_file_read(int fd, void *buf, size_t len, int64_t offset, int32_t *sys
 	return n < 0 ? px_errno(sys_error) : n;
 }
 
-int64_t px_file_write(int fd, const void *buf, size_t len, int64_t offset, int32_t *sys_error)
+int64_t px_os_file_write(int fd, const void *buf, size_t len, int64_t offset, int32_t *sys_error)
 {
 	ssize_t n;
 
@@ -117,7 +117,7 @@ static int file_sync(int fd)
 }
 
 /* Interrupted, nothing has been reported yet, so asking again loses no error. */
-int64_t px_file_sync(int fd, int32_t *sys_error)
+int64_t px_os_file_sync(int fd, int32_t *sys_error)
 {
 	int n;
 
@@ -128,7 +128,7 @@ int64_t px_file_sync(int fd, int32_t *sys_error)
 	return n < 0 ? px_errno(sys_error) : 0;
 }
 
-void px_file_close(int fd)
+void px_os_file_close(int fd)
 {
 	close(fd);
 }

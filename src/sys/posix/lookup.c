@@ -35,8 +35,8 @@ static int64_t lookup_error(int error, int32_t *sys_error)
 	}
 }
 
-int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
-                      unsigned max, int32_t *sys_error)
+int64_t px_os_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
+                         unsigned max, int32_t *sys_error)
 {
 	struct addrinfo hints = {.ai_family = (int)family, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *list, *a;

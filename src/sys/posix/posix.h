@@ -3,7 +3,7 @@
 #ifndef PX_SYS_POSIX_H
 #define PX_SYS_POSIX_H
 
-#include "sys/sys.h"
+#include "sys/os.h"
 
 #include <errno.h>
 #include <sys/socket.h>

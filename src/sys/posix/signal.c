@@ -84,7 +84,7 @@ static int slot_watch(int signo, void (*ring)(void *), void *arg)
 	return error;
 }
 
-int px_signal_watch(int signo, void (*ring)(void *), void *arg)
+int px_os_signal_watch(int signo, void (*ring)(void *), void *arg)
 {
 	int slot_or_error;
 
@@ -98,7 +98,7 @@ int px_signal_watch(int signo, void (*ring)(void *), void *arg)
 
 /* A handler that this thread's own signal runs is over when we go on, so waiting here cannot wait
  * for ourselves. */
-void px_signal_unwatch(int index)
+void px_os_signal_unwatch(int index)
 {
 	slot *s = &slots[index];
 	int signo;
@@ -110,6 +110,6 @@ void px_signal_unwatch(int index)
 		sigaction(signo, &before[signo], NULL);
 	pthread_mutex_unlock(&table);
 	while (atomic_load(&s->inside))
-		px_sys_yield();
+		px_os_sys_yield();
 	atomic_store(&s->signo, FREE);
 }

@@ -38,7 +38,7 @@ int64_t px_sock_open_type(const proa_addr *addr, int type, bool nonblock, int32_
 	return fd < 0 ? px_errno(sys_error) : fd;
 }
 
-int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+int64_t px_os_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 {
 	return px_sock_open_type(addr, SOCK_STREAM, nonblock, sys_error);
 }
@@ -78,8 +78,8 @@ static int listen_options(int fd, const proa_addr *addr, const proa_listen_optio
 	return o->nodelay_off ? 0 : sock_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-int px_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *options,
-                   int32_t *sys_error)
+int px_os_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *options,
+                      int32_t *sys_error)
 {
 	static const proa_listen_options none;
 	const proa_listen_options *o = options ? options : &none;
@@ -139,7 +139,7 @@ static bool send_again(ssize_t n, unsigned *tries)
 	if (errno != EPROTOTYPE)
 		return errno == EINTR;
 	if (++*tries < SHUTTING_TRIES) {
-		px_sys_yield();
+		px_os_sys_yield();
 		return true;
 	}
 	errno = EPIPE;
@@ -225,7 +225,7 @@ int64_t px_sock_shutdown(int fd, int32_t *sys_error)
 }
 
 /* Never twice: after EINTR the descriptor is gone, and its number may be somebody else's. */
-void px_sock_close(int fd, bool reset)
+void px_os_sock_close(int fd, bool reset)
 {
 	struct linger none = {.l_onoff = 1};
 

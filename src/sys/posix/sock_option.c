@@ -13,7 +13,7 @@ static int option_set(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof value) ? (int)px_sys_error(errno) : 0;
 }
 
-int px_sock_set_nonblock(int fd, bool on)
+int px_os_sock_set_nonblock(int fd, bool on)
 {
 	int flags = fcntl(fd, F_GETFL);
 	int want = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
@@ -35,7 +35,7 @@ int px_sock_v6only(int fd, bool only)
 	return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, sizeof value);
 }
 
-int px_sock_set_nodelay(int fd, bool on)
+int px_os_sock_set_nodelay(int fd, bool on)
 {
 	return option_set(fd, IPPROTO_TCP, TCP_NODELAY, on);
 }
@@ -64,7 +64,7 @@ static int keepalive_times(int fd, int idle_s, int interval_s, int probes)
 #endif
 }
 
-int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
+int px_os_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
 {
 	int error;
 
@@ -88,7 +88,7 @@ static int buffer_set(int fd, int name, int bytes)
 	return error;
 }
 
-int px_sock_set_buffers(int fd, int recv_bytes, int send_bytes)
+int px_os_sock_set_buffers(int fd, int recv_bytes, int send_bytes)
 {
 	int error = buffer_set(fd, SO_RCVBUF, recv_bytes);
 
@@ -112,12 +112,12 @@ static int sock_name(int fd, proa_addr *out, name_fn *ask)
 	return 0;
 }
 
-int px_sock_local(int fd, proa_addr *out)
+int px_os_sock_local(int fd, proa_addr *out)
 {
 	return sock_name(fd, out, getsockname);
 }
 
-int px_sock_peer(int fd, proa_addr *out)
+int px_os_sock_peer(int fd, proa_addr *out)
 {
 	return sock_name(fd, out, getpeername);
 }

@@ -18,7 +18,7 @@
 #define CLOCK CLOCK_MONOTONIC
 #endif
 
-int64_t px_sys_now_ns(void)
+int64_t px_os_sys_now_ns(void)
 {
 	struct timespec t;
 
@@ -26,14 +26,17 @@ int64_t px_sys_now_ns(void)
 	return (int64_t)t.tv_sec * PROA_SEC + t.tv_nsec;
 }
 
-void px_sys_yield(void)
+int64_t px_os_sys_wall_ns(void)
 {
-	sched_yield();
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * PROA_SEC + t.tv_nsec;
 }
 
-const void *px_sys_thread(void)
+void px_os_sys_yield(void)
 {
-	return (const void *)(uintptr_t)pthread_self();
+	sched_yield();
 }
 
 int64_t px_sys_pid(void)
@@ -47,7 +50,7 @@ typedef struct __attribute__((may_alias)) lock {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
 } lock;
-_Static_assert(sizeof(lock) <= sizeof(px_lock), "px_lock is large enough");
+_Static_assert(sizeof(lock) <= offsetof(px_lock, system), "px_lock is large enough");
 _Static_assert(_Alignof(lock) <= _Alignof(px_lock), "px_lock is aligned enough");
 
 static lock *lock_of(px_lock *l)
@@ -61,39 +64,39 @@ static void lock_must(int error)
 	px_assert(error == 0);
 }
 
-void px_lock_init(px_lock *l)
+void px_os_lock_init(px_lock *l)
 {
 	lock_must(pthread_mutex_init(&lock_of(l)->mutex, NULL));
 	lock_must(px_cond_init(&lock_of(l)->cond));
 }
 
-void px_lock_destroy(px_lock *l)
+void px_os_lock_destroy(px_lock *l)
 {
 	lock_must(pthread_cond_destroy(&lock_of(l)->cond));
 	lock_must(pthread_mutex_destroy(&lock_of(l)->mutex));
 }
 
-void px_lock_enter(px_lock *l)
+void px_os_lock_enter(px_lock *l)
 {
 	lock_must(pthread_mutex_lock(&lock_of(l)->mutex));
 }
 
-void px_lock_leave(px_lock *l)
+void px_os_lock_leave(px_lock *l)
 {
 	lock_must(pthread_mutex_unlock(&lock_of(l)->mutex));
 }
 
-void px_lock_wait(px_lock *l)
+void px_os_lock_wait(px_lock *l)
 {
 	lock_must(pthread_cond_wait(&lock_of(l)->cond, &lock_of(l)->mutex));
 }
 
-bool px_lock_wait_until(px_lock *l, int64_t deadline_ns)
+bool px_os_lock_wait_until(px_lock *l, int64_t deadline_ns)
 {
 	int error;
 
 	if (deadline_ns == INT64_MAX) {
-		px_lock_wait(l);
+		px_os_lock_wait(l);
 		return true;
 	}
 	error = px_cond_wait_until(&lock_of(l)->cond, &lock_of(l)->mutex, deadline_ns);
@@ -101,12 +104,12 @@ bool px_lock_wait_until(px_lock *l, int64_t deadline_ns)
 	return error == 0;
 }
 
-void px_lock_wake_one(px_lock *l)
+void px_os_lock_wake_one(px_lock *l)
 {
 	lock_must(pthread_cond_signal(&lock_of(l)->cond));
 }
 
-void px_lock_wake_all(px_lock *l)
+void px_os_lock_wake_all(px_lock *l)
 {
 	lock_must(pthread_cond_broadcast(&lock_of(l)->cond));
 }
@@ -121,7 +124,7 @@ typedef struct __attribute__((may_alias)) thread {
 	void *arg;
 	const char *name;
 } thread;
-_Static_assert(sizeof(thread) <= sizeof(px_thread), "px_thread is large enough");
+_Static_assert(sizeof(thread) <= offsetof(px_thread, system), "px_thread is large enough");
 
 static void *thread_main(void *p)
 {
@@ -151,7 +154,7 @@ static int thread_create(thread *t)
 
 /* The mask is inherited, so it is set here for the time of the creation: no signal ever finds the
  * new thread open. */
-int px_thread_start(px_thread *pt, void (*fn)(void *), void *arg, const char *name)
+int px_os_thread_start(px_thread *pt, void (*fn)(void *), void *arg, const char *name)
 {
 	thread *t = (thread *)(void *)pt;
 	sigset_t all, old;
@@ -167,7 +170,7 @@ int px_thread_start(px_thread *pt, void (*fn)(void *), void *arg, const char *na
 	return error ? -PROA_ENOMEM : 0;
 }
 
-void px_thread_join(px_thread *pt)
+void px_os_thread_join(px_thread *pt)
 {
 	lock_must(pthread_join(((thread *)(void *)pt)->id, NULL));
 }

@@ -25,7 +25,7 @@ int px_cond_init(pthread_cond_t *cond)
 
 int px_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline_ns)
 {
-	struct timespec left = time_of(deadline_ns - px_sys_now_ns());
+	struct timespec left = time_of(deadline_ns - px_os_sys_now_ns());
 
 	return pthread_cond_timedwait_relative_np(cond, mutex, &left);
 }

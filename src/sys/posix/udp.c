@@ -14,7 +14,7 @@ static const struct sockaddr *addr_sockaddr(const proa_addr *addr)
 
 /* ---- open, bind, connect ---- */
 
-int64_t px_udp_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+int64_t px_os_udp_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 {
 	return px_sock_open_type(addr, SOCK_DGRAM, nonblock, sys_error);
 }
@@ -34,10 +34,10 @@ static int udp_options(int fd, const proa_addr *addr, const proa_udp_options *o)
 	return addr->family == AF_INET6 ? px_sock_v6only(fd, o->v6only) : 0;
 }
 
-int px_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int32_t *sys_error)
+int px_os_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int32_t *sys_error)
 {
 	proa_addr a = *addr;
-	int rc = px_sock_set_buffers(fd, o->recv_bytes, o->send_bytes);
+	int rc = px_os_sock_set_buffers(fd, o->recv_bytes, o->send_bytes);
 
 	*sys_error = 0;
 	if (rc < 0)
@@ -48,7 +48,7 @@ int px_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int32_
 	return 0;
 }
 
-int px_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
+int px_os_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
 {
 	int rc;
 

@@ -162,7 +162,7 @@ int64_t px_win_dir_read(int fd, int kind, void *buf, size_t len, int32_t *sys_er
 	return dir_pack(&p, dir, sys_error);
 }
 
-int64_t px_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
+int64_t px_os_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
 {
 	return px_win_dir_read(fd, PX_WIN_DIR_ID_BOTH, buf, len, sys_error);
 }

@@ -63,8 +63,8 @@ static int file_truncate(HANDLE *h, unsigned flags)
 	return 0;
 }
 
-int64_t px_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
-                     int32_t *sys_error)
+int64_t px_os_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
+                        int32_t *sys_error)
 {
 	HANDLE dir = dir_fd < 0 ? NULL : px_win_handle(dir_fd), h;
 	px_win_open how = {0};
@@ -110,7 +110,7 @@ static int64_t joined(DWORD high, DWORD low)
 }
 
 /* A device or a pipe has nothing more to tell. */
-int64_t px_file_stat(int fd, proa_stat_info *out, int32_t *sys_error)
+int64_t px_os_file_stat(int fd, proa_stat_info *out, int32_t *sys_error)
 {
 	BY_HANDLE_FILE_INFORMATION i;
 	HANDLE h = px_win_handle(fd);
@@ -179,7 +179,7 @@ static int64_t blocking_end(OVERLAPPED *o, HANDLE h, BOOL started, int32_t *sys_
 	return error ? px_win_file_failed(error, sys_error) : n;
 }
 
-int64_t px_file_read(int fd, void *buf, size_t len, int64_t offset, int32_t *sys_error)
+int64_t px_os_file_read(int fd, void *buf, size_t len, int64_t offset, int32_t *sys_error)
 {
 	HANDLE h = px_win_handle(fd);
 	OVERLAPPED o;
@@ -190,7 +190,7 @@ int64_t px_file_read(int fd, void *buf, size_t len, int64_t offset, int32_t *sys
 	                    sys_error);
 }
 
-int64_t px_file_write(int fd, const void *buf, size_t len, int64_t offset, int32_t *sys_error)
+int64_t px_os_file_write(int fd, const void *buf, size_t len, int64_t offset, int32_t *sys_error)
 {
 	HANDLE h = px_win_handle(fd);
 	OVERLAPPED o;
@@ -202,7 +202,7 @@ int64_t px_file_write(int fd, const void *buf, size_t len, int64_t offset, int32
 }
 
 /* Only a handle that may write may flush, but what others wrote can be flushed through another. */
-int64_t px_file_sync(int fd, int32_t *sys_error)
+int64_t px_os_file_sync(int fd, int32_t *sys_error)
 {
 	HANDLE h = px_win_handle(fd), other;
 	BOOL done;
@@ -223,7 +223,7 @@ int64_t px_file_sync(int fd, int32_t *sys_error)
 	return done ? 0 : px_sys_error(*sys_error);
 }
 
-void px_file_close(int fd)
+void px_os_file_close(int fd)
 {
 	CloseHandle(px_win_handle(fd));
 }

@@ -19,8 +19,8 @@ bool px_zone_name(uint32_t index, char *name)
 }
 
 /* Its errors are Winsock's. */
-int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
-                      unsigned max, int32_t *sys_error)
+int64_t px_os_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
+                         unsigned max, int32_t *sys_error)
 {
 	ADDRINFOW hints = {.ai_family = (int)family, .ai_socktype = SOCK_STREAM};
 	ADDRINFOW *list, *a;

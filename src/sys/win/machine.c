@@ -39,7 +39,7 @@ bool px_win_is_server(void)
 }
 
 /* What the process may use. A process on several groups of processors has no mask of its own. */
-unsigned px_sys_cpus(void)
+unsigned px_os_sys_cpus(void)
 {
 	DWORD_PTR own = 0, all;
 	DWORD n;

@@ -142,7 +142,7 @@ static int slot_watch(int signo, void (*ring)(void *), void *arg)
 	return (int)(s - slots);
 }
 
-int px_signal_watch(int signo, void (*ring)(void *), void *arg)
+int px_os_signal_watch(int signo, void (*ring)(void *), void *arg)
 {
 	static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 	int slot_or_error;
@@ -157,7 +157,7 @@ int px_signal_watch(int signo, void (*ring)(void *), void *arg)
 	return slot_or_error;
 }
 
-void px_signal_unwatch(int index)
+void px_os_signal_unwatch(int index)
 {
 	slot *s = &slots[index];
 

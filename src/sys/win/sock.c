@@ -77,7 +77,7 @@ SOCKET px_win_socket_new(int family, int type, bool nonblock)
 	return INVALID_SOCKET;
 }
 
-int64_t px_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+int64_t px_os_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 {
 	SOCKET s = px_win_socket_new((int)addr->family, SOCK_STREAM, nonblock);
 
@@ -106,8 +106,8 @@ static int backlog_hint(int backlog)
 	return -PX_MIN(backlog > 0 ? backlog : BACKLOG, 65535);
 }
 
-int px_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *options,
-                   int32_t *sys_error)
+int px_os_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *options,
+                      int32_t *sys_error)
 {
 	static const proa_listen_options none;
 	const proa_listen_options *o = options ? options : &none;
@@ -212,7 +212,7 @@ int64_t px_sock_shutdown(int fd, int32_t *sys_error)
 	return shutdown(px_win_socket(fd), SD_SEND) ? px_win_error(sys_error) : 0;
 }
 
-void px_sock_close(int fd, bool reset)
+void px_os_sock_close(int fd, bool reset)
 {
 	struct linger none = {.l_onoff = 1};
 

@@ -12,7 +12,7 @@ static int option_set(int fd, int level, int name, int value)
 	return (int)px_sys_error(WSAGetLastError());
 }
 
-int px_sock_set_nonblock(int fd, bool on)
+int px_os_sock_set_nonblock(int fd, bool on)
 {
 	u_long value = on;
 
@@ -21,7 +21,7 @@ int px_sock_set_nonblock(int fd, bool on)
 	return (int)px_sys_error(WSAGetLastError());
 }
 
-int px_sock_set_nodelay(int fd, bool on)
+int px_os_sock_set_nodelay(int fd, bool on)
 {
 	return option_set(fd, IPPROTO_TCP, TCP_NODELAY, on);
 }
@@ -66,7 +66,7 @@ static int keepalive_old(int fd, int idle_s, int interval_s)
 	return (int)px_sys_error(WSAGetLastError());
 }
 
-int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
+int px_os_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
 {
 	int error;
 
@@ -82,7 +82,7 @@ int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes)
 	return error ? error : option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
-int px_sock_set_buffers(int fd, int recv_bytes, int send_bytes)
+int px_os_sock_set_buffers(int fd, int recv_bytes, int send_bytes)
 {
 	int error = recv_bytes > 0 ? option_set(fd, SOL_SOCKET, SO_RCVBUF, recv_bytes) : 0;
 
@@ -120,12 +120,12 @@ static int sock_name(int fd, proa_addr *out, name_fn *ask)
 	return 0;
 }
 
-int px_sock_local(int fd, proa_addr *out)
+int px_os_sock_local(int fd, proa_addr *out)
 {
 	return sock_name(fd, out, getsockname);
 }
 
-int px_sock_peer(int fd, proa_addr *out)
+int px_os_sock_peer(int fd, proa_addr *out)
 {
 	return sock_name(fd, out, getpeername);
 }

@@ -26,7 +26,7 @@ static void reports_set(SOCKET s, DWORD what, BOOL on)
 	WSAIoctl(s, what, &on, sizeof on, NULL, 0, &got, NULL, NULL);
 }
 
-int64_t px_udp_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
+int64_t px_os_udp_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 {
 	SOCKET s = px_win_socket_new((int)addr->family, SOCK_DGRAM, nonblock);
 
@@ -55,11 +55,11 @@ static int udp_options(SOCKET s, const proa_addr *addr, const proa_udp_options *
 	return addr->family == AF_INET6 ? px_win_v6only(s, o->v6only) : 0;
 }
 
-int px_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int32_t *sys_error)
+int px_os_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int32_t *sys_error)
 {
 	SOCKET s = px_win_socket(fd);
 	proa_addr a = *addr;
-	int rc = px_sock_set_buffers(fd, o->recv_bytes, o->send_bytes);
+	int rc = px_os_sock_set_buffers(fd, o->recv_bytes, o->send_bytes);
 
 	*sys_error = 0;
 	if (rc < 0)
@@ -73,7 +73,7 @@ int px_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int32_
 	return 0;
 }
 
-int px_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
+int px_os_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
 {
 	SOCKET s = px_win_socket(fd);
 

@@ -4,6 +4,7 @@
 #define PX_SYS_WIN_H
 
 #include "sys/inet.h"
+#include "sys/os.h"
 
 #include <windows.h>
 

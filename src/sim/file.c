@@ -1,0 +1,100 @@
+/* Files of a node: its disk (fs.c), whose calls take time, behind the world's descriptors. */
+/* SPDX-License-Identifier: MIT */
+#include "sim/calls.h"
+#include "sim/fs.h"
+
+enum { DISK_MIN_NS = 20000, DISK_MAX_NS = 200000, SYNC_MAX_NS = 5000000 };
+
+/* A thread waits for the disk; what is called on a loop's own thread is not a wait of it. */
+static void disk_wait(px_world *w, int64_t most_ns)
+{
+	if (w->running)
+		px_sim_wait(w, w->now_ns + px_sim_between(w, DISK_MIN_NS, most_ns));
+}
+
+static int64_t wall_now(const px_simnode *node)
+{
+	return px_sim_node_now(node) + node->wall_ns;
+}
+
+/* The number on the disk behind a descriptor; -1 is the current folder. */
+static int file_of(px_simnode *node, int fd)
+{
+	const px_simfd *f;
+
+	if (fd < 0)
+		return -1;
+	f = &node->world->fds[fd];
+	if ((unsigned)fd >= node->world->fds_max || f->node != node || f->sock)
+		PX_PANIC("a simulated file was used that is not open");
+	return f->file;
+}
+
+int64_t px_simsys_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
+                            int32_t *sys_error)
+{
+	px_simnode *node = px_sim_here();
+	int64_t file, fd;
+
+	disk_wait(node->world, DISK_MAX_NS);
+	fd = px_sim_fd_new(node, NULL, -1, PX_FILE_OPEN, sys_error);
+	if (fd < 0)
+		return fd;
+	file = px_simfs_file_open(node->fs, file_of(node, dir_fd), path, flags, mode,
+	                          wall_now(node), sys_error);
+	if (file >= 0)
+		node->world->fds[fd].file = (int)file;
+	else
+		px_sim_fd_free(node->world, (int)fd);
+	return file < 0 ? file : fd;
+}
+
+int64_t px_simsys_file_stat(int fd, proa_stat_info *info, int32_t *sys_error)
+{
+	px_simnode *node = px_sim_here();
+
+	disk_wait(node->world, DISK_MIN_NS);
+	return px_simfs_file_stat(node->fs, file_of(node, fd), info, sys_error);
+}
+
+int64_t px_simsys_file_read(int fd, void *buf, size_t len, int64_t offset, int32_t *sys_error)
+{
+	px_simnode *node = px_sim_here();
+
+	disk_wait(node->world, DISK_MAX_NS);
+	return px_simfs_file_read(node->fs, file_of(node, fd), buf, len, offset, sys_error);
+}
+
+int64_t px_simsys_file_write(int fd, const void *buf, size_t len, int64_t offset,
+                             int32_t *sys_error)
+{
+	px_simnode *node = px_sim_here();
+
+	disk_wait(node->world, DISK_MAX_NS);
+	return px_simfs_file_write(node->fs, file_of(node, fd), buf, len, offset, wall_now(node),
+	                           sys_error);
+}
+
+int64_t px_simsys_file_sync(int fd, int32_t *sys_error)
+{
+	px_simnode *node = px_sim_here();
+
+	disk_wait(node->world, SYNC_MAX_NS);
+	return px_simfs_file_sync(node->fs, file_of(node, fd), sys_error);
+}
+
+int64_t px_simsys_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
+{
+	px_simnode *node = px_sim_here();
+
+	disk_wait(node->world, DISK_MAX_NS);
+	return px_simfs_dir_read(node->fs, file_of(node, fd), buf, len, sys_error);
+}
+
+void px_simsys_file_close(int fd)
+{
+	px_simnode *node = px_sim_here();
+
+	px_simfs_file_close(node->fs, file_of(node, fd));
+	px_sim_fd_free(node->world, fd);
+}

@@ -1,0 +1,43 @@
+/* What the library's copy calls: declared here, since no header of the system does. */
+/* SPDX-License-Identifier: MIT */
+#ifndef SEAM_SEAM_POSIX_H
+#define SEAM_SEAM_POSIX_H
+
+int seam_socket(int, int, int);
+int seam_bind(int, const struct sockaddr *, socklen_t);
+int seam_listen(int, int);
+int seam_accept4(int, struct sockaddr *, socklen_t *, int);
+int seam_connect(int, const struct sockaddr *, socklen_t);
+ssize_t seam_recv(int, void *, size_t, int);
+ssize_t seam_recvmsg(int, struct msghdr *, int);
+ssize_t seam_send(int, const void *, size_t, int);
+ssize_t seam_sendmsg(int, const struct msghdr *, int);
+ssize_t seam_sendto(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+ssize_t seam_sendfile(int, int, off_t *, size_t);
+int seam_shutdown(int, int);
+int seam_getsockopt(int, int, int, void *, socklen_t *);
+int seam_setsockopt(int, int, int, const void *, socklen_t);
+int seam_getsockname(int, struct sockaddr *, socklen_t *);
+int seam_socketpair(int, int, int, int[2]);
+int seam_eventfd(unsigned, int);
+int seam_epoll_create1(int);
+int seam_epoll_ctl(int, int, int, struct epoll_event *);
+int seam_epoll_wait(int, struct epoll_event *, int, int);
+int seam_poll(struct pollfd *, nfds_t, int);
+int seam_ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+ssize_t seam_read(int, void *, size_t);
+ssize_t seam_write(int, const void *, size_t);
+ssize_t seam_pread(int, void *, size_t, off_t);
+ssize_t seam_pwrite(int, const void *, size_t, off_t);
+int seam_fsync(int);
+int seam_openat(int, const char *, int, ...);
+int seam_fstat(int, struct stat *);
+off_t seam_lseek(int, off_t, int);
+int seam_close(int);
+void *seam_mmap(void *, size_t, int, int, int, off_t);
+int seam_munmap(void *, size_t);
+int seam_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int seam_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+long seam_syscall(long, ...);
+
+#endif
