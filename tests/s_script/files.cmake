@@ -3,7 +3,7 @@
 include(tests/s_script/sources.cmake)
 
 # How many seeds: some seconds' worth of them.
-set(seeds 1500)
+set(seeds 1000)
 if(PROA_TREE MATCHES "^(win|aarch64|tsan)$")
 	set(seeds 60)
 elseif(PROA_TREE)
