@@ -55,7 +55,7 @@ static uint16_t length(void)
 static uint8_t open_flags(void)
 {
 	static const uint8_t flags[] = {
-		1, 2 | 4, 1 | 2 | 4, 1 | 2 | 4, 1 | 2 | 4 | 8, 1 | 2 | 4 | 32, 1 | 64};
+		1, 2 | 4, 1 | 2 | 4, 1 | 2 | 4, 1 | 2 | 4 | 8, 1 | 2 | 4 | 32, 1 | 64, 1 | 64};
 
 	return flags[below(sizeof flags)];
 }
@@ -265,7 +265,7 @@ static const weight determined[] = {{S_settle, 50},
                                     {S_read, 8},
                                     {S_write, 12},
                                     {S_fsync, 2},
-                                    {S_dir_read, 3},
+                                    {S_dir_read, 9},
                                     {S_notify, 6},
                                     {S_notify_thread, 1},
                                     {S_raise, 3},

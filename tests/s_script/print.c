@@ -363,7 +363,8 @@ static void say_helpers(void)
 		text("\nstatic proa_msg *msg_of(unsigned k, size_t n)\n{\n\tmsg[k].buf = buf[k];\n"
 		     "\tmsg[k].len = n;\n\treturn &msg[k];\n}\n");
 	if (has_any(S_recv_pooled, S_recv_pooled_many))
-		text("\nstatic void pooled(rec *r, bool keep)\n{\n\tif (r->result > 0 && keep && !held)\n"
+		text("\nstatic void pooled(rec *r, bool keep)\n{\n"
+		     "\tif (r->result > 0 && keep && !held)\n"
 		     "\t\theld = r->buf;\n\telse if (r->result > 0)\n"
 		     "\t\tproa_buffer_return(loop, r->buf);\n}\n");
 	if (has(S_buffer_return))
@@ -374,7 +375,7 @@ static void say_helpers(void)
 		     "\t\treturn;\n\tmemset(to, 0, sizeof *to);\n"
 		     "\tproa_handle_init(proa_root(loop), to);\n\tproa_adopt(to, r->socket);\n}\n");
 	if (has(S_work))
-		text("\nstatic int64_t work(proa_op *op)\n{\n\treturn (intptr_t)op->user;\n}\n");
+		text("\nstatic int64_t work(proa_op *it)\n{\n\treturn (intptr_t)it->user;\n}\n");
 	if (has_any(S_stream_read_some, S_stream_put))
 		text("\nstatic proa_stream *stream_of(unsigned k)\n{\n\tif (!streams[k]) {\n"
 		     "\t\tstreams[k] = true;\n\t\tproa_stream_init(&stream[k], &h[k], NULL);\n\t}\n"

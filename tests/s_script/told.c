@@ -204,12 +204,17 @@ static const char *note_of(const slot *t, int64_t result, int64_t count, uint32_
 	return got & PROA_END ? "/END" : got & PROA_TRUNC ? "/TRUNC" : "";
 }
 
+/* Of scripts' files: a world's folder has one more. */
 static unsigned entries_of(const unsigned char *buf, int64_t bytes)
 {
 	unsigned n = 0;
 
-	for (int64_t at = 0; at < bytes; n++)
-		at += ((const proa_dirent *)(const void *)(buf + at))->bytes;
+	for (int64_t at = 0; at < bytes;) {
+		const proa_dirent *e = (const proa_dirent *)(const void *)(buf + at);
+
+		n += e->name[0] == 'f';
+		at += e->bytes;
+	}
 	return n;
 }
 
