@@ -412,6 +412,8 @@ static bool do_set_idle(model *m, const script_step *s)
 	if (h->closing)
 		return false;
 	if (s->us <= 0) {
+		if (h->idle && h->frozen && !h->stream)
+			return false;           /* may come in time */
 		h->idle = h->stream && h->idle; /* of one whose stream has ended it stays */
 		return true;
 	}

@@ -431,7 +431,7 @@ static void kind_told(slot *t, int64_t result, int64_t count, void *buf, proa_so
 static bool goes_on(const slot *t, int64_t result)
 {
 	if (t->kind == S_dir_read)
-		return result > 0;
+		return result > 0 && !r.hand[t->h].closing;
 	return result > 0 && (t->kind == S_recv || t->kind == S_recv_pooled) &&
 	       (t->how & SCRIPT_WHOLE) && t->done < t->aim && !t->asked && !t->timed &&
 	       !r.hand[t->h].closing;
