@@ -19,37 +19,27 @@ static const struct {
 #undef CALL_TEXT
 };
 
-#define ERRORS(X)                                                                                  \
-	X(EINTR)                                                                                   \
-	X(EAGAIN)                                                                                  \
-	X(ECANCELED)                                                                               \
-	X(EMFILE)                                                                                  \
-	X(ENFILE)                                                                                  \
-	X(ENOBUFS)                                                                                 \
-	X(ENOMEM)                                                                                  \
-	X(EADDRINUSE)                                                                              \
-	X(EACCES)                                                                                  \
-	X(ECONNABORTED)                                                                            \
-	X(EPROTO)                                                                                  \
-	X(EPERM)                                                                                   \
-	X(ENETDOWN)                                                                                \
-	X(EHOSTDOWN)                                                                               \
-	X(ENONET)                                                                                  \
-	X(ETIMEDOUT)                                                                               \
-	X(EINVAL) X(ECONNREFUSED) X(ENETUNREACH) X(EADDRNOTAVAIL) X(ECONNRESET) X(EPIPE) X(ENOSYS) \
-		X(EIO) X(ENOTCONN) X(ENOSPC) X(EDQUOT) X(EFBIG) X(EXDEV) X(ENOENT) X(EBUSY)        \
-			X(EALREADY) X(EAI_AGAIN) X(EAI_MEMORY) X(EAI_FAIL) X(EHOSTUNREACH)         \
-				X(ENOPROTOOPT)
-
 static const struct {
 	const char *name;
 	int value;
 } words[] = {
-#define ERROR_WORD(name) {#name, name},
-	ERRORS(ERROR_WORD)
-#undef ERROR_WORD
+#define WORD(name)          \
+	{                   \
+#name, name \
+	}
+	WORD(EINTR),          WORD(EAGAIN),       WORD(ECANCELED),   WORD(EMFILE),
+	WORD(ENFILE),         WORD(ENOBUFS),      WORD(ENOMEM),      WORD(EADDRINUSE),
+	WORD(EACCES),         WORD(ECONNABORTED), WORD(EPROTO),      WORD(EPERM),
+	WORD(ENETDOWN),       WORD(EHOSTDOWN),    WORD(ENONET),      WORD(ETIMEDOUT),
+	WORD(EINVAL),         WORD(ECONNREFUSED), WORD(ENETUNREACH), WORD(EADDRNOTAVAIL),
+	WORD(ECONNRESET),     WORD(EPIPE),        WORD(ENOSYS),      WORD(EIO),
+	WORD(ENOTCONN),       WORD(ENOSPC),       WORD(EDQUOT),      WORD(EFBIG),
+	WORD(EXDEV),          WORD(ENOENT),       WORD(EBUSY),       WORD(EALREADY),
+	WORD(EAI_AGAIN),      WORD(EAI_MEMORY),   WORD(EAI_FAIL),    WORD(EHOSTUNREACH),
+	WORD(ENOPROTOOPT),
+#undef WORD
 #define SEAM_WORD(name) {#name, SEAM_W_##name##_},
-		SEAM_WORDS(SEAM_WORD)
+	SEAM_WORDS(SEAM_WORD)
 #undef SEAM_WORD
 };
 
