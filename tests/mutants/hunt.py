@@ -1,8 +1,8 @@
 # Hunters: the programs that are to catch a mutant; how each is run, and what it says.
 # SPDX-License-Identifier: MIT
 """A hunter is NAME[@BACKEND[/OFF]][:GLOB]: a program of build/tests on the frame of tests/test.h
-with the cases that GLOB names; "random" and "script", of which each seed is a case; or "http_SUITE", of
-tests/f_http.
+with the cases that GLOB names; "random" and "script", of which each seed is a case; or
+"http_SUITE", of tests/f_http.
 OFF: features of io_uring that are forced off, with commas between them."""
 
 import collections
