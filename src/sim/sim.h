@@ -329,6 +329,7 @@ int64_t px_sim_between(px_world *w, int64_t low, int64_t high); /* uniform, both
 size_t px_sim_cut(px_world *w, px_kind kind, size_t n);
 void px_sim_faults_init(px_world *w, const proa_world_options *o);
 void px_sim_disk_faults(px_world *w); /* those that the disks draw themselves */
+void px_sim_disk_counts(const px_world *w, uint64_t faults[PROA_FAULT_COUNT]); /* adds them */
 /* Something is wrong, and it is the library's or the program's fault. */
 void px_sim_violation(px_world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
