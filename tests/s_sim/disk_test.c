@@ -132,8 +132,9 @@ static int sectors_kept(uint64_t seed, uint32_t lost_ppm, uint32_t torn_ppm, boo
 	int n = 0;
 	bed s;
 
-	bed_open(&s, &(proa_world_options){
-		.seed = seed, .sector_lost_ppm = lost_ppm, .write_torn_ppm = torn_ppm});
+	bed_open(&s, &(proa_world_options){.seed = seed,
+	                                   .sector_lost_ppm = lost_ppm,
+	                                   .write_torn_ppm = torn_ppm});
 	memset(bytes, 0xaa, sizeof bytes);
 	memset(got, 0, sizeof got);
 	CHECK_EQ(file_open(&s, s.a, &f, "/log", NEW), 0);

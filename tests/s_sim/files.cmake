@@ -7,4 +7,5 @@ proa_test(sim
 	tests/s_sim/link_test.c
 	tests/s_sim/clock_test.c
 	tests/s_sim/gram_test.c
-	tests/s_sim/disk_test.c)
+	tests/s_sim/disk_test.c
+	tests/s_sim/program_test.c)
