@@ -302,6 +302,8 @@ void px_sim_grams_free(px_world *w);
 
 /* A send's, a recv's or an accept's progress may be possible now. */
 void px_sim_poke(px_simsock *s, int dir);
+/* The same behind this event: the caller may be in the middle of that very op. */
+void px_sim_poke_soon(px_simsock *s, int dir);
 void px_sim_sides_init(px_simsock *s);
 /* The connect at this socket has ended. */
 void px_sim_connected(px_simsock *s, int64_t result);
@@ -315,6 +317,13 @@ void px_sim_enter(px_simnode *node); /* its code, or something for it, runs from
 /* The outside's code does, which called in last for that node; NULL: for none. */
 void px_sim_leave(px_simnode *node);
 
+/* For a while, in the middle of something at another node: it ends where it began. */
+typedef struct px_simvisit {
+	px_simnode *at;
+	px_here_type here;
+} px_simvisit;
+px_simvisit px_sim_visit(px_simnode *node);
+void px_sim_return(px_simvisit from);
 /* The worlds of the calling thread, by number: of a socket nobody knows more. */
 void px_sim_world_begins(px_world *w);
 void px_sim_world_ends(px_world *w);

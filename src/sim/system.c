@@ -31,6 +31,20 @@ void px_sim_leave(px_simnode *node)
 		px_system_enter(NULL);
 }
 
+px_simvisit px_sim_visit(px_simnode *node)
+{
+	px_simvisit from = {.at = at, .here = px_here};
+
+	px_sim_enter(node);
+	return from;
+}
+
+void px_sim_return(px_simvisit from)
+{
+	at = from.at;
+	px_here = from.here;
+}
+
 /* ---- the thread's worlds ---- */
 
 static _Thread_local px_world *worlds;
