@@ -389,8 +389,8 @@ TEST(program_without_descriptors)
 	CHECK_EQ(proa_world_add(s.w, &node, &o), 0);
 	proa_world_run(s.w, PROA_MSEC);
 	CHECK_EQ(proa_node_open(node, &loop,
-	                        &(proa_loop_options){.notice = on_notice,
-	                                             .notice_user = &notices}), 0);
+	                        &(proa_loop_options){.notice = on_notice, .notice_user = &notices}),
+	         0);
 	bed_listen(loop, &listener, "*:7");
 	for (int i = 0; i < N; i++) {
 		proa_handle_init(proa_root(s.a), &h[i]);
@@ -421,7 +421,8 @@ TEST(program_without_descriptors)
 	bed_close(&s);
 }
 
-/* Crowds that go away at once, aborted ones, and a fault that says "no descriptor" half the time. */
+/* Crowds that go away at once, aborted ones, and a fault that says "no descriptor" half the time.
+ */
 TEST(program_in_a_storm)
 {
 	for (uint64_t seed = 1; seed <= 4; seed++) {
