@@ -162,13 +162,15 @@ static void try_accept(px_core *core, px_simside *side)
 	bool rests;
 	int64_t fd;
 
-	px_sim_side_clear(side);
+	side->op = NULL;
 	fd = accept_one(core, op, side->sock, &rests);
 	if (fd >= 0) {
 		op->socket = accepted(op, fd);
 		px_op_finish(op, 0, 0, 0);
 	} else if (!rests) {
 		side->op = op;
+	} else if (px_op_asked(op)) {
+		px_op_finish(op, -PROA_ECANCELED, 0, 0);
 	}
 }
 
@@ -211,17 +213,31 @@ static int64_t recv_some(px_core *core, px_handle *h, void *buf, size_t len, int
 	return n;
 }
 
+/* A recv's call may fail the connection, and its end may start the next op: so the op is not at its
+ * side meanwhile. What was asked of it stays asked, also if it comes to wait for a buffer. */
+static void side_back(px_simside *side, px_op *op)
+{
+	if (op->state != PX_INFLIGHT)
+		return;
+	if (!(op->flags & PX_F_PARKED))
+		side->op = op;
+	else if (px_op_asked(op))
+		px_op_finish(op, -PROA_ECANCELED, 0, 0);
+}
+
 static void try_recv(px_core *core, px_simside *side)
 {
 	px_op *op = side->op;
 	int32_t sys_error = 0;
-	int64_t n = recv_some(core, op->handle, (void *)(uintptr_t)op->args.io.ptr, op->args.io.len,
-	                      &sys_error);
+	int64_t n;
 
+	side->op = NULL;
+	n = recv_some(core, op->handle, (void *)(uintptr_t)op->args.io.ptr, op->args.io.len,
+	              &sys_error);
 	if (n == PX_AGAIN)
-		return;
-	px_sim_side_clear(side);
-	px_recv_end(op, n, sys_error);
+		side->op = op;
+	else
+		px_recv_end(op, n, sys_error);
 }
 
 static void try_recv_pooled(px_core *core, px_simside *side)
@@ -230,9 +246,9 @@ static void try_recv_pooled(px_core *core, px_simside *side)
 
 	if (!px_sim_stream_readable(side->sock))
 		return;
-	px_sim_side_clear(side);
-	if (px_pooled_try(core, op, recv_some))
-		side->op = op;
+	side->op = NULL;
+	px_pooled_try(core, op, recv_some);
+	side_back(side, op);
 }
 
 static void try_multi(px_core *core, px_simside *side)
@@ -250,10 +266,9 @@ static px_pulled pull_recv(px_core *core, px_op *op, px_simside *side)
 
 	if (!px_sim_stream_readable(side->sock))
 		return PX_PULL_NONE;
-	px_sim_side_clear(side);
+	side->op = NULL;
 	pulled = px_pooled_pull(core, op, recv_some, &waits);
-	if (pulled != PX_PULL_FINAL && op->state == PX_INFLIGHT && !(op->flags & PX_F_PARKED))
-		side->op = op;
+	side_back(side, op);
 	return pulled;
 }
 
@@ -356,7 +371,7 @@ static leaf_fn *const leaves[PX_KIND_COUNT] = {LEAVES(LEAF)};
 #define LEAF_BIT(kind, fn) | PX_KIND_BIT(PX_##kind)
 _Static_assert((0 LEAVES(LEAF_BIT)) == PX_KINDS_SOCKET, "each native kind has its attempt");
 
-/* From an event: the loop is told if something has ended. */
+/* From an event, or from what another node does (a reset): the loop is told if something ended. */
 static void side_try(px_simside *side)
 {
 	px_core *core = px_handle_core(side->op->handle);
@@ -450,9 +465,15 @@ void px_sim_sides_init(px_simsock *s)
 static void backend_submit(px_core *core, px_op *op)
 {
 	px_world *w = world_of(core);
-	px_simside *side = side_of(core, op);
+	px_simside *side;
 
+	if (!px_sim_sock(w, op->handle->fd)) { /* a file */
+		px_op_finish(op, -PROA_ENOTSOCK, 0, PROA_ENOTSOCK);
+		return;
+	}
+	side = side_of(core, op);
 	px_assert(!side->op);
+	px_sim_side_clear(side); /* what was meant for the one before */
 	side->op = op;
 	if (op->kind == PX_CONNECT) {
 		connect_begin(core, side);

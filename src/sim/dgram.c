@@ -92,6 +92,10 @@ static bool gram_send(px_simsock *s, const proa_addr *from, const proa_addr *to,
 	g->to = *to;
 	g->event.fire = gram_fire;
 	node = node ? node : s->node;
+	if (px_sim_travel_none(w, s->node, node)) {
+		gram_fire(w, &g->event);
+		return true;
+	}
 	px_sim_schedule(w, &g->event,
 	                px_sim_sent_ns(w, s->node, node, msg->len) +
 	                        px_sim_travel_ns(w, s->node, node));

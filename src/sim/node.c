@@ -90,6 +90,11 @@ int64_t px_sim_sent_ns(px_world *w, const px_simnode *from, const px_simnode *to
 	return l->free_ns;
 }
 
+bool px_sim_travel_none(px_world *w, const px_simnode *from, const px_simnode *to)
+{
+	return from == to && !px_sim_link(w, from, to)->max_ns;
+}
+
 int64_t px_sim_travel_ns(px_world *w, const px_simnode *from, const px_simnode *to)
 {
 	const px_simlink *l = px_sim_link(w, from, to);

@@ -148,6 +148,8 @@ px_simlink *px_sim_link(px_world *w, const px_simnode *from, const px_simnode *t
  * so already. */
 int64_t px_sim_travel_ns(px_world *w, const px_simnode *from, const px_simnode *to);
 int64_t px_sim_sent_ns(px_world *w, const px_simnode *from, const px_simnode *to, size_t bytes);
+/* A datagram to oneself is there when its send returns, as on a loopback interface. */
+bool px_sim_travel_none(px_world *w, const px_simnode *from, const px_simnode *to);
 int64_t px_sim_node_now(const px_simnode *node);                   /* its clock */
 int64_t px_sim_node_when(const px_simnode *node, int64_t node_ns); /* world time of its time */
 /* The process is gone: sockets, files, threads, memory. Its loops must have been let go. */

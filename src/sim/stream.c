@@ -121,8 +121,8 @@ static void arrive(px_simsock *s, px_simseg *seg)
 
 	switch (seg->what) {
 	case PX_SEG_DATA:
-		if (p->gone)
-			break;
+		if (p->gone || p->rx_error)
+			break; /* nobody, or nobody any more */
 		px_sim_segs_push(&p->rx, seg);
 		px_sim_poke(p, PX_DIR_IN);
 		return;
@@ -134,8 +134,8 @@ static void arrive(px_simsock *s, px_simseg *seg)
 		break;
 	default: rx_fail(p, -PROA_ECONNRESET);
 	}
-	if (seg->what == PX_SEG_DATA)
-		transmit_word(p, PX_SEG_RST); /* bytes for nobody */
+	if (seg->what == PX_SEG_DATA && !s->rx_error)
+		transmit_word(p, PX_SEG_RST);
 	px_sim_seg_free(world_of(s), seg);
 }
 

@@ -25,10 +25,8 @@ void px_sim_enter(px_simnode *node)
 void px_sim_leave(px_simnode *node)
 {
 	at = node;
-	if (node)
-		px_system_leave();
-	else
-		px_system_enter(NULL);
+	px_system_enter(node ? &px_sim_system : NULL);
+	px_system_leave();
 }
 
 px_simvisit px_sim_visit(px_simnode *node)

@@ -38,10 +38,10 @@ static void fault_alone(proa_fault fault, int seeds)
 	CHECK_GT(done, 0);
 }
 
-#define FAULT_TEST(name, text)                                    \
-	TEST(fault_##name##_alone)                                \
-	{                                                         \
-		fault_alone(PROA_FAULT_##name, TEST_TIMES(50));   \
+#define FAULT_TEST(name, text)                                        \
+	TEST(fault_##name##_alone)                                    \
+	{                                                             \
+		fault_alone(PROA_FAULT_##name, TEST_TIMES(50));       \
 		CHECK_STR(proa_fault_name(PROA_FAULT_##name), #name); \
 	}
 PROA_FAULTS(FAULT_TEST)

@@ -3,6 +3,7 @@
 proa_test(sim
 	tests/s_sim/bed.c
 	tests/s_sim/echo.c
+	tests/s_sim/reset.c
 	tests/s_sim/node_test.c
 	tests/s_sim/link_test.c
 	tests/s_sim/clock_test.c

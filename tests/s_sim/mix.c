@@ -8,17 +8,27 @@ enum { ROUNDS = 4, BYTES = 3000 };
 
 /* Up to the first 0. */
 static const int64_t of_open[] = {PROA_EMFILE, PROA_ENFILE, PROA_ENOBUFS, PROA_ENOMEM, 0};
-static const int64_t of_connect[] = {PROA_ECONNREFUSED, PROA_ENETUNREACH, PROA_EHOSTUNREACH,
-                                     PROA_EADDRNOTAVAIL, PROA_ETIMEDOUT, PROA_EMFILE, PROA_ENFILE,
-                                     PROA_ENOBUFS, PROA_ENOMEM, PROA_ENONAME, PROA_ENAMETEMP,
-                                     PROA_ECONNRESET, 0};
-static const int64_t of_stream[] = {PROA_ECONNRESET, PROA_ETIMEDOUT, PROA_ENOBUFS, PROA_EBROKEN,
-                                    PROA_ENOMEM, PROA_ECANCELED, PROA_ENOTCONN, PROA_EPIPE, 0};
+static const int64_t of_connect[] = {PROA_ECONNREFUSED,
+                                     PROA_ENETUNREACH,
+                                     PROA_EHOSTUNREACH,
+                                     PROA_EADDRNOTAVAIL,
+                                     PROA_ETIMEDOUT,
+                                     PROA_EMFILE,
+                                     PROA_ENFILE,
+                                     PROA_ENOBUFS,
+                                     PROA_ENOMEM,
+                                     PROA_ENONAME,
+                                     PROA_ENAMETEMP,
+                                     PROA_ECONNRESET,
+                                     0};
+static const int64_t of_stream[] = {PROA_ECONNRESET, PROA_ETIMEDOUT, PROA_ENOBUFS,
+                                    PROA_EBROKEN,    PROA_ENOMEM,    PROA_ECANCELED,
+                                    PROA_ENOTCONN,   PROA_EPIPE,     0};
 static const int64_t of_gram[] = {PROA_ENOBUFS, PROA_ETIMEDOUT, PROA_ECONNREFUSED, PROA_ENOMEM, 0};
-static const int64_t of_file[] = {PROA_EIO,    PROA_ENOSPC, PROA_EMFILE, PROA_ENFILE,
-                                  PROA_ENOBUFS, PROA_ENOMEM, PROA_EFULL, 0};
-static const int64_t of_name[] = {PROA_ENONAME, PROA_ENAMETEMP, PROA_ENOMEM, PROA_EFULL,
-                                  PROA_ETIMEDOUT, 0};
+static const int64_t of_file[] = {PROA_EIO,     PROA_ENOSPC, PROA_EMFILE, PROA_ENFILE,
+                                  PROA_ENOBUFS, PROA_ENOMEM, PROA_EFULL,  0};
+static const int64_t of_name[] = {PROA_ENONAME, PROA_ENAMETEMP, PROA_ENOMEM,
+                                  PROA_EFULL,   PROA_ETIMEDOUT, 0};
 static const int64_t of_work[] = {PROA_ENOMEM, PROA_EFULL, PROA_ECANCELED, 0};
 
 static bool may_be(int64_t result, const int64_t *set, const char *what)

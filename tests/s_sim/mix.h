@@ -16,7 +16,7 @@ typedef struct mix {
 	unsigned rounds;     /* that they have begun */
 	unsigned done, lost; /* exchanges that went well, and that did not */
 	bool serving;
-	bool deadlines;      /* on what can end without them, too */
+	bool deadlines; /* on what can end without them, too */
 } mix;
 
 /* Adds the nodes; their programs begin with the next run. */
