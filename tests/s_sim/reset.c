@@ -73,15 +73,17 @@ static pair pair_run(const proa_world_options *o)
 
 	if (!CHECK(proa_world_open(&w, o) == 0))
 		return p;
-	CHECK_EQ(proa_world_add(w, NULL, &(proa_node_options){.name = "receiver",
-	                                                      .addr = "10.0.0.1",
-	                                                      .main = receiver_main,
-	                                                      .user = &p}),
+	CHECK_EQ(proa_world_add(w, NULL,
+	                        &(proa_node_options){.name = "receiver",
+	                                             .addr = "10.0.0.1",
+	                                             .main = receiver_main,
+	                                             .user = &p}),
 	         0);
-	CHECK_EQ(proa_world_add(w, NULL, &(proa_node_options){.name = "sender",
-	                                                      .addr = "10.0.0.2",
-	                                                      .main = sender_main,
-	                                                      .user = &p}),
+	CHECK_EQ(proa_world_add(w, NULL,
+	                        &(proa_node_options){.name = "sender",
+	                                             .addr = "10.0.0.2",
+	                                             .main = sender_main,
+	                                             .user = &p}),
 	         0);
 	proa_world_run(w, 10 * PROA_SEC);
 	CHECK_EQ(proa_world_close(&w), 0);
