@@ -12,10 +12,13 @@ proa_fuzz(http_path fuzz/http_path.c)
 proa_fuzz(http_range fuzz/http_range.c)
 proa_fuzz(http_request fuzz/http_request.c)
 proa_fuzz(http_text fuzz/http_text.c)
-if(NOT WIN32) # paths and folders as POSIX has them; socket pairs
+if(NOT WIN32) # paths, folders, socket pairs, sockets with paths: as POSIX has them
 	set(net tests/host_posix_net.c tests/host_posix.c)
+	include(tests/s_script/sources.cmake)
 	proa_fuzz(beneath fuzz/beneath.c)
 	proa_fuzz(dirent fuzz/dirent.c)
+	proa_fuzz(script fuzz/script.c ${PROA_SCRIPT_SOURCES} ${net}
+		tests/host_posix_file.c tests/host_posix_thread.c)
 	proa_fuzz(stream fuzz/stream.c ${net})
 	proa_fuzz(http_conn fuzz/http_conn.c fuzz/http_answers.c ${net})
 endif()

@@ -223,7 +223,7 @@ void answers_hold(const char *bytes, size_t n, const answer_record *records, siz
 		px_assert(!whole || i < count);
 		if (whole) {
 			kind = body_kind(&a, &records[i]);
-			whole = body_take(&a, kind, &body);
+			whole = body_take(&a, kind, &body) && !(cut && kind == BODY_END);
 		}
 		if (whole)
 			answer_agrees(&a, &records[i], kind, &body);

@@ -22,7 +22,7 @@ uint64_t answer_hash(const void *bytes, size_t len);
 /* Asserts that bytes[0, n), all that a connection brought, is: answers, one for each record, in
  * order and whole, each with a status line, fields that are well formed and known, a body as long
  * as they say; nothing behind one that said "close"; and at the end perhaps one that was cut off,
- * of which the connection's end tells. `cut`: the client did not wait for the end itself. */
+ * of which the connection's end tells. `cut`: one of both broke the connection off. */
 void answers_hold(const char *bytes, size_t n, const answer_record *records, size_t count,
                   bool cut);
 

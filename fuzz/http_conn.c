@@ -27,6 +27,7 @@ static struct {
 	char *got;
 	size_t len, cap;
 	unsigned rounds;
+	bool aborted;
 } bed;
 
 /* ---- the handlers: one for each way to answer ---- */
@@ -39,12 +40,26 @@ static void hash_set(proa_http_request *req, const char *name, const void *bytes
 	px_assert(proa_http_set(req, name, text) == 0);
 }
 
+/* The connection is reset, and what was not sent yet with it. */
+static void answer_abort(proa_http_request *req)
+{
+	bed.aborted = true;
+	proa_http_abort(req);
+}
+
 /* In pieces, chunked or until the end, or of a length that is promised and kept or not. */
 static void answer_pieces(proa_http_request *req, const char *body, size_t len, int64_t promised)
 {
 	px_assert(proa_http_begin(req, 200, "text/plain", promised) == 0);
-	for (size_t at = 0; at < len; at += 7)
-		px_assert(proa_http_write(req, body + at, PX_MIN(len - at, 7)) == 0);
+	for (size_t at = 0; at < len; at += 7) {
+		int rc = proa_http_write(req, body + at, PX_MIN(len - at, 7));
+
+		if (rc == -PROA_EFULL) { /* of answers before this one; "/w" waits for room */
+			answer_abort(req);
+			return;
+		}
+		px_assert(rc == 0);
+	}
 	proa_http_end(req);
 }
 
@@ -119,7 +134,7 @@ static void on_request(proa_http_request *req, void *user)
 		on_ready(req, NULL);
 		break;
 	case 'l': answer_later(req); break;
-	case 'a': proa_http_abort(req); break;
+	case 'a': answer_abort(req); break;
 	case 'n': break;
 	default: px_assert(proa_http_reply_folder(req) == 0);
 	}
@@ -323,6 +338,7 @@ static void connection(const uint8_t *bytes, size_t n, uint8_t seed, bool reset)
 
 	px_assert(fd >= 0 && host_sock_connect(fd, &bed.addr));
 	bed.records = bed.len = bed.rounds = 0;
+	bed.aborted = false;
 	wait_conn(true);
 	if (give(fd, bytes, n, seed) && !reset) {
 		host_sock_fin(fd);
@@ -331,7 +347,7 @@ static void connection(const uint8_t *bytes, size_t n, uint8_t seed, bool reset)
 	host_sock_close(fd);
 	wait_conn(false);
 	px_assert(!bed.waiting && !proa_in_flight(&bed.timer));
-	answers_hold(bed.got, bed.len, bed.record, bed.records, reset);
+	answers_hold(bed.got, bed.len, bed.record, bed.records, reset || bed.aborted);
 }
 
 /* By a first connection, which says nothing; it stays open. */

@@ -12,9 +12,10 @@ PROA_C_BEGIN
  * answers at once or later. All calls but proa_http_open, proa_http_serve_group and
  * proa_http_close belong to the connection's loop's thread.
  *
- * Memory: an idle connection holds its struct (under 450 bytes) and no buffer; one that is being
- * served holds about 5 KiB more, its head, its body if it is buffered, and what is not sent yet,
- * each up to its limit below. A loop keeps what 256 such connections need for those to come. */
+ * Memory comes from the loop's allocator: an idle connection holds its struct (under 450 bytes) and
+ * no buffer; one that is being served holds about 5 KiB more, its head, its body if it is buffered,
+ * and what is not sent yet, each up to its limit below. A server keeps what 256 such connections
+ * need for those to come, a loop, until it ends. */
 typedef struct proa_http proa_http;
 /* The server's; valid until it is answered, or its connection has gone. */
 typedef struct proa_http_request proa_http_request;

@@ -120,6 +120,10 @@ PROA_API size_t
 proa_loop_load(const proa_loop *loop); /* open handles + posts not yet run; any thread */
 PROA_API void *proa_loop_user(const proa_loop *loop);
 PROA_API void proa_loop_set_user(proa_loop *loop, void *user);
+/* Memory from the loop's allocator, called as that is: old NULL allocates, new_bytes 0 frees (and
+ * returns NULL), both resize; NULL is "no memory". old_bytes is what was asked for. It is to be
+ * freed before the loop. A NULL loop: realloc and free. On the loop's thread. */
+PROA_API void *proa_loop_alloc(proa_loop *loop, void *old, size_t old_bytes, size_t new_bytes);
 PROA_API const char *proa_loop_backend(
 	const proa_loop *loop); /* "io_uring", "epoll", "kqueue", "iocp", "poll" */
 

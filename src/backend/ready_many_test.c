@@ -131,6 +131,44 @@ TEST_LIMIT(ready_parked_recvs_woken_in_a_row, 60)
 	free(all);
 }
 
+static void told_when(proa_op *op)
+{
+	*(int64_t *)op->user = op->result == -PROA_ETIMEDOUT ? proa_clock(proa_op_loop(op)) : -1;
+}
+
+/* Parked though there is nothing to read: the recv before it took exactly what was there. When a
+ * buffer comes back it waits for its peer, and its idle time begins. */
+TEST(ready_parked_time_is_not_idle)
+{
+	proa_buffers_options one = {.count = 1, .size_bytes = 16};
+
+	EACH_SELECTOR(b)
+	{
+		proa_buffers *pool = NULL;
+		proa_op first = {0}, second = {0};
+		int64_t ended = 0, woken;
+		pair p;
+
+		REQUIRE(pair_open(&b, &p));
+		CHECK_EQ(proa_buffers_open(b.loop, &pool, &one), 0);
+		CHECK_EQ(send(p.peer, "0123456789abcdef", 16, 0), 16);
+		proa_recv_pooled(&p.ours, &first, pool, NULL);
+		CHECK_EQ(proa_await(b.loop, &first), 16);
+		proa_set_idle(&p.ours, 200 * PROA_MSEC);
+		second.user = &ended;
+		proa_recv_pooled(&p.ours, &second, pool, told_when);
+		bed_spin(&b, 350); /* in the middle of the second 200 ms since it began */
+		CHECK_EQ(ended, 0);
+		woken = proa_clock(b.loop);
+		proa_buffer_return(b.loop, first.buf);
+		for (int i = 0; i < 1000 && !ended; i++)
+			bed_spin(&b, 10);
+		CHECK_GE(ended - woken, 190 * PROA_MSEC);
+		pair_close(&b, &p);
+		proa_buffers_close(&pool);
+	}
+}
+
 /* ---- without descriptors ---- */
 
 typedef struct door {

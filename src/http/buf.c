@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/buf.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #ifdef PX_TORTURE
@@ -11,20 +10,19 @@ enum { BUF_FIRST = 1 };
 enum { BUF_FIRST = 512 };
 #endif
 
-bool px_buf_room(px_buf *buf, size_t more)
+/* Apart, and not inlined, so that what nearly always happens saves no registers. */
+static __attribute__((noinline)) bool buf_grow(px_buf *buf, size_t more)
 {
 	size_t cap = buf->cap ? buf->cap : BUF_FIRST;
 	char *data;
 
-	if (buf->cap - buf->len >= more)
-		return true;
 	if (buf->failed || more > SIZE_MAX / 4 - buf->len) {
 		buf->failed = true;
 		return false;
 	}
 	while (cap - buf->len < more)
 		cap *= 2;
-	data = realloc(buf->data, cap);
+	data = proa_loop_alloc(buf->loop, buf->data, buf->cap, cap);
 	if (!data) {
 		buf->failed = true;
 		return false;
@@ -32,6 +30,11 @@ bool px_buf_room(px_buf *buf, size_t more)
 	buf->data = data;
 	buf->cap = cap;
 	return true;
+}
+
+bool px_buf_room(px_buf *buf, size_t more)
+{
+	return buf->cap - buf->len >= more || buf_grow(buf, more);
 }
 
 void px_buf_put(px_buf *buf, const void *bytes, size_t len)
@@ -83,6 +86,6 @@ void px_buf_clear(px_buf *buf, size_t keep_bytes)
 
 void px_buf_free(px_buf *buf)
 {
-	free(buf->data);
-	*buf = (px_buf){0};
+	proa_loop_alloc(buf->loop, buf->data, buf->cap, 0);
+	*buf = (px_buf){.loop = buf->loop};
 }

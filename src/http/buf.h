@@ -3,13 +3,12 @@
 #ifndef PX_HTTP_BUF_H
 #define PX_HTTP_BUF_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "proa/loop.h"
 
-/* All zero is empty. Running out of memory is remembered in `failed` and told once, at the end
- * of what is being built, so that building needs no check at each step. */
+/* All zero but for `loop` is empty. Running out of memory is remembered in `failed` and told once,
+ * at the end of what is being built, so that building needs no check at each step. */
 typedef struct px_buf {
+	proa_loop *loop; /* whose memory it takes; NULL: the C library's */
 	char *data;
 	size_t len, cap;
 	bool failed;

@@ -341,6 +341,7 @@ void px_conn_start(proa_handle *h, void *service)
 
 	c->local = local_of(service, proa_handle_loop(h));
 	c->start_ns = proa_now(c->local->loop);
+	px_local_keep(c->local, c);
 	if (c->local->http->folder)
 		px_dir_start(c->local);
 	if (c->local->http->o.log)

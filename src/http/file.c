@@ -319,7 +319,7 @@ static void file_answer(proa_http_request *req)
 
 static void folder_redirect(proa_http_request *req)
 {
-	px_buf to = {0};
+	px_buf to = {.loop = req->local->loop};
 
 	px_put_percent(&to, req->path.data);
 	px_buf_char(&to, '/');

@@ -34,7 +34,7 @@ static void list_read(proa_http_request *req)
 
 static void list_answer(proa_http_request *req)
 {
-	px_buf page = {0};
+	px_buf page = {.loop = req->local->loop};
 
 	proa_close(&req->conn->file, NULL);
 	req->file.stage = PX_FILE_NONE;
@@ -204,7 +204,7 @@ static void put_entry(px_buf *out, const proa_dirent *entry)
 /* The path, each part of it a link. */
 static void put_crumbs(px_buf *out, const char *path)
 {
-	px_buf part = {0};
+	px_buf part = {.loop = out->loop};
 	const char *at = path + 1;
 
 	px_buf_text(out, "<h1><a href=\"/\">/</a>");
@@ -269,7 +269,8 @@ static size_t entries_of(const px_buf *entries, const proa_dirent **list)
 bool px_list_page(px_buf *out, const char *path, px_buf *entries)
 {
 	size_t n = entries_of(entries, NULL);
-	const proa_dirent **list = malloc((n + 1) * sizeof *list);
+	size_t bytes = (n + 1) * sizeof(const proa_dirent *);
+	const proa_dirent **list = proa_loop_alloc(out->loop, NULL, 0, bytes);
 
 	if (!list)
 		return false;
@@ -285,6 +286,6 @@ bool px_list_page(px_buf *out, const char *path, px_buf *entries)
 	for (size_t i = 0; i < n; i++)
 		put_entry(out, list[i]);
 	put_foot(out, list, n);
-	free(list);
+	proa_loop_alloc(out->loop, list, bytes, 0);
 	return !out->failed;
 }

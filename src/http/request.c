@@ -3,13 +3,11 @@
 #include "http/server.h"
 #include "http/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void px_local_init(px_local *local, proa_http *http, proa_loop *loop)
 {
 	*local = (px_local){.http = http, .loop = loop, .date_s = -1};
-	px_list_init(&local->all);
 	px_list_init(&local->waiting);
 }
 
@@ -24,20 +22,52 @@ static void request_free(proa_http_request *req)
 	px_buf_free(&req->file.path);
 	px_buf_free(&req->file.entries);
 	PX_MAGIC_KILL(req);
-	free(req);
+	proa_loop_alloc(req->local->loop, req, sizeof *req, 0);
 }
 
-void px_local_free(px_local *local)
+static proa_http_request *request_new(px_local *local)
 {
-	px_node *node;
+	proa_http_request *req = proa_loop_alloc(local->loop, NULL, 0, sizeof *req);
+	px_buf empty = {.loop = local->loop};
 
-	while ((node = px_list_pop_front(&local->all))) {
-		proa_http_request *req = PX_OF(node, proa_http_request, all);
+	if (!req)
+		return NULL;
+	memset(req, 0, sizeof *req);
+	req->magic = PX_REQUEST_MAGIC;
+	req->local = local;
+	req->head = req->path = req->body = req->extra = empty;
+	req->out[0] = req->out[1] = req->file.path = req->file.entries = empty;
+	px_request_reset(req);
+	return req;
+}
 
-		if (req->conn)
-			PX_PANIC("proa_http_close before the loops that it served on were closed");
+static void on_keeper(proa_op *op)
+{
+	px_local *local = PROA_OF(op, px_local, keeper);
+	proa_http_request *req;
+
+	local->kept = false;
+	while ((req = local->free)) {
+		local->free = req->next_free;
 		request_free(req);
 	}
+	local->free_count = 0;
+}
+
+void px_local_keep(px_local *local, px_conn *c)
+{
+	if (local->kept)
+		return;
+	local->kept = true;
+	local->vanishes = !strcmp(proa_loop_backend(local->loop), "sim");
+	local->keeper.want = PROA_BACKGROUND;
+	proa_doorbell((proa_handle *)(void *)proa_serve_of(&c->h), &local->keeper, on_keeper);
+}
+
+void px_local_check(const px_local *local)
+{
+	if ((local->kept || local->lent) && !local->vanishes)
+		PX_PANIC("proa_http_close before the loops that it served on were closed");
 }
 
 proa_http_request *px_request_take(px_conn *c)
@@ -49,14 +79,11 @@ proa_http_request *px_request_take(px_conn *c)
 		local->free = req->next_free;
 		local->free_count--;
 	} else {
-		req = calloc(1, sizeof *req);
+		req = request_new(local);
 		if (!req)
 			return NULL;
-		req->magic = PX_REQUEST_MAGIC;
-		req->local = local;
-		px_list_push_back(&local->all, &req->all);
-		px_request_reset(req);
 	}
+	local->lent++;
 	req->next_free = NULL;
 	req->conn = c;
 	return req;
@@ -102,8 +129,8 @@ void px_request_give(proa_http_request *req)
 	          !proa_in_flight(&req->bell));
 	px_request_reset(req);
 	req->conn = NULL;
-	if (local->free_count == PX_KEEP_REQUESTS) {
-		px_list_remove(&req->all);
+	local->lent--;
+	if (!local->kept || local->free_count == PX_KEEP_REQUESTS) {
 		request_free(req);
 		return;
 	}

@@ -79,7 +79,7 @@ void proa_http_close(proa_http **http)
 	while ((service = (*http)->services)) {
 		(*http)->services = service->next;
 		for (unsigned i = 0; i < service->locals; i++)
-			px_local_free(&service->local[i]);
+			px_local_check(&service->local[i]);
 		free(service);
 	}
 	free((*http)->folder);

@@ -88,7 +88,6 @@ struct proa_http_request {
 	px_conn *conn;
 	px_local *local;
 	proa_http_request *next_free;
-	px_node all;  /* in local->all, always */
 	px_node wait; /* in local->waiting */
 
 	/* what was asked */
@@ -159,9 +158,10 @@ typedef enum px_dir_state { PX_DIR_NONE_YET, PX_DIR_OPENING, PX_DIR_OPEN } px_di
 struct px_local {
 	proa_http *http;
 	proa_loop *loop;
-	px_list all;             /* requests ever made here; freed with the server */
+	proa_op keeper;          /* see px_local_keep */
+	bool kept, vanishes;     /* vanishes: the loop may go without a word, in a simulation */
 	proa_http_request *free; /* those not lent, up to PX_KEEP_REQUESTS */
-	unsigned free_count;
+	unsigned free_count, lent;
 	px_list waiting; /* requests that wait for the folder */
 	proa_handle dir;
 	proa_op dir_op;
@@ -255,7 +255,11 @@ proa_http_request *px_request_take(px_conn *c);
 void px_request_reset(proa_http_request *req);
 void px_request_give(proa_http_request *req);
 void px_local_init(px_local *local, proa_http *http, proa_loop *loop);
-void px_local_free(px_local *local);
+/* At the start of a connection. What is kept for connections to come is the loop's memory, and goes
+ * back when the server ends, which a bell that nobody rings tells. */
+void px_local_keep(px_local *local, px_conn *c);
+/* Stops the program if its server has not ended. */
+void px_local_check(const px_local *local);
 const char *px_request_field(const proa_http_request *req, const char *lower);
 
 #endif

@@ -55,6 +55,24 @@ const char *proa_loop_backend(const proa_loop *loop)
 	return px_core_of(loop)->ops->name;
 }
 
+void *proa_loop_alloc(proa_loop *loop, void *old, size_t old_bytes, size_t new_bytes)
+{
+	px_allocator plain, *a = &plain;
+
+	if (loop) {
+		a = &px_core_of(loop)->alloc;
+		px_core_enter(px_core_of(loop));
+	} else {
+		px_allocator_init(&plain, NULL, NULL);
+		plain.live_bytes = old_bytes; /* for this call it is an account of one block */
+		plain.live_blocks = 1;
+	}
+	if (new_bytes)
+		return px_realloc(a, old, old_bytes, new_bytes);
+	px_free(a, old, old_bytes);
+	return NULL;
+}
+
 proa_handle *proa_root(proa_loop *loop)
 {
 	return px_handle_pub(&px_core_of(loop)->root);
@@ -135,40 +153,29 @@ bool proa_in_flight(const proa_op *op)
 	return px_op_of(op)->state != PX_IDLE;
 }
 
+static bool may_pause(const px_op *op)
+{
+	return (op->state == PX_WAITING || op->state == PX_INFLIGHT) && op->flags & PX_F_MULTI;
+}
+
 void proa_pause(proa_op *pub)
 {
 	px_op *op = px_op_of(pub);
-	px_core *core;
 
-	if (op->state != PX_INFLIGHT || !(op->flags & PX_F_MULTI) || (op->flags & PX_F_PAUSED))
+	if (!may_pause(op))
 		return;
-	if (op->flags & (PX_F_CANCEL | PX_F_TIMEOUT))
-		return; /* it is on its way to its end, which no pause holds up */
-	core = px_handle_core(op->handle);
-	px_core_enter(core);
-	if (op->flags & PX_F_LISTED) {
-		px_list_remove(&op->more);
-		op->flags &= (uint16_t)~PX_F_LISTED;
-	}
-	op->flags |= PX_F_PAUSED;
-	if (core->ops->pause && (core->ops->native & PX_KIND_BIT(op->kind)))
-		core->ops->pause(core, op, true);
+	px_core_enter(px_handle_core(op->handle));
+	px_op_pause(op);
 }
 
 void proa_resume(proa_op *pub)
 {
 	px_op *op = px_op_of(pub);
-	px_core *core;
 
-	if (op->state != PX_INFLIGHT || !(op->flags & PX_F_PAUSED))
+	if (!may_pause(op))
 		return;
-	core = px_handle_core(op->handle);
-	px_core_enter(core);
-	op->flags &= (uint16_t)~PX_F_PAUSED;
-	px_handle_idle_begins(op->handle);
-	if (core->ops->pause && (core->ops->native & PX_KIND_BIT(op->kind)))
-		core->ops->pause(core, op, false);
-	px_op_more(op);
+	px_core_enter(px_handle_core(op->handle));
+	px_op_resume(op);
 }
 
 proa_loop *proa_op_loop(const proa_op *op)

@@ -84,13 +84,13 @@ static void checker_told(const char *text, void *user)
 	px_sim_violation(user, "%s", text);
 }
 
-static void world_init(px_worldfull *f, const proa_world_options *o)
+static void world_init(px_worldfull *f, const proa_world_options *o, const px_allocator *a)
 {
 	px_world *w = &f->w;
 
 	w->magic = PX_WORLD_MAGIC;
 	w->o = *o;
-	px_allocator_init(&w->alloc, NULL, NULL);
+	w->alloc = *a;
 	px_rng_init(&w->rng, o->seed);
 	px_sim_faults_init(w, o);
 	px_list_init(&w->ended);
@@ -104,6 +104,7 @@ static void world_init(px_worldfull *f, const proa_world_options *o)
 		.submitted = on_submitted, .completed = on_completed, .closed = on_closed};
 	w->tracer = &f->tracer;
 	w->hash = o->seed;
+	px_sim_world_begins(w);
 }
 
 int proa_world_open(proa_world **out, const proa_world_options *options)
@@ -119,11 +120,12 @@ int proa_world_open(proa_world **out, const proa_world_options *options)
 	px_allocator_init(&a, NULL, NULL);
 	if (!(f = px_zalloc(&a, sizeof *f)))
 		return -PROA_ENOMEM;
-	world_init(f, o);
+	world_init(f, o, &a);
 	f->w.outer.fiber = px_fiber_here();
 	if (!f->w.outer.fiber ||
 	    px_checker_init(&f->checker, &(proa_checker_options){.violation = checker_told,
 	                                                         .user = &f->w}) < 0) {
+		px_sim_world_ends(&f->w);
 		px_fiber_close(f->w.outer.fiber);
 		px_checker_free(&f->checker);
 		px_free(&a, f, sizeof *f);
@@ -159,19 +161,11 @@ int64_t proa_world_run(proa_world *world, int64_t for_ns)
 	return n;
 }
 
-/* What was submitted from outside may have ended at once: its loop looks. */
-static void loops_wake(px_world *w)
-{
-	for (unsigned i = 0; i < w->n_nodes; i++)
-		px_sim_loops_wake(w->nodes[i]);
-}
-
 int64_t proa_world_await(proa_world *world, proa_op *op)
 {
 	px_world *w = px_world_of(world);
 
 	outside_only(w);
-	loops_wake(w);
 	while (proa_in_flight(op))
 		if (!px_sim_step(w, INT64_MAX))
 			PX_PANIC("proa_world_await: nothing is left that could end the op");
@@ -185,9 +179,10 @@ int proa_world_until(proa_world *world, bool (*done)(void *user), void *user, in
 	int64_t until = px_add_sat(w->now_ns, within_ns);
 
 	outside_only(w);
-	loops_wake(w);
 	while (!done(user))
 		if (!px_sim_step(w, until)) {
+			if (w->heap_n) /* what is left comes later */
+				w->now_ns = until;
 			px_sim_leave(NULL);
 			return -PROA_ETIMEDOUT;
 		}
@@ -302,18 +297,18 @@ static bool world_leaks(px_worldfull *f)
 static void world_free(px_worldfull *f)
 {
 	px_world *w = &f->w;
-	px_allocator a = w->alloc;
+	px_allocator a;
 	px_node *n;
 
 	for (unsigned i = 0; i < w->n_nodes; i++)
 		px_sim_node_drop(w->nodes[i], PROA_KILL_PROCESS);
 	px_sim_grams_free(w);
 	while ((n = px_list_pop_front(&w->calls)))
-		px_free(&a, PX_OF(n, call, link), sizeof(call));
+		px_free(&w->alloc, PX_OF(n, call, link), sizeof(call));
 	while ((n = px_list_pop_front(&w->zone))) {
 		px_simname *name = PX_OF(n, px_simname, link);
 
-		px_free(&a, name, name->bytes);
+		px_free(&w->alloc, name, name->bytes);
 	}
 	for (unsigned i = 0; i < w->n_nodes; i++)
 		px_sim_node_free(w->nodes[i]);
@@ -321,14 +316,17 @@ static void world_free(px_worldfull *f)
 	px_slab_destroy(&w->slab_gram);
 	for (unsigned c = 0; c < PX_SEG_CLASSES; c++)
 		px_slab_destroy(&w->slab_seg[c]);
-	px_free(&a, w->fds, w->fds_max * sizeof *w->fds);
-	px_free(&a, w->heap, w->heap_max * sizeof(px_simevent *));
-	px_free(&a, w->nodes, w->nodes_max * sizeof(px_simnode *));
-	px_free(&a, w->links, (size_t)w->nodes_max * w->nodes_max * sizeof *w->links);
+	px_free(&w->alloc, w->fds, w->fds_max * sizeof *w->fds);
+	px_free(&w->alloc, w->heap, w->heap_max * sizeof(px_simevent *));
+	px_free(&w->alloc, w->nodes, w->nodes_max * sizeof(px_simnode *));
+	px_free(&w->alloc, w->links, (size_t)w->nodes_max * w->nodes_max * sizeof *w->links);
 	px_checker_free(&f->checker);
 	px_fiber_close(w->outer.fiber);
+	px_sim_world_ends(w);
 	PX_MAGIC_KILL(w);
+	a = w->alloc;
 	px_free(&a, f, sizeof *f);
+	px_assert(a.live_blocks == 0);
 }
 
 int proa_world_close(proa_world **world)

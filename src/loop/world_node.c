@@ -59,8 +59,11 @@ static void begin_fire(px_world *w, px_simevent *e)
 	px_simnode *node = PX_OF(e, px_simnode, begin);
 	px_simthread *t;
 
-	if (node->up)
+	if (node->up) {
+		if (px_sim_pending(&node->end)) /* of one time, in whatever order */
+			px_sim_schedule(w, e, w->now_ns);
 		return;
+	}
 	if (px_sim_thread_new(w, node, program_main, node, &t) < 0)
 		PX_PANIC("a simulated world is out of memory for its threads");
 	t->identity = &w->outer;
@@ -76,7 +79,7 @@ static void end_fire(px_world *w, px_simevent *e)
 	px_node *n;
 
 	PX_UNUSED(w);
-	if (!node->up)
+	if (!node->up && !node->loop)
 		return;
 	while ((n = px_list_pop_front(&node->loops)))
 		px_checker_forget(&full_of(node)->checker, PX_OF(n, px_simloop, link)->core);

@@ -110,7 +110,7 @@ void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
 void proa_socket_close(proa_socket socket)
 {
 	if (socket.id)
-		px_sock_close(px_socket_fd(socket), false);
+		px_system_socket_close(socket);
 }
 
 /* The socket and the address's copy; 0, or why not. */

@@ -175,10 +175,12 @@ static int64_t out_refusal(const px_op *op)
 static void op_start(px_core *core, px_op *op)
 {
 	px_handle *h = op->handle;
+	bool paused = op->flags & PX_F_PAUSED; /* while it waited: the backend learns it now */
 	int64_t rc;
 
 	px_assert(op->state == PX_WAITING);
 	op->state = PX_INFLIGHT;
+	op->flags &= (uint16_t)~PX_F_PAUSED;
 	if (op->kind == PX_TIMER)
 		return; /* the wheel has it */
 	if (px_kind_dir[op->kind] == PX_DIR_OUT && (rc = out_refusal(op)) < 0) {
@@ -191,6 +193,8 @@ static void op_start(px_core *core, px_op *op)
 		core->ops->submit(core, op);
 	else
 		px_file_submit(core, op);
+	if (paused)
+		px_op_pause(op); /* unless it has ended */
 }
 
 void px_op_go(px_op *op)
@@ -427,6 +431,44 @@ void px_op_more(px_op *op)
 	op->flags |= PX_F_LISTED;
 	op->more = (px_node){0};
 	px_list_push_back(&px_handle_core(op->handle)->more, &op->more);
+}
+
+/* ---- pausing ---- */
+
+static void pause_tell(px_op *op, bool paused)
+{
+	px_core *core = px_handle_core(op->handle);
+
+	if (core->ops->pause && op_is(op, core->ops->native))
+		core->ops->pause(core, op, paused);
+}
+
+void px_op_pause(px_op *op)
+{
+	px_assert(op->flags & PX_F_MULTI);
+	if (op->flags & PX_F_PAUSED)
+		return;
+	if (op->state == PX_DONE || px_op_asked(op))
+		return; /* it is on its way to its end, which no pause holds up */
+	if (op->flags & PX_F_LISTED) {
+		px_list_remove(&op->more);
+		op->flags &= (uint16_t)~PX_F_LISTED;
+	}
+	op->flags |= PX_F_PAUSED;
+	if (op->state == PX_INFLIGHT)
+		pause_tell(op, true);
+}
+
+void px_op_resume(px_op *op)
+{
+	if (op->state == PX_DONE || !(op->flags & PX_F_PAUSED))
+		return;
+	op->flags &= (uint16_t)~PX_F_PAUSED;
+	if (op->state == PX_WAITING)
+		return;
+	px_handle_idle_begins(op->handle);
+	pause_tell(op, false);
+	px_op_more(op);
 }
 
 /* ---- cancel ---- */

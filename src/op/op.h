@@ -333,6 +333,9 @@ bool px_op_refused(px_op *op);
 void px_op_finish(px_op *op, int64_t result, int64_t count, int32_t sys_error);
 /* INFLIGHT multishot: there may be something to pull. Does nothing if paused, listed or ended. */
 void px_op_more(px_op *op);
+/* Of a multishot that is WAITING or INFLIGHT; nothing else has a pause. */
+void px_op_pause(px_op *op);
+void px_op_resume(px_op *op);
 /* Final completion pulled from a multishot: INFLIGHT -> DONE without the done list; the loop
  * retires it at once. */
 void px_op_finish_pulled(px_op *op, int64_t result, int64_t count, int32_t sys_error);

@@ -149,7 +149,9 @@ static int64_t accept_one(px_core *core, px_op *op, px_simsock *s, bool *rests)
 
 static proa_socket accepted(const px_op *op, int64_t fd)
 {
-	return px_socket_pack((int)fd, px_handle_kind(op->handle), true);
+	proa_socket s = px_socket_pack((int)fd, px_handle_kind(op->handle), true);
+
+	return px_socket_of_world(s, world_of(px_handle_core(op->handle))->number);
 }
 
 static void try_accept(px_core *core, px_simside *side)
@@ -158,13 +160,15 @@ static void try_accept(px_core *core, px_simside *side)
 	bool rests;
 	int64_t fd;
 
-	px_sim_side_clear(side);
+	side->op = NULL;
 	fd = accept_one(core, op, side->sock, &rests);
 	if (fd >= 0) {
 		op->socket = accepted(op, fd);
 		px_op_finish(op, 0, 0, 0);
 	} else if (!rests) {
 		side->op = op;
+	} else if (px_op_asked(op)) {
+		px_op_finish(op, -PROA_ECANCELED, 0, 0);
 	}
 }
 
@@ -207,18 +211,31 @@ static int64_t recv_some(px_core *core, px_handle *h, void *buf, size_t len, int
 	return n;
 }
 
+/* A recv's call may fail the connection, and its end may start the next op: so the op is not at its
+ * side meanwhile. What was asked of it stays asked, also if it comes to wait for a buffer. */
+static void side_back(px_simside *side, px_op *op)
+{
+	if (op->state != PX_INFLIGHT)
+		return;
+	if (!(op->flags & PX_F_PARKED))
+		side->op = op;
+	else if (px_op_asked(op))
+		px_op_finish(op, -PROA_ECANCELED, 0, 0);
+}
+
 static void try_recv(px_core *core, px_simside *side)
 {
 	px_op *op = side->op;
 	int32_t sys_error = 0;
 	int64_t n;
 
-	if (!px_sim_stream_readable(side->sock))
-		return;
-	px_sim_side_clear(side); /* a reset behind the bytes must not find the op again */
+	side->op = NULL;
 	n = recv_some(core, op->handle, (void *)(uintptr_t)op->args.io.ptr, op->args.io.len,
 	              &sys_error);
-	px_recv_end(op, n, sys_error);
+	if (n == PX_AGAIN)
+		side->op = op;
+	else
+		px_recv_end(op, n, sys_error);
 }
 
 static void try_recv_pooled(px_core *core, px_simside *side)
@@ -227,9 +244,9 @@ static void try_recv_pooled(px_core *core, px_simside *side)
 
 	if (!px_sim_stream_readable(side->sock))
 		return;
-	px_sim_side_clear(side);
-	if (px_pooled_try(core, op, recv_some))
-		side->op = op;
+	side->op = NULL;
+	px_pooled_try(core, op, recv_some);
+	side_back(side, op);
 }
 
 static void try_multi(px_core *core, px_simside *side)
@@ -247,10 +264,9 @@ static px_pulled pull_recv(px_core *core, px_op *op, px_simside *side)
 
 	if (!px_sim_stream_readable(side->sock))
 		return PX_PULL_NONE;
-	px_sim_side_clear(side);
+	side->op = NULL;
 	pulled = px_pooled_pull(core, op, recv_some, &waits);
-	if (pulled != PX_PULL_FINAL && op->state == PX_INFLIGHT && !(op->flags & PX_F_PARKED))
-		side->op = op;
+	side_back(side, op);
 	return pulled;
 }
 
@@ -353,15 +369,14 @@ static leaf_fn *const leaves[PX_KIND_COUNT] = {LEAVES(LEAF)};
 #define LEAF_BIT(kind, fn) | PX_KIND_BIT(PX_##kind)
 _Static_assert((0 LEAVES(LEAF_BIT)) == PX_KINDS_SOCKET, "each native kind has its attempt");
 
-/* From an event, or from what another node does (a reset): the loop is told if something ended. */
+/* From an event: the loop is told if something has ended. */
 static void side_try(px_simside *side)
 {
 	px_core *core = px_handle_core(side->op->handle);
-	px_simnode *was = px_sim_visit(side->sock->node);
 
+	px_sim_enter(side->sock->node);
 	leaves[side->op->kind](core, side);
 	px_sim_loop_wake(px_simloop_of(core));
-	px_sim_back(was);
 }
 
 void px_sim_poke(px_simsock *s, int dir)
@@ -437,9 +452,15 @@ void px_sim_sides_init(px_simsock *s)
 static void backend_submit(px_core *core, px_op *op)
 {
 	px_world *w = world_of(core);
-	px_simside *side = side_of(core, op);
+	px_simside *side;
 
+	if (!px_sim_sock(w, op->handle->fd)) { /* a file */
+		px_op_finish(op, -PROA_ENOTSOCK, 0, PROA_ENOTSOCK);
+		return;
+	}
+	side = side_of(core, op);
 	px_assert(!side->op);
+	px_sim_side_clear(side); /* what was meant for the one before */
 	side->op = op;
 	if (op->kind == PX_CONNECT) {
 		connect_begin(core, side);
@@ -495,6 +516,16 @@ void px_sim_loops_wake(px_simnode *node)
 {
 	for (px_node *n = px_list_first(&node->loops); n; n = px_list_next(&node->loops, n))
 		px_sim_loop_wake(PX_OF(n, px_simloop, link));
+}
+
+void px_sim_loops_look(px_simnode *node)
+{
+	for (px_node *n = px_list_first(&node->loops); n; n = px_list_next(&node->loops, n)) {
+		px_simloop *l = PX_OF(n, px_simloop, link);
+
+		if (l->waiter && l->waiter->node)
+			px_sim_ready(node->world, l->waiter);
+	}
 }
 
 static void backend_wake(px_core *core)

@@ -10,6 +10,7 @@ int64_t px_simsys_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_e
 int px_simsys_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *options,
                           int32_t *sys_error);
 void px_simsys_sock_close(int fd, bool reset);
+void px_simsys_socket_close(proa_socket socket);
 int px_simsys_sock_flag(int fd, bool on);
 int px_simsys_sock_keepalive(int fd, int idle_s, int interval_s, int probes);
 int px_simsys_sock_buffers(int fd, int recv_bytes, int send_bytes);

@@ -69,7 +69,8 @@ static void gram_fire(px_world *w, px_simevent *e)
 	gram_free(w, g);
 }
 
-static bool gram_send(px_simsock *s, const proa_addr *to, const proa_msg *msg)
+static bool gram_send(px_simsock *s, const proa_addr *from, const proa_addr *to,
+                      const proa_msg *msg)
 {
 	px_world *w = s->node->world;
 	px_simnode *node = px_sim_node_at(s->node, to);
@@ -78,21 +79,26 @@ static bool gram_send(px_simsock *s, const proa_addr *to, const proa_msg *msg)
 	if (!g)
 		return false;
 	px_list_push_back(&w->dgrams, &g->link);
-	g->seg = px_sim_seg_new(w, PX_SEG_DATA, sizeof s->local + msg->len);
+	g->seg = px_sim_seg_new(w, PX_SEG_DATA, sizeof *from + msg->len);
 	if (!g->seg) {
 		gram_free(w, g);
 		return false;
 	}
-	memcpy(g->seg->bytes, &s->local, sizeof s->local);
+	memcpy(g->seg->bytes, from, sizeof *from);
 	if (msg->len)
-		memcpy(g->seg->bytes + sizeof s->local, msg->buf, msg->len);
+		memcpy(g->seg->bytes + sizeof *from, msg->buf, msg->len);
 	g->from_node = s->node;
-	g->from = s->local;
+	g->from = *from;
 	g->to = *to;
 	g->event.fire = gram_fire;
+	node = node ? node : s->node;
+	if (px_sim_travel_none(w, s->node, node)) {
+		gram_fire(w, &g->event);
+		return true;
+	}
 	px_sim_schedule(w, &g->event,
-	                w->now_ns + px_sim_travel_ns(w, s->node, node ? node : s->node) +
-	                        px_sim_serial_ns(w, s->node, node ? node : s->node, msg->len));
+	                px_sim_sent_ns(w, s->node, node, msg->len) +
+	                        px_sim_travel_ns(w, s->node, node));
 	return true;
 }
 
@@ -109,6 +115,7 @@ int64_t px_sim_dgram_send(px_simsock *s, const proa_msg *msg, int32_t *sys_error
 	px_world *w = s->node->world;
 	const proa_addr *to = msg->addr.len ? &msg->addr : &s->remote;
 	int64_t error = s->rx_error;
+	proa_addr from;
 
 	s->rx_error = 0;
 	if (!error && msg->len > PAYLOAD_MAX)
@@ -117,6 +124,8 @@ int64_t px_sim_dgram_send(px_simsock *s, const proa_msg *msg, int32_t *sys_error
 		error = -PROA_EACCES;
 	if (!error)
 		error = px_sim_bind_any(s, to);
+	if (!error && !px_sim_sock_source(s, to, &from))
+		error = -PROA_ENETUNREACH;
 	if (error) {
 		*sys_error = (int32_t)-error;
 		return error;
@@ -125,8 +134,8 @@ int64_t px_sim_dgram_send(px_simsock *s, const proa_msg *msg, int32_t *sys_error
 	if (px_sim_fault(w, PROA_FAULT_LOST, PX_SEND_MSG))
 		return (int64_t)msg->len;
 	if (px_sim_fault(w, PROA_FAULT_TWICE, PX_SEND_MSG))
-		gram_send(s, to, msg);
-	gram_send(s, to, msg); /* without memory it is lost, as they are */
+		gram_send(s, &from, to, msg);
+	gram_send(s, &from, to, msg); /* without memory it is lost, as they are */
 	return (int64_t)msg->len;
 }
 
@@ -148,6 +157,7 @@ int64_t px_sim_dgram_recv(px_simsock *s, proa_msg *msg, bool *cut, int32_t *sys_
 	n = PX_MIN(len, msg->len);
 	*cut = n < len;
 	memcpy(&msg->addr, seg->bytes, sizeof msg->addr);
+	px_addr_like(&msg->addr, &s->local);
 	if (n)
 		memcpy(msg->buf, seg->bytes + sizeof msg->addr, n);
 	px_sim_seg_free(s->node->world, seg);

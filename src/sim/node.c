@@ -76,13 +76,23 @@ px_simlink *px_sim_link(px_world *w, const px_simnode *from, const px_simnode *t
 	return &w->links[from->index * w->nodes_max + to->index];
 }
 
-int64_t px_sim_serial_ns(px_world *w, const px_simnode *from, const px_simnode *to, size_t bytes)
+int64_t px_sim_sent_ns(px_world *w, const px_simnode *from, const px_simnode *to, size_t bytes)
 {
-	uint64_t rate = px_sim_link(w, from, to)->bandwidth;
+	px_simlink *l = px_sim_link(w, from, to);
+	uint64_t rate = l->bandwidth;
 
 	if (rate == UINT64_MAX)
-		rate = w->o.bandwidth;
-	return rate ? (int64_t)((uint64_t)bytes * (uint64_t)PROA_SEC / rate) : 0;
+		rate = from == to ? 0 : w->o.bandwidth;
+	if (!rate)
+		return w->now_ns;
+	l->free_ns = PX_MAX(l->free_ns, w->now_ns) +
+	             (int64_t)((uint64_t)bytes * (uint64_t)PROA_SEC / rate);
+	return l->free_ns;
+}
+
+bool px_sim_travel_none(px_world *w, const px_simnode *from, const px_simnode *to)
+{
+	return from == to && !px_sim_link(w, from, to)->max_ns;
 }
 
 int64_t px_sim_travel_ns(px_world *w, const px_simnode *from, const px_simnode *to)
@@ -173,6 +183,17 @@ px_simnode *px_sim_node_find(px_world *w, const char *name)
 	return NULL;
 }
 
+/* Of one machine: no path, no port, not "every address". */
+static bool addr_read(proa_addr *out, const char *text)
+{
+	px_simhost host;
+
+	if (proa_addr_parse(out, text, 0) < 0 || px_addr_port(out))
+		return false;
+	host = px_sim_host(out);
+	return host.len && !px_sim_host_any(&host);
+}
+
 int px_sim_addrs(proa_addr *out, unsigned *n, const char *text)
 {
 	char one[PROA_ADDR_TEXT];
@@ -184,7 +205,7 @@ int px_sim_addrs(proa_addr *out, unsigned *n, const char *text)
 			return -PROA_EADDRTEXT;
 		memcpy(one, text, len);
 		one[len] = 0;
-		if (proa_addr_parse(&out[*n], one, 0) < 0 || px_sim_host(&out[*n]).len == 0)
+		if (!addr_read(&out[*n], one))
 			return -PROA_EADDRTEXT;
 		++*n;
 		text += len;

@@ -97,6 +97,7 @@ typedef struct px_simlink {
 	bool cut;
 	int64_t min_ns, max_ns; /* 0: the world's */
 	uint64_t bandwidth;     /* 0: none; UINT64_MAX: the world's */
+	int64_t free_ns;        /* it is busy until then */
 } px_simlink;
 
 /* Memory of a node: what its loops, groups and workers took, so that it goes with them. A heap for
@@ -143,9 +144,12 @@ px_simnode *px_sim_node_find(px_world *w, const char *name);
 px_simnode *px_sim_node_at(px_simnode *from, const proa_addr *addr);
 bool px_sim_node_has(const px_simnode *node, const px_simhost *host);
 px_simlink *px_sim_link(px_world *w, const px_simnode *from, const px_simnode *to);
-/* How long the way is, drawn anew each time; and how long `bytes` take to go into it. */
+/* How long the way is, drawn anew each time; and when `bytes` have gone into it, behind what does
+ * so already. */
 int64_t px_sim_travel_ns(px_world *w, const px_simnode *from, const px_simnode *to);
-int64_t px_sim_serial_ns(px_world *w, const px_simnode *from, const px_simnode *to, size_t bytes);
+int64_t px_sim_sent_ns(px_world *w, const px_simnode *from, const px_simnode *to, size_t bytes);
+/* A datagram to oneself is there when its send returns, as on a loopback interface. */
+bool px_sim_travel_none(px_world *w, const px_simnode *from, const px_simnode *to);
 int64_t px_sim_node_now(const px_simnode *node);                   /* its clock */
 int64_t px_sim_node_when(const px_simnode *node, int64_t node_ns); /* world time of its time */
 /* The process is gone: sockets, files, threads, memory. Its loops must have been let go. */
@@ -172,6 +176,7 @@ struct px_simloop {
 
 void px_sim_loop_wake(px_simloop *l);
 void px_sim_loops_wake(px_simnode *node); /* they look at the time, and at what has ended */
+void px_sim_loops_look(px_simnode *node); /* those that a thread of the node runs */
 
 /* ---- sockets ---- */
 
@@ -221,7 +226,6 @@ struct px_simsock {
 	px_node all;         /* in world->streams */
 	px_simsegs rx, tx;   /* arrived; on its way to the peer */
 	px_simevent arrival; /* of tx's head */
-	int64_t tx_free_ns;  /* the link is busy until then */
 	int64_t tx_last_ns;  /* when the last one arrives: order is kept */
 	unsigned tries;      /* of the head, or of a connect, in vain */
 	int64_t tries_from_ns;
@@ -247,8 +251,11 @@ px_simsock *px_sim_sock_new(px_simnode *node, unsigned type, proa_kind kind); /*
 void px_sim_sock_free(px_simsock *s); /* it has no descriptor, queue or op */
 int64_t px_sim_sock_fd(px_simsock *s, px_kind kind, int32_t *sys_error); /* gives it one */
 void px_sim_sock_drop(px_simsock *s, proa_kill how);                     /* its process has gone */
-/* Gives it a local address if it has none: 0 or EADDRNOTAVAIL. */
+/* Gives it a local address if it has none: 0, ENETUNREACH or EADDRNOTAVAIL. */
 int px_sim_bind_any(px_simsock *s, const proa_addr *remote);
+/* From where what it sends there comes, also if it is bound to every address; false: it has none
+ * of that family. */
+bool px_sim_sock_source(const px_simsock *s, const proa_addr *remote, proa_addr *out);
 /* The socket of that type at an address of the node, for what comes `from` there (a datagram; else
  * NULL). NULL: none. */
 px_simsock *px_sim_sock_find(px_simnode *node, unsigned type, const proa_addr *addr,
@@ -313,6 +320,11 @@ void px_sim_leave(px_simnode *node);
 px_simnode *px_sim_visit(px_simnode *node);
 void px_sim_back(px_simnode *was);
 
+/* The worlds of the calling thread, by number: of a socket nobody knows more. */
+void px_sim_world_begins(px_world *w);
+void px_sim_world_ends(px_world *w);
+px_world *px_sim_world(unsigned number); /* NULL: it has ended */
+
 /* ---- faults, fault.c ---- */
 
 /* Draws; true: it happens now, and is counted. */
@@ -371,6 +383,8 @@ struct proa_world {
 	proa_world_stats stat;
 	px_tracer *tracer; /* of every loop of the world; the floor above's */
 	uint64_t hash;
+	px_world *next; /* of its thread's worlds */
+	unsigned number;
 };
 
 static inline px_world *px_world_of(const proa_world *w)

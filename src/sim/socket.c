@@ -192,10 +192,20 @@ static void sock_close(px_simsock *s, bool reset)
 		px_sim_stream_closed(s, reset);
 }
 
-/* From anywhere: proa_socket_close names no loop. */
 void px_simsys_sock_close(int fd, bool reset)
 {
 	sock_close(sock_here(fd), reset);
+}
+
+/* From anywhere: proa_socket_close names no loop. */
+void px_simsys_socket_close(proa_socket socket)
+{
+	px_world *w = px_sim_world(px_socket_world(socket));
+	px_simsock *s = w ? px_sim_sock(w, px_socket_fd(socket)) : NULL;
+
+	if (!s)
+		PX_PANIC("a simulated socket was closed that is not open");
+	sock_close(s, false);
 }
 
 static void side_drop(px_simsock *s, int dir)
@@ -206,8 +216,13 @@ static void side_drop(px_simsock *s, int dir)
 
 void px_sim_sock_drop(px_simsock *s, proa_kill how)
 {
+	px_simsock *waiting;
+
 	side_drop(s, PX_DIR_IN);
 	side_drop(s, PX_DIR_OUT);
+	while (how == PROA_KILL_POWER && s->type == PX_SIM_LISTENER &&
+	       (waiting = px_sim_backlog_pop(s)))
+		px_sim_stream_dark(waiting);
 	if (how == PROA_KILL_POWER && s->type == PX_SIM_STREAM) {
 		sock_let_go(s);
 		px_sim_stream_dark(s);
@@ -326,26 +341,47 @@ static int sock_bind(px_simsock *s, const proa_addr *addr, bool v6only, bool sha
 	return 0;
 }
 
-/* The address that it sends from, towards `remote`. */
-int px_sim_bind_any(px_simsock *s, const proa_addr *remote)
+/* What it sends from, towards `remote`, without a port; false: it has no such address. */
+static bool source_find(const px_simsock *s, const proa_addr *remote, proa_addr *out)
 {
 	px_simhost to = px_sim_host(remote);
 
-	if (s->bound)
-		return 0;
-	s->local = *remote; /* loopback, or a path: the same */
-	for (unsigned i = 0; i < s->node->n_addrs && !px_sim_host_loopback(&to); i++) {
+	*out = *remote;
+	if (!to.len || px_sim_host_loopback(&to)) /* the same */
+		return true;
+	for (unsigned i = 0; i < s->node->n_addrs; i++) {
 		px_simhost own = px_sim_host(&s->node->addr[i]);
 
-		if (own.len != to.len)
-			continue;
-		s->local = s->node->addr[i];
-		break;
+		*out = s->node->addr[i];
+		if (own.len == to.len)
+			return true;
 	}
-	if (to.len && !port_choose(s, true))
+	return false;
+}
+
+int px_sim_bind_any(px_simsock *s, const proa_addr *remote)
+{
+	if (s->bound)
+		return 0;
+	if (!source_find(s, remote, &s->local))
+		return -PROA_ENETUNREACH;
+	if (px_sim_host(remote).len && !port_choose(s, true))
 		return -PROA_EADDRNOTAVAIL;
 	s->bound = true;
 	return 0;
+}
+
+bool px_sim_sock_source(const px_simsock *s, const proa_addr *remote, proa_addr *out)
+{
+	px_simhost own = px_sim_host(&s->local);
+
+	*out = s->local;
+	if (!px_sim_host_any(&own))
+		return true;
+	if (!source_find(s, remote, out))
+		return false;
+	px_addr_set_port(out, px_addr_port(&s->local));
+	return true;
 }
 
 int px_simsys_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *options,

@@ -54,6 +54,8 @@ static void rx_fail(px_simsock *s, int64_t error)
 		return;
 	s->rx_error = error;
 	px_sim_segs_free(world_of(s), &s->tx);
+	if (s->connecting)
+		return; /* which is what the answer will say */
 	px_sim_unschedule(world_of(s), &s->arrival);
 	if (s->gone)
 		return;
@@ -76,12 +78,11 @@ static void transmit(px_simsock *s, px_simseg *seg)
 {
 	px_world *w = world_of(s);
 	const px_simnode *to = s->peer->node;
-	int64_t at = w->now_ns + px_sim_travel_ns(w, s->node, to);
+	int64_t at = px_sim_sent_ns(w, s->node, to, seg->len) + px_sim_travel_ns(w, s->node, to);
 
 	if (px_sim_fault(w, PROA_FAULT_STALL, PX_SEND))
 		at += px_sim_between(w, PROA_SEC / 10, 5 * PROA_SEC);
-	at = PX_MAX(at, s->tx_last_ns) + px_sim_serial_ns(w, s->node, to, seg->len);
-	seg->arrives_ns = s->tx_last_ns = at;
+	seg->arrives_ns = s->tx_last_ns = PX_MAX(at, s->tx_last_ns);
 	px_sim_segs_push(&s->tx, seg);
 	if (!px_sim_pending(&s->arrival))
 		px_sim_schedule(w, &s->arrival, s->tx.head->arrives_ns);
@@ -120,8 +121,8 @@ static void arrive(px_simsock *s, px_simseg *seg)
 
 	switch (seg->what) {
 	case PX_SEG_DATA:
-		if (p->gone)
-			break;
+		if (p->gone || p->rx_error)
+			break; /* nobody, or nobody any more */
 		px_sim_segs_push(&p->rx, seg);
 		px_sim_poke(p, PX_DIR_IN);
 		return;
@@ -133,8 +134,8 @@ static void arrive(px_simsock *s, px_simseg *seg)
 		break;
 	default: rx_fail(p, -PROA_ECONNRESET);
 	}
-	if (seg->what == PX_SEG_DATA)
-		transmit_word(p, PX_SEG_RST); /* bytes for nobody */
+	if (seg->what == PX_SEG_DATA && !s->rx_error)
+		transmit_word(p, PX_SEG_RST);
 	px_sim_seg_free(world_of(s), seg);
 }
 
@@ -197,7 +198,7 @@ static void answer_fire(px_world *w, px_simevent *e)
 	px_simsock *s = PX_OF(e, px_simsock, arrival);
 
 	PX_UNUSED(w);
-	if (!s->peer) {
+	if (!s->peer || s->rx_error) {
 		connect_end(s, -PROA_ECONNREFUSED);
 		return;
 	}
@@ -235,6 +236,8 @@ static bool peer_make(px_simsock *s, px_simsock *listener)
 	p->bound = true;
 	p->local = s->remote;
 	p->remote = s->local;
+	px_addr_like(&p->local, &listener->local);
+	px_addr_like(&p->remote, &listener->local);
 	p->arrival.fire = arrival_fire;
 	p->peer = s;
 	s->peer = p;
@@ -452,11 +455,10 @@ void px_sim_stream_closed(px_simsock *s, bool reset)
 
 	px_assert(!s->gone);
 	s->gone = true;
-	if (!s->peer || s->connecting) {
+	if (s->connecting) { /* its other end, if there is one, has been shown to nobody */
 		px_sim_unschedule(w, &s->arrival);
 		s->connecting = false;
-	}
-	if (s->peer && !s->rx_error) {
+	} else if (s->peer && !s->rx_error) {
 		if (reset)
 			px_sim_segs_free(w, &s->tx);
 		if (reset || s->rx.bytes)

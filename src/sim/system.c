@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { WORLDS = 1 << 20 }; /* numbers of worlds come again behind so many */
+
 /* ---- where the calling thread is ---- */
 
 static _Thread_local px_simnode *at;
@@ -23,10 +25,39 @@ void px_sim_enter(px_simnode *node)
 void px_sim_leave(px_simnode *node)
 {
 	at = node;
-	if (node)
-		px_system_leave();
-	else
-		px_system_enter(NULL);
+	px_system_enter(node ? &px_sim_system : NULL);
+	px_system_leave();
+}
+
+/* ---- the thread's worlds ---- */
+
+static _Thread_local px_world *worlds;
+static _Thread_local unsigned worlds_ever;
+
+void px_sim_world_begins(px_world *w)
+{
+	w->number = 1 + worlds_ever++ % WORLDS;
+	w->next = worlds;
+	worlds = w;
+}
+
+void px_sim_world_ends(px_world *w)
+{
+	px_world **link = &worlds;
+
+	while (*link && *link != w)
+		link = &(*link)->next;
+	px_assert(*link);
+	*link = w->next;
+}
+
+px_world *px_sim_world(unsigned number)
+{
+	px_world *w = worlds;
+
+	while (w && w->number != number)
+		w = w->next;
+	return w;
 }
 
 px_simnode *px_sim_visit(px_simnode *node)
@@ -75,6 +106,8 @@ static const void *come(void *place)
 	if (node->world->running && node != at)
 		PX_PANIC("a simulated node used what belongs to another one");
 	at = node;
+	if (!node->world->running) /* what is done from outside, its loops are to see */
+		px_sim_loops_look(node);
 	return thread_identity(node->world);
 }
 
@@ -367,6 +400,7 @@ const px_system px_sim_system = {
 	.sock_open = px_simsys_sock_open,
 	.sock_listen = px_simsys_sock_listen,
 	.sock_close = px_simsys_sock_close,
+	.socket_close = px_simsys_socket_close,
 	.sock_set_nonblock = px_simsys_sock_flag,
 	.sock_set_nodelay = px_simsys_sock_flag,
 	.sock_set_keepalive = px_simsys_sock_keepalive,

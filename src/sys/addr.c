@@ -246,9 +246,10 @@ void px_addr_set_port(proa_addr *addr, uint16_t port)
 _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
                "one place for the port");
 
+static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
 size_t px_addr_host(const proa_addr *addr, unsigned char out[16])
 {
-	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
 
@@ -265,4 +266,24 @@ size_t px_addr_host(const proa_addr *addr, unsigned char out[16])
 		return 16;
 	memmove(out, out + 12, 4);
 	return 4;
+}
+
+void px_addr_like(proa_addr *addr, const proa_addr *like)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	unsigned char host[16];
+	uint16_t port = px_addr_port(addr);
+
+	if (addr->family == like->family || px_addr_host(addr, host) != 4)
+		return;
+	if (like->family == AF_INET6) {
+		memcpy(&in6.sin6_addr, mapped, sizeof mapped);
+		memcpy((unsigned char *)&in6.sin6_addr + sizeof mapped, host, 4);
+		px_addr_set(addr, AF_INET6, &in6, sizeof in6);
+	} else if (like->family == AF_INET) {
+		memcpy(&in.sin_addr, host, 4);
+		px_addr_set(addr, AF_INET, &in, sizeof in);
+	}
+	px_addr_set_port(addr, port);
 }

@@ -13,8 +13,8 @@ proa_kind px_sock_kind(const proa_addr *addr)
 }
 
 /* The descriptor in bits 0 to 31, the kind in 32 to 39; the last is always set, so that no socket
- * is 0. */
-enum { SOCKET_KIND = 32, SOCKET_NONBLOCK = 40, SOCKET_SOME = 41 };
+ * is 0. A world's number is above it. */
+enum { SOCKET_KIND = 32, SOCKET_NONBLOCK = 40, SOCKET_SOME = 41, SOCKET_WORLD = 42 };
 
 proa_socket px_socket_pack(int fd, proa_kind kind, bool nonblock)
 {
@@ -37,4 +37,15 @@ int px_socket_fd(proa_socket s)
 proa_kind px_socket_kind(proa_socket s)
 {
 	return (proa_kind)(s.id >> SOCKET_KIND & 0xff);
+}
+
+proa_socket px_socket_of_world(proa_socket s, unsigned world)
+{
+	s.id |= (uint64_t)world << SOCKET_WORLD;
+	return s;
+}
+
+unsigned px_socket_world(proa_socket s)
+{
+	return (unsigned)(s.id >> SOCKET_WORLD);
 }

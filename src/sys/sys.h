@@ -29,7 +29,8 @@ typedef struct px_system px_system;
 #define PX_TLS_STATIC __attribute__((tls_model("initial-exec"))) /* no call to find it */
 #endif
 typedef struct px_here_type {
-	const px_system *system; /* NULL: the machine's own */
+	const px_system *system;    /* NULL: the machine's own */
+	const px_system *simulated; /* the last one that was not */
 	bool inside;
 } px_here_type;
 extern _Thread_local px_here_type px_here PX_TLS_STATIC;
@@ -158,6 +159,10 @@ proa_socket px_socket_pack(int fd, proa_kind, bool nonblock);
 int px_socket_fd(proa_socket);
 proa_kind px_socket_kind(proa_socket);
 bool px_socket_nonblock(proa_socket);
+/* One of a simulated world, which has that number (from 1); 0: it is the machine's own. */
+proa_socket px_socket_of_world(proa_socket, unsigned world);
+unsigned px_socket_world(proa_socket);
+void px_system_socket_close(proa_socket); /* on the system that it is of */
 
 /* ---- datagrams, udp.c ---- */
 int64_t px_udp_open(const proa_addr *, bool nonblock, int32_t *sys_error); /* IP only */
@@ -178,6 +183,8 @@ uint16_t px_addr_port(const proa_addr *); /* 0 if it has none */
 void px_addr_set_port(proa_addr *, uint16_t port);
 /* The IP address alone, v4 also where it is mapped into v6: 4 or 16 bytes, 0: it is none. */
 size_t px_addr_host(const proa_addr *, unsigned char out[16]);
+/* Of the family of `like`: v4 as ::ffff:1.2.3.4 and back, where that can be. */
+void px_addr_like(proa_addr *addr, const proa_addr *like);
 int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                       unsigned max, int32_t *sys_error); /* how many, or an error */
 

@@ -10,6 +10,8 @@ void px_system_enter(const px_system *system)
 {
 	px_here.system = system;
 	px_here.inside = system != NULL;
+	if (system)
+		px_here.simulated = system;
 }
 
 void px_system_leave(void)
@@ -218,6 +220,16 @@ void px_sock_close(int fd, bool reset)
 		px_here.system->sock_close(fd, reset);
 	else
 		px_os_sock_close(fd, reset);
+}
+
+void px_system_socket_close(proa_socket s)
+{
+	if (PX_LIKELY(!px_socket_world(s)))
+		px_sock_close(px_socket_fd(s), false);
+	else if (px_here.simulated)
+		px_here.simulated->socket_close(s);
+	else
+		PX_PANIC("a simulated socket was closed on a thread without its world");
 }
 
 int px_sock_set_nonblock(int fd, bool on)

@@ -29,6 +29,8 @@ struct px_system {
 	int (*sock_listen)(int fd, const proa_addr *addr, const proa_listen_options *options,
 	                   int32_t *sys_error);
 	void (*sock_close)(int fd, bool reset);
+	/* One that no handle has, from inside or outside of where it is. */
+	void (*socket_close)(proa_socket);
 	int (*sock_set_nonblock)(int fd, bool on);
 	int (*sock_set_nodelay)(int fd, bool on);
 	int (*sock_set_keepalive)(int fd, int idle_s, int interval_s, int probes);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The one that is chosen last, so that nobody takes it for what is chosen anyway. */
 static const char *last_choice(void)
@@ -114,6 +115,40 @@ TEST(open_uses_the_allocator_only)
 	CHECK_EQ(stats.memory_blocks, kit_mem.blocks);
 	CHECK_EQ(stats.allocations, kit_mem.calls);
 	kit_close(&loop);
+}
+
+TEST(open_lends_its_allocator)
+{
+	LOOP(loop);
+	long blocks = kit_mem.blocks, bytes = kit_mem.bytes;
+	char *p = proa_loop_alloc(loop, NULL, 0, 5);
+
+	REQUIRE(p != NULL);
+	CHECK(kit_mem.blocks == blocks + 1 && kit_mem.bytes == bytes + 5);
+	memcpy(p, "four", 5);
+	p = proa_loop_alloc(loop, p, 5, 5000);
+	REQUIRE(p != NULL);
+	CHECK_STR(p, "four");
+	kit_mem.fail_at = kit_mem.calls + 1;
+	CHECK(proa_loop_alloc(loop, p, 5000, 9000) == NULL);
+	CHECK_STR(p, "four");
+	CHECK(proa_loop_alloc(loop, p, 5000, 0) == NULL);
+	CHECK(kit_mem.blocks == blocks && kit_mem.bytes == bytes);
+	CHECK(proa_loop_alloc(loop, NULL, 0, 0) == NULL);
+	kit_close(&loop);
+}
+
+TEST(open_lends_the_c_librarys)
+{
+	char *p = proa_loop_alloc(NULL, NULL, 0, 5);
+
+	REQUIRE(p != NULL);
+	memcpy(p, "four", 5);
+	p = proa_loop_alloc(NULL, p, 5, 5000);
+	REQUIRE(p != NULL);
+	CHECK_STR(p, "four");
+	CHECK(proa_loop_alloc(NULL, p, 5000, 0) == NULL);
+	CHECK(proa_loop_alloc(NULL, NULL, 0, 0) == NULL);
 }
 
 TEST(open_user_and_clock)

@@ -91,6 +91,41 @@ TEST(order_directions_are_independent)
 
 /* ---- behind a connect ---- */
 
+/* A recv that begins to wait has no say in what the send waits for, nor the other way round. */
+TEST(order_directions_wait_apart)
+{
+	enum { LEN = 4 << 20 };
+	unsigned char *big = malloc(LEN), *in = malloc(LEN);
+	rec send = {0}, recv = {0};
+	int64_t left = LEN;
+	proa_handle a;
+	char buf[8];
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	kit_fill(big, LEN, 0);
+	SUBMIT(proa_send, &a, &send, big, LEN);
+	kit_settle(loop);
+	SUBMIT(proa_recv, &a, &recv, buf, sizeof buf);
+	kit_settle(loop);
+	for (int64_t begin = test_now_ns(); left && test_now_ns() < begin + 10 * PROA_SEC;) {
+		long n = kit_fd_read(fd, in, LEN);
+
+		left -= n > 0 ? n : 0;
+		kit_once(loop, 5);
+	}
+	CHECK_EQ(left, 0);
+	CHECK_EQ(kit_await(loop, &send), LEN);
+	CHECK_EQ(recv.finals, 0);
+	kit_fd_write(fd, "x", 1);
+	CHECK_EQ(kit_await(loop, &recv), 1);
+	kit_fd_close(fd);
+	free(big);
+	free(in);
+	kit_close(&loop);
+}
+
 TEST(order_ops_behind_a_connect_wait_for_it)
 {
 	rec connect = {0}, send = {0}, recv = {0}, accept = {0}, shut = {0};

@@ -95,26 +95,27 @@ TEST(stream_put_and_send_keep_their_order)
  * nothing has drained. */
 TEST(stream_put_waits_behind_a_send)
 {
-	enum { BIG = 4 << 20, MORE = 30000 };
+	enum { BIG = 4 << 20, MORE = 30000, LESS = 10000, ALL = BIG + MORE + 3 * LESS };
 	proa_stream_options o = {.out_limit_bytes = 2 * BIG};
-	unsigned char *big = calloc(1, BIG + 3 * MORE);
+	unsigned char *big = calloc(1, ALL);
 	rec send[2] = {{.submits = 0}}, drained = {0};
 	side x;
 	LOOP(loop);
 
 	side_open(loop, &x, &o);
-	kit_fill(big, BIG + 3 * MORE, 0);
+	kit_fill(big, ALL, 0);
 	SUBMIT(proa_send, &x.h, &send[0], big, BIG);
 	kit_settle(loop);
 	CHECK_EQ(send[0].finals, 0); /* nobody reads: it stands before the others */
 	CHECK_EQ(proa_stream_put(&x.s, big + BIG, MORE), 0);
-	SUBMIT(proa_send, &x.h, &send[1], big + BIG + MORE, MORE);
-	CHECK_EQ(proa_stream_put(&x.s, big + BIG + 2 * MORE, MORE), 0);
-	proa_stream_drained(&x.s, kit_op(&drained), 2 * MORE - 1, kit_done);
+	CHECK_EQ(proa_stream_put(&x.s, big + BIG + MORE, LESS), 0); /* with room behind it */
+	SUBMIT(proa_send, &x.h, &send[1], big + BIG + MORE + LESS, LESS);
+	CHECK_EQ(proa_stream_put(&x.s, big + BIG + MORE + 2 * LESS, LESS), 0);
+	proa_stream_drained(&x.s, kit_op(&drained), MORE + 2 * LESS - 1, kit_done);
 	kit_settle(loop);
 	CHECK_EQ(drained.finals, 0);
-	drink(loop, &x, 0, BIG + 3 * MORE);
-	CHECK_EQ(kit_await(loop, &send[1]), MORE);
+	drink(loop, &x, 0, ALL);
+	CHECK_EQ(kit_await(loop, &send[1]), LESS);
 	CHECK_EQ(kit_await(loop, &drained), 0);
 	side_end(loop, &x);
 	free(big);

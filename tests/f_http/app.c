@@ -63,6 +63,28 @@ static void answer_later(proa_http_request *request)
 	           proa_in(loop, strtoll(proa_http_query(request), NULL, 10) * PROA_MSEC), on_time);
 }
 
+static void on_twice(proa_op *op)
+{
+	later *l = PROA_OF(op, later, timer);
+
+	if (l->request) {
+		proa_http_begin(l->request, 200, "text/plain", -1);
+		proa_http_write(l->request, "one", 3);
+		proa_http_write(l->request, "two", 3);
+		proa_http_end(l->request);
+	}
+	free(l);
+}
+
+/* Written from a callback that is no handler: each call may send at once. */
+static void answer_twice(proa_http_request *request)
+{
+	later *l = later_new(request);
+
+	l->timer.want = PROA_BACKGROUND;
+	proa_timer(proa_root(loop), &l->timer, proa_in(loop, PROA_MSEC), on_twice);
+}
+
 /* ---- streams ---- */
 
 static void stream_more(proa_http_request *request, void *user)
@@ -248,6 +270,8 @@ static void on_request(proa_http_request *request, void *user)
 		answer_echo(request);
 	else if (!strcmp(path, "/later"))
 		answer_later(request);
+	else if (!strcmp(path, "/twice"))
+		answer_twice(request);
 	else if (!strcmp(path, "/stream"))
 		answer_stream(request, false);
 	else if (!strcmp(path, "/sized"))

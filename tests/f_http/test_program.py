@@ -91,6 +91,11 @@ class Program(Folder):
                     r = c.ask("HEAD", f"/{path}?{n}")
                     self.assertEqual(r.get("Content-Length"), str(n) if path == "sized" else None)
 
+    def test_writes_in_a_row(self):
+        with self.server.client() as c:
+            for _ in range(3):
+                self.assertEqual(c.ask("GET", "/twice").body, b"onetwo")
+
     def test_streams_to_old_clients(self):
         with self.server.client() as c:
             c.send("GET /stream?100000 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")

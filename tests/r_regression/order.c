@@ -236,3 +236,61 @@ TEST(accept_rests_without_memory_to_wait_with)
 	kit_fd_close(fd);
 	kit_close(&loop);
 }
+
+static void returned(rec *r)
+{
+	proa_buffer_return(proa_op_loop(&r->op), r->buf);
+}
+
+/* A pause of a multishot that waited behind another op was forgotten. */
+TEST(pause_of_a_recv_that_waits_in_its_queue)
+{
+	rec first = {0}, many = {.then = returned};
+	proa_handle h;
+	char c;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &h);
+	SUBMIT(proa_recv, &h, &first, &c, 1);
+	SUBMIT(proa_recv_pooled_many, &h, &many, NULL, 0);
+	proa_pause(&many.op);
+	kit_fd_write(fd, "abc", 3);
+	CHECK_EQ(kit_await(loop, &first), 1);
+	kit_settle(loop);
+	CHECK_EQ(many.bytes, 0);
+	proa_resume(&many.op);
+	UNTIL(loop, many.bytes == 2);
+	kit_fd_close(fd);
+	CHECK_EQ(kit_await(loop, &many), 0);
+	kit_close(&loop);
+}
+
+/* The same, resumed before its turn came; and of connections. */
+TEST(pause_of_an_accept_that_waits_in_its_queue)
+{
+	rec first = {0}, many = {0};
+	proa_handle l;
+	proa_addr addr;
+	int fd[2];
+	LOOP(loop);
+
+	kit_listen(loop, &l, &addr);
+	SUBMIT0(proa_accept, &l, &first);
+	SUBMIT0(proa_accept_many, &l, &many);
+	proa_pause(&many.op);
+	proa_resume(&many.op);
+	proa_pause(&many.op);
+	fd[0] = kit_connect(&addr);
+	CHECK_EQ(kit_await(loop, &first), 0);
+	fd[1] = kit_connect(&addr);
+	kit_settle(loop);
+	CHECK_EQ(many.mores, 0);
+	proa_resume(&many.op);
+	UNTIL(loop, many.mores == 1);
+	proa_socket_close(first.socket);
+	proa_socket_close(many.socket);
+	kit_fd_close(fd[0]);
+	kit_fd_close(fd[1]);
+	kit_close(&loop);
+}

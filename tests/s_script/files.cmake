@@ -1,17 +1,6 @@
 # Scripts: random programs that are the same on every backend, and what is made of those that fail.
 # SPDX-License-Identifier: MIT
-set(PROA_SCRIPT_SOURCES
-	tests/s_script/text.c
-	tests/s_script/trace.c
-	tests/s_script/model.c
-	tests/s_script/model_submit.c
-	tests/s_script/model_settle.c
-	tests/s_script/gen.c
-	tests/s_script/loop.c
-	tests/s_script/run.c
-	tests/s_script/step.c
-	tests/s_script/submit.c
-	tests/s_script/told.c)
+include(tests/s_script/sources.cmake)
 
 # How many seeds: some seconds' worth of them.
 set(seeds 1500)

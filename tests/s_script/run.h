@@ -42,6 +42,7 @@ typedef struct script_env {
 	uint64_t seed;     /* of the world, for the simulation */
 	const char *dir;   /* an empty folder for files */
 	bool simulated;    /* no threads, no signals, no time but the world's */
+	bool chances;      /* the world's faults are drawn from the seed */
 	int plant;         /* >= 0: a final of an op of this kind ... */
 	int64_t plant_min; /* ... with so much for a result is a failure; for tests */
 } script_env;
@@ -64,6 +65,7 @@ typedef struct script_result {
 	unsigned step; /* that was reached */
 	char text[400];
 	uint64_t ops; /* that were submitted */
+	uint64_t faults;
 	trace trace;
 } script_result;
 
@@ -82,6 +84,10 @@ void script_files_remove(const script_env *);
 /* A loop of env->backend; NULL: it does not work here. In the simulation a world of env->seed is
  * made around it. */
 proa_loop *script_loop_open(const script_env *env, const proa_loop_options *);
+/* In a world: no faults for now. */
+void script_calm(bool calm);
+/* Faults that the world has injected so far. */
+uint64_t script_faults(void);
 /* 0, or the error of the close. */
 int script_loop_close(proa_loop **loop);
 
@@ -114,6 +120,7 @@ typedef struct hand {
 	uint8_t is, owner;
 	bool closing, by_owner;           /* by_owner: its owner's close, and told with that */
 	bool reading;                     /* through its stream */
+	bool pairing;                     /* is being opened as one of a pair */
 	bool untold;                      /* udp: not connected */
 	bool idle, asked, timed, refused; /* set an idle time; of a connect on it */
 	int end, opener;                  /* -1: none; of the slots */

@@ -80,10 +80,10 @@ static bool plant_read(script_env *env)
 
 /* ---- running ---- */
 
-static const char *const backends[] = {"io_uring", "epoll", "kqueue", "iocp", "poll"};
+static const char *const backends[] = {"io_uring", "epoll", "kqueue", "iocp", "poll", "sim"};
 
 static char where[80]; /* how the script at work is had again */
-static uint64_t n_ops, n_scripts;
+static uint64_t n_ops, n_faults, n_scripts;
 
 static void failed_print(const script_result *result, const char *backend)
 {
@@ -101,9 +101,12 @@ static int run_on(const script *s, const plan *p, script_env *env, const char *b
 	snprintf(hung, sizeof hung, "hung: --backend %s %s\n", backend, where);
 	host_watchdog(30 * host_slowness(), hung);
 	env->backend = backend;
+	env->simulated = !strcmp(backend, "sim");
+	env->chances = env->simulated && !p;
 	if (!script_run(s, p, env, &result))
 		return 77;
 	n_ops += result.ops;
+	n_faults += result.faults;
 	if (asked.print) {
 		printf("---- %s ----\n", backend);
 		trace_print(&result.trace, stdout);
@@ -201,7 +204,7 @@ int main(int argc, char **argv)
 	script_files_remove(&env);
 	host_remove(dir);
 	if (rc == 0)
-		printf("%llu scripts, %llu ops\n", (unsigned long long)n_scripts,
-		       (unsigned long long)n_ops);
+		printf("%llu scripts, %llu ops, %llu faults\n", (unsigned long long)n_scripts,
+		       (unsigned long long)n_ops, (unsigned long long)n_faults);
 	return rc;
 }

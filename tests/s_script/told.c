@@ -64,6 +64,16 @@ static bool call_error_stated(const slot *t, int64_t error)
 	}
 }
 
+/* Of what went through a stream nobody tells whether it was torn. */
+static bool may_be_torn(const end *e)
+{
+	bool maybe = e->torn || e->unsure;
+
+	for (unsigned i = 0; i < e->n_segments; i++)
+		maybe |= e->segment[i].maybe;
+	return maybe;
+}
+
 static bool error_stated(const slot *t, int64_t error)
 {
 	const hand *h = &r.hand[t->h];
@@ -75,7 +85,7 @@ static bool error_stated(const slot *t, int64_t error)
 	case PROA_ETIMEDOUT: return t->timed || (is_socket(t->kind) && (h->idle || h->timed));
 	case PROA_ECONNRESET: return is_socket(t->kind);
 	case PROA_EPIPE: return is_out(t) && e && e->shut;
-	case PROA_EBROKEN: return is_out(t) && e && (e->torn || e->unsure);
+	case PROA_EBROKEN: return is_out(t) && e && may_be_torn(e);
 	default:
 		return script_is_file(t->kind) ? file_error_stated(t, error)
 		                               : call_error_stated(t, error);
@@ -319,6 +329,8 @@ static void read_told(slot *t, int64_t result, const void *buf)
 		end_received(t->h, buf, result);
 	else if (result == 0)
 		end_eof(t->h);
+	if (result == -PROA_ECONNRESET && end_of(t->h))
+		end_of(t->h)->failed = true;
 }
 
 static void connect_told(slot *t, int64_t result)

@@ -1,4 +1,10 @@
 # Worlds: the simulation, and what is tested in it.
 # SPDX-License-Identifier: MIT
-proa_test(sim tests/s_sim/echo.c)
-proa_test(sim_reset tests/s_sim/reset.c)
+proa_test(sim
+	tests/s_sim/bed.c
+	tests/s_sim/echo.c
+	tests/s_sim/reset.c
+	tests/s_sim/node_test.c
+	tests/s_sim/link_test.c
+	tests/s_sim/clock_test.c
+	tests/s_sim/gram_test.c)

@@ -1,15 +1,14 @@
 # The library's calls to the kernel made to fail: the tests' programs again, over a copy of it.
 # SPDX-License-Identifier: MIT
 
-# proa_seam_program(NAME OBJECT...): build/seam/NAME, of these and the frame, linked with the copy.
+# proa_seam_program(NAME OBJECT...): build/seam/NAME, of these, the seam and tests/host*, linked
+# with the copy.
 function(proa_seam_program name)
 	add_executable(seam_${name}
-		${ARGN} $<TARGET_OBJECTS:proa_test_frame> $<TARGET_OBJECTS:proa_seam>)
+		${ARGN} $<TARGET_OBJECTS:proa_test_host> $<TARGET_OBJECTS:proa_seam>)
 	add_dependencies(seam_${name} proa_seam_archive)
 	target_include_directories(seam_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include
 		${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
-	target_link_options(seam_${name} PRIVATE
-		-Wl,--wrap=proa_loop_open -Wl,--wrap=proa_loop_close)
 	target_link_libraries(seam_${name} PRIVATE
 		proa_flags ${PROA_SEAM_ARCHIVE} ${PROA_LLHTTP_LIBRARY} ${PROA_SYSTEM_LIBRARIES})
 	set_target_properties(seam_${name} PROPERTIES OUTPUT_NAME ${name}
@@ -22,6 +21,14 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND PROA_TREE
 	proa_test(refused tests/seam/refused_test.c tests/seam/echo.c SERIAL)
 endif()
 
+# The same on the frame, with --faults.
+function(proa_seam_tests name)
+	proa_seam_program(${name}
+		${ARGN} $<TARGET_OBJECTS:proa_test_frame> $<TARGET_OBJECTS:proa_seam_run>)
+	target_link_options(seam_${name} PRIVATE
+		-Wl,--wrap=proa_loop_open -Wl,--wrap=proa_loop_close)
+endfunction()
+
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJCOPY
 	AND PROA_TREE MATCHES "^(asan)?$" AND TARGET test_conform)
 	set(PROA_SEAM_ARCHIVE ${PROJECT_BINARY_DIR}/libproa_seam.a)
@@ -30,34 +37,45 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 			$<TARGET_FILE:proa_static> ${PROA_SEAM_ARCHIVE}
 		DEPENDS proa_static ${PROJECT_SOURCE_DIR}/tests/seam/symbols VERBATIM)
 	add_custom_target(proa_seam_archive DEPENDS ${PROA_SEAM_ARCHIVE})
-	proa_files(files tests/seam/run.c tests/seam/seam.c tests/seam/seam_posix.c
-		tests/seam/seam_uring.c)
-	add_library(proa_seam OBJECT ${files})
-	target_include_directories(proa_seam PRIVATE ${PROJECT_SOURCE_DIR}/include
-		${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
-	target_link_libraries(proa_seam PRIVATE proa_flags)
+	proa_files(seam_files
+		tests/seam/seam.c tests/seam/seam_posix.c tests/seam/seam_uring.c)
+	proa_files(run_files tests/seam/run.c)
+	add_library(proa_seam OBJECT ${seam_files})
+	add_library(proa_seam_run OBJECT ${run_files})
+	foreach(part proa_seam proa_seam_run)
+		target_include_directories(${part} PRIVATE ${PROJECT_SOURCE_DIR}/include
+			${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+		target_link_libraries(${part} PRIVATE proa_flags)
+	endforeach()
 
 	# The objects of earlier proa_tests.
 	foreach(name loop conform stream serve fs work dns regression)
 		if(TARGET test_${name}) # PROA_TEST_ONLY has some
-			proa_seam_program(${name} $<TARGET_OBJECTS:test_${name}>)
+			proa_seam_tests(${name} $<TARGET_OBJECTS:test_${name}>)
 		endif()
 	endforeach()
 
 	proa_files(files tests/seam/direct_test.c tests/c_conform/kit.c)
-	proa_seam_program(direct ${files})
+	proa_seam_tests(direct ${files})
 	foreach(backend ${PROA_TEST_BACKENDS})
 		proa_add_test(seam_direct-${backend} seam_direct --backend ${backend})
 	endforeach()
+
+	# Random programs in a storm of what reaches nobody: they must come out as in calm weather.
+	proa_files(files tests/seam/storm.c)
+	proa_seam_program(script $<TARGET_OBJECTS:test_script> ${files})
+	proa_add_test(seam_storm seam_script --seeds 200)
+	set_property(TEST ${PROA_TEST_PREFIX}seam_storm APPEND PROPERTY ENVIRONMENT
+		SEAM_RULE=any:1:50)
 
 	# A sample; all of it: ./dev faults
 	find_program(PROA_PYTHON python3)
 	if(PROA_PYTHON)
 		proa_add_test(seam_faults ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/seam/faults
-			${PROJECT_BINARY_DIR} --only "a*,o*,f*,r*" --first 2 --share 1 --most 400)
+			${PROJECT_BINARY_DIR} --only "a*,o*,f*,r*" --first 2 --share 1 --most 250)
 	endif()
 
 	proa_files(files tests/seam/lacks_test.c tests/seam/echo.c tests/c_conform/kit.c)
-	proa_seam_program(lacks ${files})
+	proa_seam_tests(lacks ${files})
 	proa_add_test(seam_lacks seam_lacks)
 endif()

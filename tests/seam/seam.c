@@ -55,6 +55,7 @@ static struct {
 	long first, times;
 	int what;
 	bool benign;
+	long permille; /* of any call; 0: the rule is of one */
 } rule = {.call = -1, .benign = true};
 
 static seam_account own_account;
@@ -107,6 +108,66 @@ static bool times_read(const char *text)
 	return rule.times > 0;
 }
 
+/* ---- any call, at random ---- */
+
+enum { QUIET_MAX = 16 };
+static struct {
+	int n, what[QUIET_MAX];
+} quiet[SEAM_CALL_COUNT];
+
+static bool takes_time(const char *word)
+{
+	static const char *const wants[] = {"EMFILE", "ENFILE", "ENOMEM"};
+
+	for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
+		if (!strcmp(word, wants[i]))
+			return true;
+	return false;
+}
+
+static void quiet_collect(int call)
+{
+	char copy[256], *rest = copy, *word;
+	bool loud = false, accepts = strstr(calls[call].name, "accept") != NULL;
+	int what;
+
+	snprintf(copy, sizeof copy, "%s", calls[call].can);
+	quiet[call].n = 0;
+	while ((word = strsep(&rest, " "))) {
+		bool short_ = !strcmp(word, "short"), no_room = accepts && !strcmp(word, "ENOBUFS");
+
+		loud |= !strcmp(word, "|");
+		if ((!loud || short_) && !no_room && !takes_time(word) && word_read(word, &what))
+			quiet[call].what[quiet[call].n++] = what;
+	}
+}
+
+static uint64_t mixed(uint64_t x)
+{
+	x = (x ^ x >> 31) * UINT64_C(0x9e3779b97f4a7c15);
+	x = (x ^ x >> 27) * UINT64_C(0xbf58476d1ce4e5b9);
+	return x ^ x >> 32;
+}
+
+static int any_hit(seam_call call, long n)
+{
+	uint64_t x = mixed(((uint64_t)rule.first << 40) + ((uint64_t)call << 32) + (uint64_t)n);
+
+	if (!quiet[call].n || (long)(x % 1000) >= rule.permille)
+		return SEAM_PASS;
+	__atomic_add_fetch(&seam_now->hits, 1, __ATOMIC_RELAXED);
+	return quiet[call].what[(x >> 16) % (unsigned)quiet[call].n];
+}
+
+static const char *any_set(const char *seed, const char *permille)
+{
+	for (int i = 0; i < SEAM_CALL_COUNT; i++)
+		quiet_collect(i);
+	rule.first = strtol(seed, NULL, 10);
+	rule.permille = strtol(permille, NULL, 10);
+	return rule.permille > 0 && rule.permille < 1000 ? NULL : "PERMILLE is 1 to 999";
+}
+
 const char *seam_rule_set(const char *text)
 {
 	char copy[128], *part[4] = {NULL}, *rest = copy;
@@ -114,6 +175,7 @@ const char *seam_rule_set(const char *text)
 
 	rule.call = -1;
 	rule.benign = true;
+	rule.permille = 0;
 	if (!*text)
 		return NULL;
 	snprintf(copy, sizeof copy, "%s", text);
@@ -121,6 +183,8 @@ const char *seam_rule_set(const char *text)
 		n++;
 	if (n < 3)
 		return "a rule is CALL:K:WHAT[:TIMES]";
+	if (!strcmp(part[0], "any"))
+		return any_set(part[1], part[2]);
 	for (int i = 0; i < SEAM_CALL_COUNT; i++)
 		if (!strcmp(calls[i].name, part[0]))
 			rule.call = i;
@@ -145,6 +209,8 @@ int seam_hit(seam_call call)
 	if (!seam_armed)
 		return SEAM_PASS;
 	n = __atomic_add_fetch(&seam_now->calls[call], 1, __ATOMIC_RELAXED);
+	if (rule.permille)
+		return any_hit(call, n);
 	if ((int)call != rule.call || n < rule.first || n - rule.first >= rule.times)
 		return SEAM_PASS;
 	__atomic_add_fetch(&seam_now->hits, 1, __ATOMIC_RELAXED);

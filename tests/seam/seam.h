@@ -21,6 +21,11 @@
  *   WHAT  a name of an error, or one of SEAM_WORDS
  *   TIMES that many calls from K on, 1 if not said; "ever": all of them
  *
+ * or, for programs that look at what comes out and not at how:  any:SEED:PERMILLE
+ *
+ * Then each call is struck with that probability by one of those things that reach nobody. Want of
+ * descriptors and memory is none of them: it takes time, and is noticed.
+ *
  * Nothing is done that a kernel could not have done. */
 
 /* Name, what it can answer. In front of the bar stands what the contract says reaches nobody: with
@@ -42,7 +47,6 @@
 	X(getsockopt, "| ENOBUFS")                                                                 \
 	X(setsockopt, "| ENOBUFS ENOMEM")                                                          \
 	X(getsockname, "| ENOBUFS")                                                                \
-	X(fcntl, "| EPERM")                                                                        \
 	X(socketpair, "EMFILE ENOBUFS")                                                            \
 	X(eventfd, "| EMFILE ENFILE ENOMEM")                                                       \
 	X(epoll_create1, "| EMFILE ENFILE ENOMEM")                                                 \

@@ -19,7 +19,6 @@ int seam_getsockopt(int, int, int, void *, socklen_t *);
 int seam_setsockopt(int, int, int, const void *, socklen_t);
 int seam_getsockname(int, struct sockaddr *, socklen_t *);
 int seam_socketpair(int, int, int, int[2]);
-int seam_fcntl(int, int, ...);
 int seam_eventfd(unsigned, int);
 int seam_epoll_create1(int);
 int seam_epoll_ctl(int, int, int, struct epoll_event *);

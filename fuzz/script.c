@@ -1,0 +1,60 @@
+/* Programs over the API, told by bytes: on each backend, against the model where it knows. */
+/* SPDX-License-Identifier: MIT */
+#include "fuzz.h"
+#include "host_file.h"
+#include "s_script/run.h"
+
+#include <stdio.h>
+
+/* Files are made in a folder of this process, and go with each script. */
+static char dir[120];
+
+static void dir_remove(void)
+{
+	host_remove(dir);
+}
+
+/* As much of it as is determined; false: nothing is. */
+static bool script_cut(script *s, plan *p)
+{
+	unsigned step;
+
+	while (s->n && !script_plan(s, p, &step))
+		s->n = PX_MIN(step, s->n - 1);
+	return s->n > 0;
+}
+
+static void script_try(const script *s, const plan *p, const char *backend)
+{
+	const script_env env = {.backend = backend, .seed = 1, .dir = dir, .plant = -1};
+	static script_result result;
+
+	memset(&result, 0, sizeof result);
+	script_run(s, p, &env, &result);
+	script_files_remove(&env);
+	if (!result.failure)
+		return;
+	script_print(s, stderr);
+	fprintf(stderr, "%s, step %u: %s: %s\n", backend, result.step,
+	        script_failure_name[result.failure], result.text);
+	px_assert(!result.failure);
+}
+
+FUZZ(script)
+{
+	static const char *const backend[] = {"poll", "epoll", "io_uring", "kqueue"};
+	fuzz_in in = {data, size};
+	unsigned how = fuzz_byte(&in);
+	static script s;
+	static plan p;
+	bool determined = how & 1;
+
+	if (!*dir) {
+		px_assert(host_temp_dir(dir, sizeof dir));
+		atexit(dir_remove);
+	}
+	script_of_bytes(&s, in.at, in.left);
+	if (determined && !script_cut(&s, &p))
+		return;
+	script_try(&s, determined ? &p : NULL, backend[(how >> 1) % PX_COUNT(backend)]);
+}
