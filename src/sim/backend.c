@@ -369,14 +369,15 @@ static leaf_fn *const leaves[PX_KIND_COUNT] = {LEAVES(LEAF)};
 #define LEAF_BIT(kind, fn) | PX_KIND_BIT(PX_##kind)
 _Static_assert((0 LEAVES(LEAF_BIT)) == PX_KINDS_SOCKET, "each native kind has its attempt");
 
-/* From an event: the loop is told if something has ended. */
+/* From an event, or from what another node does (a reset): the loop is told if something ended. */
 static void side_try(px_simside *side)
 {
 	px_core *core = px_handle_core(side->op->handle);
+	px_simnode *was = px_sim_visit(side->sock->node);
 
-	px_sim_enter(side->sock->node);
 	leaves[side->op->kind](core, side);
 	px_sim_loop_wake(px_simloop_of(core));
+	px_sim_back(was);
 }
 
 void px_sim_poke(px_simsock *s, int dir)

@@ -32,7 +32,8 @@ TEST(clock_begins_somewhere)
 /* Fast and slow clocks, from the slowest one there is. */
 TEST(clock_drift)
 {
-	static const int32_t drifts[] = {-900000, -500000, -50000, -100, -1, 1, 100, 50000, 2000000};
+	static const int32_t drifts[] = {-900000, -500000, -50000, -100,   -1,
+	                                 1,       100,     50000,  2000000};
 
 	for (size_t i = 0; i < sizeof drifts / sizeof *drifts; i++) {
 		int32_t ppm = drifts[i];
