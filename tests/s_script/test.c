@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 	host_watchdog(0, "");
 	script_files_remove(&env);
 	host_remove(dir);
-	if (rc == 0)
+	if (rc <= 1)
 		printf("%llu scripts, %llu ops, %llu faults\n", (unsigned long long)n_scripts,
 		       (unsigned long long)n_ops, (unsigned long long)n_faults);
 	return rc;
