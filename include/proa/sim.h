@@ -172,7 +172,9 @@ typedef enum proa_kill {
 	PROA_KILL_PROCESS, /* the system lives on: connections are reset or ended, files kept */
 	PROA_KILL_POWER    /* nothing is said to anybody; unsynced writes may be lost or torn */
 } proa_kill;
-/* Anywhere, also for the node that calls; it happens when the current event is over. */
+/* Anywhere, also for the node that calls; it happens when the current event is over. A node that
+ * was about to start goes down without having run; one that is down stays so, and nothing is told.
+ */
 PROA_API void proa_world_kill(proa_world *world, const char *name, proa_kill how);
 PROA_API void proa_world_restart(proa_world *world, const char *name); /* starts it if it is down */
 /* Runs nothing of the node until resumed; its connections stay. Anywhere. */

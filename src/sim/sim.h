@@ -136,7 +136,7 @@ struct px_simnode {
 	px_simevent begin, end;
 	proa_kill kill;
 	int result;
-	bool stopping;
+	bool stopping, called_off;
 };
 
 px_simnode *px_sim_node_new(px_world *w, const char *name, const char *addr, int *error);
