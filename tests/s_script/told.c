@@ -333,6 +333,9 @@ static void send_told(slot *t, int64_t result, int64_t count)
 
 static void read_told(slot *t, int64_t result, const void *buf)
 {
+	if (r.events && r.hand[t->h].closing)
+		return; /* the stream may have gone before its event is told, and its bytes with it
+		         */
 	if (result > 0)
 		end_received(t->h, buf, result);
 	else if (result == 0)
