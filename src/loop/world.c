@@ -267,6 +267,7 @@ void proa_world_get_stats(const proa_world *world, proa_world_stats *out)
 	const px_worldfull *f = (const px_worldfull *)(const void *)w;
 
 	*out = w->stat;
+	px_sim_disk_counts(w, out->faults);
 	out->size = sizeof *out;
 	out->in_flight = f->checker.ops.n;
 }
