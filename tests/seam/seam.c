@@ -37,9 +37,11 @@ static const struct {
 	X(ENONET)                                                                                \
 	X(ETIMEDOUT)                                                                             \
 	X(EINVAL)                                                                                \
-	X(ECONNREFUSED) X(ENETUNREACH) X(EADDRNOTAVAIL) X(ECONNRESET) X(EPIPE) X(ENOSYS) X(EIO)  \
-		X(ENOTCONN) X(ENOSPC) X(EDQUOT) X(EFBIG) X(EXDEV) X(ENOENT) X(EBUSY) X(EALREADY) \
-			X(EAI_AGAIN) X(EAI_MEMORY) X(EAI_FAIL) X(EHOSTUNREACH) X(ENOPROTOOPT)
+	X(ECONNREFUSED)                                                                          \
+	X(ENETUNREACH)                                                                           \
+	X(EADDRNOTAVAIL) X(ECONNRESET) X(EPIPE) X(ENOSYS) X(EIO) X(ENOTCONN) X(ENOSPC) X(EDQUOT) \
+		X(EFBIG) X(EXDEV) X(ENOENT) X(EBUSY) X(EALREADY) X(EAI_AGAIN) X(EAI_MEMORY)      \
+			X(EAI_FAIL) X(EHOSTUNREACH) X(ENOPROTOOPT)
 
 static const struct {
 	const char *name;
