@@ -19,30 +19,31 @@ static const struct {
 #undef CALL_TEXT
 };
 
-#define ERRORS(X)                                                                                 \
-	X(EINTR)                                                                                  \
-	X(EAGAIN)                                                                                 \
-	X(ECANCELED)                                                                              \
-	X(EMFILE)                                                                                 \
-	X(ENFILE)                                                                                 \
-	X(ENOBUFS)                                                                                \
-	X(ENOMEM)                                                                                 \
-	X(EADDRINUSE)                                                                             \
-	X(EACCES)                                                                                 \
-	X(ECONNABORTED)                                                                           \
-	X(EPROTO)                                                                                 \
-	X(EPERM)                                                                                  \
-	X(ENETDOWN)                                                                               \
-	X(EHOSTDOWN)                                                                              \
-	X(ENONET)                                                                                 \
-	X(ETIMEDOUT)                                                                              \
-	X(EINVAL)                                                                                 \
-	X(ECONNREFUSED)                                                                           \
-	X(ENETUNREACH)                                                                            \
-	X(EADDRNOTAVAIL)                                                                          \
-	X(ECONNRESET) X(EPIPE) X(ENOSYS) X(EIO) X(ENOTCONN) X(ENOSPC) X(EDQUOT) X(EFBIG) X(EXDEV) \
-		X(ENOENT) X(EBUSY) X(EALREADY) X(EAI_AGAIN) X(EAI_MEMORY) X(EAI_FAIL)             \
-			X(EHOSTUNREACH) X(ENOPROTOOPT)
+#define ERRORS(X)                                                                             \
+	X(EINTR)                                                                              \
+	X(EAGAIN)                                                                             \
+	X(ECANCELED)                                                                          \
+	X(EMFILE)                                                                             \
+	X(ENFILE)                                                                             \
+	X(ENOBUFS)                                                                            \
+	X(ENOMEM)                                                                             \
+	X(EADDRINUSE)                                                                         \
+	X(EACCES)                                                                             \
+	X(ECONNABORTED)                                                                       \
+	X(EPROTO)                                                                             \
+	X(EPERM)                                                                              \
+	X(ENETDOWN)                                                                           \
+	X(EHOSTDOWN)                                                                          \
+	X(ENONET)                                                                             \
+	X(ETIMEDOUT)                                                                          \
+	X(EINVAL)                                                                             \
+	X(ECONNREFUSED)                                                                       \
+	X(ENETUNREACH)                                                                        \
+	X(EADDRNOTAVAIL)                                                                      \
+	X(ECONNRESET)                                                                         \
+	X(EPIPE) X(ENOSYS) X(EIO) X(ENOTCONN) X(ENOSPC) X(EDQUOT) X(EFBIG) X(EXDEV) X(ENOENT) \
+		X(EBUSY) X(EALREADY) X(EAI_AGAIN) X(EAI_MEMORY) X(EAI_FAIL) X(EHOSTUNREACH)   \
+			X(ENOPROTOOPT)
 
 static const struct {
 	const char *name;
