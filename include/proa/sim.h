@@ -102,7 +102,8 @@ PROA_API int64_t proa_world_await(proa_world *world, proa_op *op);
 PROA_API int proa_world_until(proa_world *world, bool (*done)(void *user), void *user,
                               int64_t within_ns);
 /* Turns all faults off, heals every link, resumes every node and runs until no operation is in
- * flight but those in the background, or the time is over: 0 or -PROA_ETIMEDOUT. */
+ * flight but those in the background, or the time is over: 0 or -PROA_ETIMEDOUT. A server always
+ * has an accept in flight: where there is one, ask proa_world_until for what is to be done. */
 PROA_API int proa_world_settle(proa_world *world, int64_t within_ns);
 /* Calls fn(user) at that virtual time, outside of every node; anywhere. -PROA_ENOMEM. */
 PROA_API int proa_world_at(proa_world *world, int64_t at_ns, void (*fn)(void *user), void *user);
