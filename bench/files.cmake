@@ -1,5 +1,7 @@
 # The references on the bare interfaces, and what loads them; bench/run runs them.
 # SPDX-License-Identifier: MIT
+proa_bench(sim bench/sim.c)
+
 include(CheckFunctionExists)
 check_function_exists(epoll_pwait2 PROA_HAS_EPOLL_PWAIT2) # glibc 2.35
 if(PROA_HAS_EPOLL_PWAIT2)

@@ -76,6 +76,9 @@ typedef struct proa_world_options {
 	uint64_t bandwidth;                     /* bytes a second a direction (0: no limit) */
 	size_t window_bytes;                    /* on its way and unread, a direction (0: 64 KiB) */
 	size_t stack_bytes;                     /* of a simulated thread (0: 256 KiB) */
+	/* What all that proa holds for one node's program may come to (its loops, pools, servers,
+	 * workers); more is a violation. 0: no bound. */
+	size_t memory_max_bytes;
 	/* Told of a violation of the contract, by the library or by the program; NULL: it stops the
 	 * program with a message. */
 	void (*violation)(const char *text, void *user);
@@ -99,7 +102,8 @@ PROA_API int64_t proa_world_await(proa_world *world, proa_op *op);
 PROA_API int proa_world_until(proa_world *world, bool (*done)(void *user), void *user,
                               int64_t within_ns);
 /* Turns all faults off, heals every link, resumes every node and runs until no operation is in
- * flight but those in the background, or the time is over: 0 or -PROA_ETIMEDOUT. */
+ * flight but those in the background, or the time is over: 0 or -PROA_ETIMEDOUT. A server always
+ * has an accept in flight: where there is one, ask proa_world_until for what is to be done. */
 PROA_API int proa_world_settle(proa_world *world, int64_t within_ns);
 /* Calls fn(user) at that virtual time, outside of every node; anywhere. -PROA_ENOMEM. */
 PROA_API int proa_world_at(proa_world *world, int64_t at_ns, void (*fn)(void *user), void *user);
@@ -169,7 +173,9 @@ typedef enum proa_kill {
 	PROA_KILL_PROCESS, /* the system lives on: connections are reset or ended, files kept */
 	PROA_KILL_POWER    /* nothing is said to anybody; unsynced writes may be lost or torn */
 } proa_kill;
-/* Anywhere, also for the node that calls; it happens when the current event is over. */
+/* Anywhere, also for the node that calls; it happens when the current event is over. A node that
+ * was about to start goes down without having run; one that is down stays so, and nothing is told.
+ */
 PROA_API void proa_world_kill(proa_world *world, const char *name, proa_kill how);
 PROA_API void proa_world_restart(proa_world *world, const char *name); /* starts it if it is down */
 /* Runs nothing of the node until resumed; its connections stay. Anywhere. */

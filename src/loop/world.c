@@ -267,6 +267,7 @@ void proa_world_get_stats(const proa_world *world, proa_world_stats *out)
 	const px_worldfull *f = (const px_worldfull *)(const void *)w;
 
 	*out = w->stat;
+	px_sim_disk_counts(w, out->faults);
 	out->size = sizeof *out;
 	out->in_flight = f->checker.ops.n;
 }
@@ -287,7 +288,7 @@ static bool world_ended(void *user)
 static bool world_leaks(px_worldfull *f)
 {
 	px_world *w = &f->w;
-	bool leaks = f->checker.ops.n != 0;
+	bool leaks = f->leaks || f->checker.ops.n != 0;
 
 	for (unsigned i = 0; i < w->n_nodes; i++)
 		leaks |= w->nodes[i]->files || !px_list_empty(&w->nodes[i]->blocks);

@@ -44,11 +44,18 @@ static int start_run(px_simnode *node)
 	return rc;
 }
 
+/* One that is killed leaves nothing. */
+static bool program_leaves(const px_simnode *node)
+{
+	return node->files || !px_list_empty(&node->blocks) || !px_list_empty(&node->loops);
+}
+
 static void program_main(void *arg)
 {
 	px_simnode *node = arg;
 
 	node->result = node->o.main ? node->o.main(node->o.user) : start_run(node);
+	full_of(node)->leaks |= program_leaves(node);
 	node->loop = NULL;
 	node->kill = PROA_KILL_PROCESS;
 	px_sim_schedule(node->world, &node->end, node->world->now_ns);
@@ -79,14 +86,14 @@ static void end_fire(px_world *w, px_simevent *e)
 	px_node *n;
 
 	PX_UNUSED(w);
-	if (!node->up && !node->loop)
+	if (!node->up && !node->loop && !node->called_off)
 		return;
 	while ((n = px_list_pop_front(&node->loops)))
 		px_checker_forget(&full_of(node)->checker, PX_OF(n, px_simloop, link)->core);
 	px_sim_enter(node);
 	px_sim_node_drop(node, node->kill);
 	node->loop = NULL;
-	node->up = node->stopping = false;
+	node->up = node->stopping = node->called_off = false;
 	node->dark = node->kill == PROA_KILL_POWER;
 	px_sim_leave(NULL);
 	if (node->o.down)
@@ -209,6 +216,10 @@ void proa_world_kill(proa_world *world, const char *name, proa_kill how)
 	px_simnode *node = named(w, name);
 
 	node->kill = how;
+	if (px_sim_pending(&node->begin) && !node->up) { /* its end is told all the same */
+		node->called_off = true;
+		node->result = -PROA_ECANCELED;
+	}
 	px_sim_unschedule(w, &node->begin);
 	px_sim_schedule(w, &node->end, w->now_ns);
 }

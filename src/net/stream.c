@@ -382,13 +382,13 @@ static void drained_end(stream *s, int64_t result, int32_t sys_error)
 	px_op *op = s->drained;
 
 	s->drained = NULL;
-	if (result == -PROA_ECANCELED)
-		op->flags |= PX_F_CANCEL; /* if not its own, then that of what it waited for */
 	px_op_finish(op, result, 0, sys_error);
 }
 
 static void drained_check(stream *s)
 {
+	if (s->out_error == -PROA_ECANCELED) /* what it waited for was cancelled, and so is it */
+		s->drained->flags |= PX_F_CANCEL;
 	if (s->out_error)
 		drained_end(s, s->out_error, s->out_sys);
 	else if (s->queued <= s->below)

@@ -292,6 +292,7 @@ int proa_checker_open(proa_checker **out, const proa_checker_options *options)
 		px_free(&a, c, sizeof *c);
 		return -PROA_ENOMEM;
 	}
+	c->own = a;
 	*out = c;
 	return 0;
 }
@@ -320,7 +321,7 @@ int64_t proa_checker_close(proa_checker **checker)
 		violation(c, NULL, "%llu ops never ended", (unsigned long long)c->ops.n);
 	n = (int64_t)c->violations;
 	px_checker_free(c);
-	px_allocator_init(&a, NULL, NULL);
+	a = c->own;
 	px_free(&a, c, sizeof *c);
 	*checker = NULL;
 	return n;

@@ -22,8 +22,9 @@ typedef struct px_check_table {
 } px_check_table;
 
 struct proa_checker {
-	px_tracer tracer; /* first */
-	px_allocator alloc;
+	px_tracer tracer;   /* first */
+	px_allocator alloc; /* of the tables */
+	px_allocator own;   /* of the checker itself, if it was opened */
 	proa_checker_options o;
 	px_check_table ops, handles;
 	uint64_t seq, violations;

@@ -77,6 +77,7 @@ void px_sim_connected(px_simsock *s, int64_t result)
 {
 	px_simside *side = &s->side[PX_DIR_OUT];
 	px_world *w = s->node->world;
+	px_simvisit from;
 	px_core *core;
 
 	if (!side->op)
@@ -87,9 +88,10 @@ void px_sim_connected(px_simsock *s, int64_t result)
 		return;
 	}
 	core = px_handle_core(side->op->handle);
-	px_sim_enter(s->node);
+	from = px_sim_visit(s->node);
 	connect_finish(core, side);
 	px_sim_loop_wake(px_simloop_of(core));
+	px_sim_return(from);
 }
 
 static int64_t connect_fault(px_world *w)
@@ -373,11 +375,11 @@ _Static_assert((0 LEAVES(LEAF_BIT)) == PX_KINDS_SOCKET, "each native kind has it
 static void side_try(px_simside *side)
 {
 	px_core *core = px_handle_core(side->op->handle);
-	px_simnode *was = px_sim_visit(side->sock->node);
+	px_simvisit from = px_sim_visit(side->sock->node);
 
 	leaves[side->op->kind](core, side);
 	px_sim_loop_wake(px_simloop_of(core));
-	px_sim_back(was);
+	px_sim_return(from);
 }
 
 void px_sim_poke(px_simsock *s, int dir)
@@ -386,6 +388,14 @@ void px_sim_poke(px_simsock *s, int dir)
 
 	if (side->op && !side->late && side->op->kind != PX_CONNECT)
 		side_try(side);
+}
+
+void px_sim_poke_soon(px_simsock *s, int dir)
+{
+	px_simside *side = &s->side[dir];
+
+	if (side->op && !side->late && side->op->kind != PX_CONNECT)
+		px_sim_schedule(s->node->world, &side->poke, s->node->world->now_ns);
 }
 
 static void poke_fire(px_world *w, px_simevent *e)
@@ -414,15 +424,17 @@ static void cancel_now(px_simside *side)
 static void ask_fire(px_world *w, px_simevent *e)
 {
 	px_simside *side = PX_OF(e, px_simside, ask);
+	px_simvisit from;
 	px_core *core;
 
 	PX_UNUSED(w);
 	if (!side->op)
 		return;
 	core = px_handle_core(side->op->handle);
-	px_sim_enter(side->sock->node);
+	from = px_sim_visit(side->sock->node);
 	cancel_now(side);
 	px_sim_loop_wake(px_simloop_of(core));
+	px_sim_return(from);
 }
 
 static void backend_cancel(px_core *core, px_op *op)
@@ -494,6 +506,12 @@ static int backend_open(px_core *core, char *why)
 	return 0;
 }
 
+static void not_run(const px_simloop *l)
+{
+	if (l->waits)
+		PX_PANIC("a loop was run that its node's program runs");
+}
+
 static void backend_close(px_core *core, bool forked)
 {
 	px_simloop *l = px_simloop_of(core);
@@ -501,6 +519,7 @@ static void backend_close(px_core *core, bool forked)
 	PX_UNUSED(forked);
 	if (!l)
 		return;
+	not_run(l);
 	px_list_remove(&l->link);
 	px_free(&core->alloc, l, sizeof *l);
 	core->backend = NULL;
@@ -541,6 +560,8 @@ static void backend_wait(px_core *core, int64_t deadline_ns)
 	px_world *w = l->node->world;
 	int64_t until = w->now_ns + STEP_NS;
 
+	not_run(l);
+	l->waits = true;
 	if (deadline_ns > core->now_ns && !l->woken) {
 		until = deadline_ns == INT64_MAX ? INT64_MAX
 		                                 : px_sim_node_when(l->node, deadline_ns);
@@ -548,7 +569,7 @@ static void backend_wait(px_core *core, int64_t deadline_ns)
 	}
 	px_sim_wait(w, until);
 	l->waiter = NULL;
-	l->woken = false;
+	l->woken = l->waits = false;
 	core->now_ns = px_sim_node_now(l->node);
 }
 

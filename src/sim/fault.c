@@ -90,6 +90,18 @@ void px_sim_disk_faults(px_world *w)
 	}
 }
 
+void px_sim_disk_counts(const px_world *w, uint64_t faults[PROA_FAULT_COUNT])
+{
+	for (unsigned i = 0; i < w->n_nodes; i++) {
+		const px_simfs_counts *c = px_simfs_counts_of(w->nodes[i]->fs);
+
+		faults[PROA_FAULT_EXHAUSTED] += c->open_emfile;
+		faults[PROA_FAULT_SHORT] += c->read_short + c->write_short;
+		faults[PROA_FAULT_DISK_ERROR] += c->open_eio + c->read_eio + c->write_eio +
+		                                 c->write_enospc + c->sync_eio;
+	}
+}
+
 static int kind_of(const char *name)
 {
 	for (int kind = 0; kind < PX_KIND_COUNT; kind++)

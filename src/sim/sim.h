@@ -119,6 +119,7 @@ struct px_simnode {
 	bool up, paused;
 	bool dark; /* without power */
 	px_list threads, loops, socks, heaps, blocks;
+	size_t bytes; /* in all blocks */
 	uint16_t next_port;
 	px_simfs *fs;
 	/* Its clock: at `base_world` it was `base_ns`, and it runs at 1 + ppm / 10^6. */
@@ -135,7 +136,7 @@ struct px_simnode {
 	px_simevent begin, end;
 	proa_kill kill;
 	int result;
-	bool stopping;
+	bool stopping, called_off;
 };
 
 px_simnode *px_sim_node_new(px_world *w, const char *name, const char *addr, int *error);
@@ -172,6 +173,7 @@ struct px_simloop {
 	px_simnode *node;
 	px_simthread *waiter; /* runs it, and waits */
 	bool woken;
+	bool waits; /* somebody is in its wait, or pauses there */
 };
 
 void px_sim_loop_wake(px_simloop *l);
@@ -304,6 +306,8 @@ void px_sim_grams_free(px_world *w);
 
 /* A send's, a recv's or an accept's progress may be possible now. */
 void px_sim_poke(px_simsock *s, int dir);
+/* The same behind this event: the caller may be in the middle of that very op. */
+void px_sim_poke_soon(px_simsock *s, int dir);
 void px_sim_sides_init(px_simsock *s);
 /* The connect at this socket has ended. */
 void px_sim_connected(px_simsock *s, int64_t result);
@@ -316,10 +320,14 @@ px_simnode *px_sim_here(void);       /* the node whose code, or for whose loop, 
 void px_sim_enter(px_simnode *node); /* its code, or something for it, runs from here on */
 /* The outside's code does, which called in last for that node; NULL: for none. */
 void px_sim_leave(px_simnode *node);
-/* Something happens to that node in the middle of what another one's code, or an event, does. */
-px_simnode *px_sim_visit(px_simnode *node);
-void px_sim_back(px_simnode *was);
 
+/* For a while, in the middle of something at another node: it ends where it began. */
+typedef struct px_simvisit {
+	px_simnode *at;
+	px_here_type here;
+} px_simvisit;
+px_simvisit px_sim_visit(px_simnode *node);
+void px_sim_return(px_simvisit from);
 /* The worlds of the calling thread, by number: of a socket nobody knows more. */
 void px_sim_world_begins(px_world *w);
 void px_sim_world_ends(px_world *w);
@@ -334,6 +342,7 @@ int64_t px_sim_between(px_world *w, int64_t low, int64_t high); /* uniform, both
 size_t px_sim_cut(px_world *w, px_kind kind, size_t n);
 void px_sim_faults_init(px_world *w, const proa_world_options *o);
 void px_sim_disk_faults(px_world *w); /* those that the disks draw themselves */
+void px_sim_disk_counts(const px_world *w, uint64_t faults[PROA_FAULT_COUNT]); /* adds them */
 /* Something is wrong, and it is the library's or the program's fault. */
 void px_sim_violation(px_world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

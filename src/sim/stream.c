@@ -59,8 +59,8 @@ static void rx_fail(px_simsock *s, int64_t error)
 	px_sim_unschedule(world_of(s), &s->arrival);
 	if (s->gone)
 		return;
-	px_sim_poke(s, PX_DIR_OUT);
-	px_sim_poke(s, PX_DIR_IN);
+	px_sim_poke_soon(s, PX_DIR_OUT);
+	px_sim_poke_soon(s, PX_DIR_IN);
 }
 
 void px_sim_stream_reset(px_simsock *s)

@@ -29,6 +29,20 @@ void px_sim_leave(px_simnode *node)
 	px_system_leave();
 }
 
+px_simvisit px_sim_visit(px_simnode *node)
+{
+	px_simvisit from = {.at = at, .here = px_here};
+
+	px_sim_enter(node);
+	return from;
+}
+
+void px_sim_return(px_simvisit from)
+{
+	at = from.at;
+	px_here = from.here;
+}
+
 /* ---- the thread's worlds ---- */
 
 static _Thread_local px_world *worlds;
@@ -58,23 +72,6 @@ px_world *px_sim_world(unsigned number)
 	while (w && w->number != number)
 		w = w->next;
 	return w;
-}
-
-px_simnode *px_sim_visit(px_simnode *node)
-{
-	px_simnode *was = at;
-
-	if (was)
-		at = node;
-	else
-		px_sim_enter(node);
-	return was;
-}
-
-void px_sim_back(px_simnode *was)
-{
-	if (was)
-		at = was;
 }
 
 static px_simnode *here(void)

@@ -111,8 +111,11 @@ static bool value_stated(const slot *t, int64_t result, uint32_t got)
 	case S_stream_read_some: return result ? result <= len : ends;
 	case S_stream_read_exact: return result ? result == len : ends;
 	case S_recv_msg: return result <= len && (!(got & PROA_TRUNC) || result == len);
-	case S_send_file:
-	case S_read: return result == len || (result < len && (got & PROA_END));
+	case S_read:
+		if (t->asked || t->timed || r.hand[t->h].closing)
+			return result <= len; /* what it had by then */
+		return result == len || (result < len && (got & PROA_END));
+	case S_send_file: return result == len || (result < len && (got & PROA_END));
 	case S_send:
 	case S_sendv:
 	case S_send_pooled:
@@ -201,12 +204,17 @@ static const char *note_of(const slot *t, int64_t result, int64_t count, uint32_
 	return got & PROA_END ? "/END" : got & PROA_TRUNC ? "/TRUNC" : "";
 }
 
+/* Of scripts' files: a world's folder has one more. */
 static unsigned entries_of(const unsigned char *buf, int64_t bytes)
 {
 	unsigned n = 0;
 
-	for (int64_t at = 0; at < bytes; n++)
-		at += ((const proa_dirent *)(const void *)(buf + at))->bytes;
+	for (int64_t at = 0; at < bytes;) {
+		const proa_dirent *e = (const proa_dirent *)(const void *)(buf + at);
+
+		n += e->name[0] == 'f';
+		at += e->bytes;
+	}
 	return n;
 }
 
@@ -325,12 +333,37 @@ static void send_told(slot *t, int64_t result, int64_t count)
 
 static void read_told(slot *t, int64_t result, const void *buf)
 {
+	if (r.events && r.hand[t->h].closing)
+		return; /* the stream may have gone before its event is told, and its bytes with it
+		         */
 	if (result > 0)
 		end_received(t->h, buf, result);
 	else if (result == 0)
 		end_eof(t->h);
 	if (result == -PROA_ECONNRESET && end_of(t->h))
 		end_of(t->h)->failed = true;
+}
+
+/* What opened the handle has failed. Another one that was submitted behind a cancel of it, which
+ * came before anybody was told, may be opening it since: if not, it will say so. */
+static void opener_failed(const slot *failed)
+{
+	hand *h = &r.hand[failed->h];
+
+	h->is = H_INIT;
+	h->opener = h->end = -1;
+	for (unsigned i = 0; i < SCRIPT_OPS; i++) {
+		const slot *t = &r.slot[i];
+		bool connects = t->kind == S_connect || t->kind == S_connect_name;
+
+		if (t == failed || !t->flying || t->h != failed->h ||
+		    !(connects || t->kind == S_file_open))
+			continue;
+		h->is = t->kind == S_connect ? H_CONNECTING : H_OPENING;
+		h->opener = (int)i;
+		h->end = connects ? end_new() : -1;
+		return;
+	}
 }
 
 static void connect_told(slot *t, int64_t result)
@@ -344,9 +377,9 @@ static void connect_told(slot *t, int64_t result)
 	if (h->opener != t - r.slot)
 		return;
 	h->opener = -1;
-	h->is = result == 0 ? H_TCP : H_INIT;
+	h->is = H_TCP;
 	if (result < 0)
-		h->end = -1;
+		opener_failed(t);
 	if (result < 0 || h->end < 0 || proa_local_addr(&h->h, &a) < 0)
 		return;
 	r.end[h->end].port = proa_addr_port(&a);
@@ -360,7 +393,9 @@ static void open_told(const slot *t, int64_t result)
 	if (h->opener != t - r.slot)
 		return;
 	h->opener = -1;
-	h->is = result == 0 ? H_FILE : H_INIT;
+	h->is = H_FILE;
+	if (result < 0)
+		opener_failed(t);
 }
 
 /* What was read is what was written there, or a hole. */
@@ -423,7 +458,7 @@ static void kind_told(slot *t, int64_t result, int64_t count, void *buf, proa_so
 static bool goes_on(const slot *t, int64_t result)
 {
 	if (t->kind == S_dir_read)
-		return result > 0;
+		return result > 0 && !r.hand[t->h].closing;
 	return result > 0 && (t->kind == S_recv || t->kind == S_recv_pooled) &&
 	       (t->how & SCRIPT_WHOLE) && t->done < t->aim && !t->asked && !t->timed &&
 	       !r.hand[t->h].closing;

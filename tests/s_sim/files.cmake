@@ -7,7 +7,14 @@ proa_test(sim
 	tests/s_sim/node_test.c
 	tests/s_sim/link_test.c
 	tests/s_sim/clock_test.c
-	tests/s_sim/gram_test.c)
+	tests/s_sim/gram_test.c
+	tests/s_sim/disk_test.c
+	tests/s_sim/program_test.c
+	tests/s_sim/mix.c
+	tests/s_sim/fault_test.c
+	tests/s_sim/leak_test.c
+	tests/s_sim/misuse_test.c
+	tests/s_sim/same_test.c)
 
 # Many seeds: PROA_SIM_SEEDS=N PROA_SIM_FROM=S build/tests/sim_http.
 proa_test(sim_http
