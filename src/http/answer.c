@@ -303,7 +303,9 @@ int proa_http_begin(proa_http_request *req, int status, const char *type, int64_
 	req->no_body = req->head_only || status_without_body(status);
 	req->chunked_out = len_bytes < 0 && req->version == 11 && !status_without_body(status);
 	if (len_bytes < 0 && !req->chunked_out && !req->no_body)
-		req->keep = false; /* only its end tells the length */
+		req->conn->end_tells = true;
+	if (req->conn->end_tells)
+		req->keep = false;
 	req->promised = len_bytes;
 	px_put_head(req, status, type, status == 304 ? -1 : len_bytes);
 	failed = px_out(req)->failed;

@@ -38,13 +38,6 @@ static void on_closed(proa_handle *h)
 	c->req = NULL;
 }
 
-/* Its answer's length is told by the connection's end alone (HTTP/1.0): cut off, it must not look
- * whole, so the client gets a reset. */
-static bool end_tells(const proa_http_request *req)
-{
-	return req && req->begun && req->promised < 0 && !req->chunked_out && !req->no_body;
-}
-
 void px_conn_die(px_conn *c)
 {
 	proa_http_request *req = c->req;
@@ -52,7 +45,7 @@ void px_conn_die(px_conn *c)
 	if (c->dead)
 		return;
 	c->dead = true;
-	if (end_tells(req))
+	if (c->end_tells)
 		proa_close_abort(&c->h, on_closed);
 	else
 		proa_close(&c->h, on_closed);

@@ -147,7 +147,8 @@ struct px_conn {
 	uint32_t served; /* requests */
 	int64_t start_ns;
 	bool dead, eof, closing, draining, turning;
-	char peer[]; /* PX_PEER_TEXT if there is a log */
+	bool end_tells; /* an answer's length, alone: cut off, it must not look whole (a reset) */
+	char peer[];    /* PX_PEER_TEXT if there is a log */
 };
 enum { PX_PEER_TEXT = 64 };
 
