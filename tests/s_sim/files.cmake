@@ -16,7 +16,7 @@ proa_test(sim
 	tests/s_sim/misuse_test.c
 	tests/s_sim/same_test.c)
 
-# Many seeds: PROA_SIM_SEEDS=N PROA_SIM_FROM=S build/tests/sim_http.
+# Many seeds: PROA_SIM_SEEDS=N PROA_SIM_FROM=S build/tests/sim_http, or sim_stream.
 proa_test(sim_http
 	tests/s_sim/seeds.c
 	tests/s_sim/http.c
@@ -24,3 +24,4 @@ proa_test(sim_http
 	tests/s_sim/http_answer.c
 	tests/s_sim/http_client.c
 	tests/s_sim/http_server.c)
+proa_test(sim_stream tests/s_sim/seeds.c tests/s_sim/stream.c)

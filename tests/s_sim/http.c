@@ -114,7 +114,7 @@ static uint64_t town_run(uint64_t seed)
 
 TEST_LIMIT(http_worlds, 36000)
 {
-	seeds_run(150, town_run);
+	seeds_run(TEST_TIMES(1500), town_run);
 	test_note("%llu connections, %llu requests, %llu answers (%llu refusals), %llu cut",
 	          seen.conns, seen.asked, seen.whole, seen.refused, seen.cut);
 }
