@@ -59,8 +59,8 @@ static void town_open(uint64_t seed)
 	t.chaos = (seed_chaos){.w = t.w,
 	                       .names = names,
 	                       .n_names = t.n + 1,
-	                       .left = (unsigned)seed_below(&r, 20),
-	                       .apart_ns = PROA_SEC,
+	                       .left = (unsigned)seed_below(&r, 30),
+	                       .apart_ns = seed_apart(&r),
 	                       .no_kills = seed_below(&r, 2)};
 	seen.closes_tell = t.chaos.no_kills && !o.half_close_ppm;
 	seen.list_len = 0;

@@ -130,6 +130,13 @@ void seed_options(seed_rng *r, proa_world_options *o)
 	o->violation = seed_violation;
 }
 
+int64_t seed_apart(seed_rng *r)
+{
+	static const int64_t ns[] = {5 * PROA_MSEC, 50 * PROA_MSEC, 500 * PROA_MSEC};
+
+	return ns[seed_below(r, 3)];
+}
+
 /* ---- chaos ---- */
 
 static const char *any_name(seed_chaos *c)

@@ -29,6 +29,8 @@ typedef struct seed_rng {
 uint64_t seed_below(seed_rng *r, uint64_t n);
 /* Latencies, bandwidth, window and faults; each fault in one world of three. */
 void seed_options(seed_rng *r, proa_world_options *o);
+/* How far apart things happen, at most. */
+int64_t seed_apart(seed_rng *r);
 
 /* ---- what happens to nodes and links meanwhile ---- */
 

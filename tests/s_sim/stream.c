@@ -175,8 +175,7 @@ static void on_again(proa_op *op)
 static void wait_drained(side *s)
 {
 	seen.full++;
-	s->drained.deadline_ns =
-		percent(10) ? proa_in(proa_handle_loop(&s->h), 10 * PROA_MSEC) : 0;
+	s->drained.deadline_ns = percent(10) ? proa_in(proa_handle_loop(&s->h), 10 * PROA_MSEC) : 0;
 	proa_stream_drained(&s->s, &s->drained, percent(50) ? 0 : 1 + (size_t)below(LIMIT),
 	                    on_drained);
 }
@@ -297,8 +296,7 @@ static void end_take(side *s)
 static void on_read(proa_op *op)
 {
 	side *s = PROA_OF(op, side, read);
-	bool again = op->result == -PROA_ECANCELED || in_time(op) ||
-	             op->result == -PROA_ENOMEM;
+	bool again = op->result == -PROA_ECANCELED || in_time(op) || op->result == -PROA_ENOMEM;
 
 	if (op->result > 0)
 		bytes_take(s, op->buf, (size_t)op->result);
@@ -438,10 +436,8 @@ static void client_add(client *c, const char *name, const char *addr, unsigned l
 
 static void town_open(uint64_t seed)
 {
-	proa_node_options server = {.name = names[0],
-	                            .addr = addrs[0],
-	                            .start = server_start,
-	                            .down = server_down};
+	proa_node_options server = {
+		.name = names[0], .addr = addrs[0], .start = server_start, .down = server_down};
 	proa_world_options o = {.seed = seed};
 	seed_rng r = {seed};
 
@@ -452,8 +448,8 @@ static void town_open(uint64_t seed)
 	t.chaos = (seed_chaos){.w = t.w,
 	                       .names = names,
 	                       .n_names = t.n + 1,
-	                       .left = (unsigned)seed_below(&r, 20),
-	                       .apart_ns = PROA_SEC,
+	                       .left = (unsigned)seed_below(&r, 30),
+	                       .apart_ns = seed_apart(&r),
 	                       .no_kills = seed_below(&r, 2)};
 	t.closes_tell = t.chaos.no_kills && !o.half_close_ppm;
 	MUST(proa_world_add(t.w, NULL, &server) == 0);
