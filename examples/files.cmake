@@ -1,7 +1,7 @@
 # The example programs: they see the public headers only.
 # SPDX-License-Identifier: MIT
 proa_example(chat examples/chat.c)
-proa_example(echo examples/echo.c)
+proa_example(echo examples/echo_main.c examples/echo.c)
 proa_example(echo_serve examples/echo_serve.c)
 proa_example(file examples/file.c)
 proa_example(get examples/get.c)
@@ -10,6 +10,8 @@ proa_example(group examples/group.c)
 proa_example(hello_http examples/hello_http.c)
 proa_example(relay examples/relay.c)
 proa_example(relay_serve examples/relay_serve.c)
+proa_example(sim_echo examples/sim_echo.c examples/echo.c)
+proa_example(sim_kv examples/sim_kv.c examples/kv.c)
 proa_example(strand examples/strand.c)
 proa_example(udp_echo examples/udp_echo.c)
 

@@ -1,4 +1,4 @@
-/* Programs over the API, told by bytes: on each backend, against the model where it knows. */
+/* Programs over the API, told by bytes: on each backend and in worlds, against the model. */
 /* SPDX-License-Identifier: MIT */
 #include "fuzz.h"
 #include "host_file.h"
@@ -24,9 +24,16 @@ static bool script_cut(script *s, plan *p)
 	return s->n > 0;
 }
 
-static void script_try(const script *s, const plan *p, const char *backend)
+/* Half of them in a world, with faults where the outcome is open. */
+static void script_try(const script *s, const plan *p, const char *backend, uint64_t seed)
 {
-	const script_env env = {.backend = backend, .seed = 1, .dir = dir, .plant = -1};
+	bool simulated = !strcmp(backend, "sim");
+	const script_env env = {.backend = backend,
+	                        .seed = seed,
+	                        .dir = dir,
+	                        .simulated = simulated,
+	                        .chances = simulated && !p,
+	                        .plant = -1};
 	static script_result result;
 
 	memset(&result, 0, sizeof result);
@@ -42,7 +49,8 @@ static void script_try(const script *s, const plan *p, const char *backend)
 
 FUZZ(script)
 {
-	static const char *const backend[] = {"poll", "epoll", "io_uring", "kqueue"};
+	static const char *const backend[] = {"sim", "poll",     "sim", "epoll",
+	                                      "sim", "io_uring", "sim", "kqueue"};
 	fuzz_in in = {data, size};
 	unsigned how = fuzz_byte(&in);
 	static script s;
@@ -56,5 +64,5 @@ FUZZ(script)
 	script_of_bytes(&s, in.at, in.left);
 	if (determined && !script_cut(&s, &p))
 		return;
-	script_try(&s, determined ? &p : NULL, backend[(how >> 1) % PX_COUNT(backend)]);
+	script_try(&s, determined ? &p : NULL, backend[(how >> 1) % PX_COUNT(backend)], how >> 4);
 }

@@ -76,6 +76,9 @@ typedef struct proa_world_options {
 	uint64_t bandwidth;                     /* bytes a second a direction (0: no limit) */
 	size_t window_bytes;                    /* on its way and unread, a direction (0: 64 KiB) */
 	size_t stack_bytes;                     /* of a simulated thread (0: 256 KiB) */
+	/* What all that proa holds for one node's program may come to (its loops, pools, servers,
+	 * workers); more is a violation. 0: no bound. */
+	size_t memory_max_bytes;
 	/* Told of a violation of the contract, by the library or by the program; NULL: it stops the
 	 * program with a message. */
 	void (*violation)(const char *text, void *user);
@@ -169,7 +172,9 @@ typedef enum proa_kill {
 	PROA_KILL_PROCESS, /* the system lives on: connections are reset or ended, files kept */
 	PROA_KILL_POWER    /* nothing is said to anybody; unsynced writes may be lost or torn */
 } proa_kill;
-/* Anywhere, also for the node that calls; it happens when the current event is over. */
+/* Anywhere, also for the node that calls; it happens when the current event is over. A node that
+ * was about to start goes down without having run; one that is down stays so, and nothing is told.
+ */
 PROA_API void proa_world_kill(proa_world *world, const char *name, proa_kill how);
 PROA_API void proa_world_restart(proa_world *world, const char *name); /* starts it if it is down */
 /* Runs nothing of the node until resumed; its connections stay. Anywhere. */

@@ -86,14 +86,14 @@ static void end_fire(px_world *w, px_simevent *e)
 	px_node *n;
 
 	PX_UNUSED(w);
-	if (!node->up && !node->loop)
+	if (!node->up && !node->loop && !node->called_off)
 		return;
 	while ((n = px_list_pop_front(&node->loops)))
 		px_checker_forget(&full_of(node)->checker, PX_OF(n, px_simloop, link)->core);
 	px_sim_enter(node);
 	px_sim_node_drop(node, node->kill);
 	node->loop = NULL;
-	node->up = node->stopping = false;
+	node->up = node->stopping = node->called_off = false;
 	node->dark = node->kill == PROA_KILL_POWER;
 	px_sim_leave(NULL);
 	if (node->o.down)
@@ -216,6 +216,10 @@ void proa_world_kill(proa_world *world, const char *name, proa_kill how)
 	px_simnode *node = named(w, name);
 
 	node->kill = how;
+	if (px_sim_pending(&node->begin) && !node->up) { /* its end is told all the same */
+		node->called_off = true;
+		node->result = -PROA_ECANCELED;
+	}
 	px_sim_unschedule(w, &node->begin);
 	px_sim_schedule(w, &node->end, w->now_ns);
 }

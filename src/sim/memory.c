@@ -12,8 +12,21 @@ _Static_assert(sizeof(block) % 16 == 0, "what lies behind is aligned");
 
 static void block_free(block *b)
 {
+	b->heap->node->bytes -= b->bytes;
 	px_list_remove(&b->link);
 	px_free(&b->heap->under, b, sizeof *b + b->bytes);
+}
+
+/* More than the program's author has stated. */
+static void memory_grew(px_simnode *node, size_t from, size_t to)
+{
+	size_t most = node->world->o.memory_max_bytes;
+
+	node->bytes += to - from;
+	if (most && to > from && node->bytes > most)
+		px_sim_violation(node->world, "node %s holds %llu bytes, more than %llu",
+		                 node->name, (unsigned long long)node->bytes,
+		                 (unsigned long long)most);
 }
 
 static void *block_resize(block *b, size_t bytes)
@@ -28,6 +41,7 @@ static void *block_resize(block *b, size_t bytes)
 	px_node_insert(before, &b->link, before->next);
 	if (!fresh)
 		return NULL;
+	memory_grew(heap->node, b->bytes, bytes);
 	b->bytes = bytes;
 	return b + 1;
 }
@@ -55,6 +69,7 @@ static void *heap_alloc(void *user, void *old, size_t old_bytes, size_t new_byte
 		return NULL;
 	*b = (block){.bytes = new_bytes, .heap = heap};
 	px_list_push_back(&node->blocks, &b->link);
+	memory_grew(node, 0, new_bytes);
 	return b + 1;
 }
 

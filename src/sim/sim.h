@@ -119,6 +119,7 @@ struct px_simnode {
 	bool up, paused;
 	bool dark; /* without power */
 	px_list threads, loops, socks, heaps, blocks;
+	size_t bytes; /* in all blocks */
 	uint16_t next_port;
 	px_simfs *fs;
 	/* Its clock: at `base_world` it was `base_ns`, and it runs at 1 + ppm / 10^6. */
@@ -135,7 +136,7 @@ struct px_simnode {
 	px_simevent begin, end;
 	proa_kill kill;
 	int result;
-	bool stopping;
+	bool stopping, called_off;
 };
 
 px_simnode *px_sim_node_new(px_world *w, const char *name, const char *addr, int *error);

@@ -138,6 +138,7 @@ TEST(post_wakes_a_sleeping_loop)
 	host_thread t;
 	proa_stats stats;
 	long long before = test_now_ns();
+	int turns = 0;
 	LOOP(loop);
 
 	w.loop = loop;
@@ -149,6 +150,10 @@ TEST(post_wakes_a_sleeping_loop)
 	host_thread_join(&t);
 	proa_loop_stats(loop, &stats);
 	CHECK_GE(stats.wakeups, 1);
+	kit_once(loop, 1);
+	for (before = test_now_ns(); test_now_ns() - before < 50 * PROA_MSEC; turns++)
+		kit_once(loop, 50);
+	CHECK_LT(turns, 50); /* it sleeps again; a signal may end a sleep early */
 	kit_close(&loop);
 }
 

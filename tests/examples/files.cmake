@@ -1,4 +1,4 @@
-# The example programs, run against clients on each backend.
+# The example programs, run against clients on each backend, and those that are simulated.
 # SPDX-License-Identifier: MIT
 find_program(PROA_PYTHON python3)
 if(PROA_PYTHON AND TARGET example_echo)
@@ -6,7 +6,7 @@ if(PROA_PYTHON AND TARGET example_echo)
 	# runtime changes stacks under the sanitizer's feet, and needs a libc that can.
 	if(PROA_SANITIZE OR NOT TARGET example_runtime)
 		set(programs chat echo echo_serve file get get_await group relay relay_serve strand
-			udp_echo)
+			sim_kv udp_echo)
 	endif()
 	set(runner)
 	if(CMAKE_CROSSCOMPILING_EMULATOR)
@@ -17,4 +17,13 @@ if(PROA_PYTHON AND TARGET example_echo)
 			${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/examples/run ${runner}
 			${PROJECT_BINARY_DIR}/examples ${backend} ${programs})
 	endforeach()
+	set(exe)
+	set(seeds 100)
+	if(WIN32)
+		set(exe --exe)
+	elseif(NOT PROA_TREE)
+		set(seeds 1000)
+	endif()
+	proa_add_test(examples-sim ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/examples/sim
+		${runner} ${exe} ${PROJECT_BINARY_DIR}/examples ${seeds})
 endif()

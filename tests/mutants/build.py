@@ -92,7 +92,8 @@ class Tree:
         """Object of the build -> the mutant's, for all that is linked into one of the programs."""
         linked = {a for p in programs for a in self.link(p) if a.endswith(".o")}
         users = {o for path in paths for o in self.users(path)
-                 if o in linked or o.startswith("CMakeFiles/proa_objects.dir/")}
+                 if o in self.commands()  # else of an earlier build
+                 and (o in linked or o.startswith("CMakeFiles/proa_objects.dir/"))}
         made = {o: os.path.join(self.work, "obj", o.replace("/", "_")) for o in users}
         with concurrent.futures.ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
             list(pool.map(self.compile, made.items()))

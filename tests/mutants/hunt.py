@@ -1,8 +1,8 @@
 # Hunters: the programs that are to catch a mutant; how each is run, and what it says.
 # SPDX-License-Identifier: MIT
 """A hunter is NAME[@BACKEND[/OFF]][:GLOB]: a program of build/tests on the frame of tests/test.h
-with the cases that GLOB names; "random", of which each seed is a case; or "http_SUITE", of
-tests/f_http.
+with the cases that GLOB names; "random" and "script", of which each seed is a case; or
+"http_SUITE", of tests/f_http.
 OFF: features of io_uring that are forced off, with commas between them."""
 
 import collections
@@ -22,6 +22,7 @@ BAD = re.compile(r" \.\.\. (FAIL|ERROR)$")
 MEMORY = 6 << 30       # bytes of address space: a mutant may allocate for ever
 OUTPUT = 8 << 20       # or talk
 FEWEST_SEC = 5         # what a case is given at least, and...
+COUNT_SEC = 60         # counting cases or seeds stops then, which mutants that hang soon reach
 TIMES = 6              # ...in times of what the slowest one needs unmutated
 SKIPPED = 77
 
@@ -175,7 +176,10 @@ class Frame:
     def count(self, paths, _):
         """Each case by itself: how many fail."""
         bad, seconds, first, cases = 0, 0.0, None, self.cases(paths)
-        for case in cases:
+        for at, case in enumerate(cases):
+            if seconds > COUNT_SEC:
+                cases = cases[:at]
+                break
             run = self.once(paths, case, True)
             how = self.judge(run, case)
             first = first or how
@@ -195,14 +199,41 @@ class Seeds(Frame):
 
     def count(self, paths, seeds):
         bad, seconds, first = 0, 0.0, None
-        self.limit = FEWEST_SEC
+        self.limit, self.whole = FEWEST_SEC, float(FEWEST_SEC)
         for seed in range(1, seeds + 1):
+            if seconds > COUNT_SEC:
+                seeds = seed - 1
+                break
             run = self.once(paths, "*", True, seed, 1)
             how = self.judge(run, f"seed {seed}")
             first = first or how
             bad += how is not None
             seconds += run.seconds
         return Outcome(bad > 0, first, bad, seeds, seconds)
+
+
+class Script(Seeds):
+    """Random scripts, held against a model of the contract (tests/s_script)."""
+
+    QUICK = 300
+
+    def cases(self, paths):
+        return []
+
+    def judge(self, run, case=None):
+        said = [l for l in run.lines if l.startswith(("FAIL on ", "hung: "))]
+        if said:
+            seed = re.search(r"--from (\d+)", " ".join(run.lines))
+            return f"fails seed {seed.group(1) if seed else '?'}"
+        if run.late:
+            return f"hangs in {case or 'some seed'}"
+        if run.code < 0:
+            return f"{run.signal_name()} in {case or 'some seed'}{panic_text(run)}"
+        return None if run.code == 0 else f"exit status {run.code}"
+
+    def once(self, paths, only, stop, first=1, n=QUICK):
+        argv = [paths[0], "--backend", self.backend, "--seeds", str(n), "--from", str(first)]
+        return Run(argv, self.env, self.whole, lambda line: line.startswith("hung: "))
 
 
 class Http(Frame):
@@ -249,12 +280,12 @@ def hunter(text):
     name = split(text)[0]
     if HTTP.match(name):
         return Http(text)
-    return Seeds(text) if name == "random" else Frame(text)
+    return {"random": Seeds, "script": Script}.get(name, Frame)(text)
 
 
 def known(text, build):
     """Whether there is such a program, and it is told a backend if it needs one."""
     name, backend, _, _ = split(text)
-    if HTTP.match(name):
+    if HTTP.match(name) or name == "script":
         return backend is not None
     return os.path.exists(os.path.join(build, "tests", name))

@@ -13,6 +13,9 @@
 As in a patch: lines of "-" and " " are the old text, lines of "+" and " " the new one; "-" or "+"
 alone is an empty line. The old text is in the file exactly once, as whole lines. An entry may go on
 with further files.
+
+A line "also HUNTER..." outside of entries names hunters that count for all that follow in its list:
+asked only if it is to be counted how many of their seeds catch a mutant.
 """
 
 import os
@@ -50,7 +53,7 @@ class Edit:
 class Mutant:
     def __init__(self, where):
         self.where, self.name, self.breaks = where, None, None
-        self.hunters, self.edits = [], []
+        self.hunters, self.also, self.edits = [], [], []
 
     def check(self, texts, known):
         """`texts`: path -> text, or None if there is no such file; `known`: a hunter is one."""
@@ -61,7 +64,7 @@ class Mutant:
             if text is None:
                 raise Wrong(f"there is no {edit.path}")
             edit.apply(text)
-        for hunter in self.hunters:
+        for hunter in self.hunters + self.also:
             if not known(hunter):
                 raise Wrong(f"there is no hunter {hunter}")
 
@@ -88,13 +91,16 @@ def entry_line(mutant, line):
 
 def parse(name, text):
     """The mutants of one list; `name` is the list's, for messages."""
-    mutants, current = [], None
+    mutants, current, also = [], None, []
     for number, line in enumerate(text.split("\n"), 1):
         if not line:
             current = None
+        elif line.startswith("also ") and not current:
+            also = line.split()[1:]
         elif not line.startswith("#"):
             if not current:
                 current = Mutant(f"{name}:{number}")
+                current.also = also
                 mutants.append(current)
             try:
                 entry_line(current, line)

@@ -55,7 +55,7 @@ static uint16_t length(void)
 static uint8_t open_flags(void)
 {
 	static const uint8_t flags[] = {
-		1, 2 | 4, 1 | 2 | 4, 1 | 2 | 4, 1 | 2 | 4 | 8, 1 | 2 | 4 | 32, 1 | 64};
+		1, 2 | 4, 1 | 2 | 4, 1 | 2 | 4, 1 | 2 | 4 | 8, 1 | 2 | 4 | 32, 1 | 64, 1 | 64};
 
 	return flags[below(sizeof flags)];
 }
@@ -265,7 +265,7 @@ static const weight determined[] = {{S_settle, 50},
                                     {S_read, 8},
                                     {S_write, 12},
                                     {S_fsync, 2},
-                                    {S_dir_read, 3},
+                                    {S_dir_read, 9},
                                     {S_notify, 6},
                                     {S_notify_thread, 1},
                                     {S_raise, 3},
@@ -297,6 +297,31 @@ static unsigned op_choose(const model *m, bool flying)
 	return found;
 }
 
+/* Where a step would mean something: the kind of handle; H_FREE: any. */
+static unsigned wants(unsigned kind)
+{
+	if (kind == S_accept || kind == S_accept_many)
+		return H_LISTENER;
+	if (kind == S_recv_msg || kind == S_send_msg)
+		return H_UDP;
+	if (script_is_file(kind) && kind != S_file_open)
+		return H_FILE;
+	return script_is_recv(kind) || script_is_send(kind) || script_is_read(kind) ? H_TCP
+	                                                                            : H_FREE;
+}
+
+static uint8_t hand_choose(const model *m, unsigned is, uint8_t other)
+{
+	unsigned n = 0;
+
+	if (is == H_FREE || percent(10))
+		return other;
+	for (uint8_t i = 0; i < SCRIPT_HANDLES; i++)
+		if (m->hand[i].is == is && !below(++n))
+			other = i;
+	return other;
+}
+
 static int16_t determined_deadline(unsigned kind)
 {
 	switch (kind) {
@@ -316,8 +341,14 @@ static script_step step_determined(const model *m)
 	unsigned kind = choose(determined, sizeof determined / sizeof *determined);
 	script_step s = step_random(kind);
 	unsigned op = op_choose(m, of_flying(kind));
-	const m_hand *h = &m->hand[s.h];
+	const m_hand *h;
 
+	s.h = hand_choose(m, wants(kind), s.h);
+	if (kind == S_connect || kind == S_connect_name)
+		s.to = hand_choose(m, H_LISTENER, s.to);
+	if (kind == S_send_file)
+		s.to = hand_choose(m, H_FILE, s.to);
+	h = &m->hand[s.h];
 	if (script_submits[kind] || of_flying(kind))
 		s.op = op < SCRIPT_OPS ? (uint8_t)op : 0;
 	if (script_submits[kind] || kind == S_deadline || kind == S_set_idle || kind == S_finish)
@@ -369,7 +400,7 @@ void script_race_free(script *s, uint64_t seed)
 	px_rng_init(&rng, seed);
 	s->n = 0;
 	world_step(s);
-	s->step[0].n = (uint16_t)(3 + below(8));
+	s->step[0].n = (uint16_t)(6 + below(12));
 	model_begin(&m, s, NULL);
 	for (unsigned tries = 0; s->n < n && tries < 100 * n; tries++) {
 		const script_step step = s->n < 3 ? (script_step){.kind = S_pair,

@@ -56,7 +56,9 @@ static void chances_draw(proa_world *w, uint64_t seed)
 
 static void world_open(proa_loop **loop, const script_env *env, const proa_loop_options *o)
 {
-	proa_world_options wo = {.seed = env->seed, .violation = violated};
+	/* Pools and the ops of one script, and what threads are remembered by. */
+	proa_world_options wo = {
+		.seed = env->seed, .violation = violated, .memory_max_bytes = 2 << 20};
 	char path[200];
 
 	*loop = NULL;

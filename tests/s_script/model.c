@@ -17,6 +17,23 @@ static m_hand *peer_of(model *m, const m_hand *h)
 	return h->peer >= 0 ? &m->hand[h->peer] : NULL;
 }
 
+/* Buffers that may be out for long: those that are kept, and a stream's. */
+unsigned m_pool_taken(const model *m)
+{
+	unsigned n = m->held;
+
+	for (unsigned i = 0; i < SCRIPT_HANDLES; i++)
+		n += m->hand[i].is != H_FREE && m->hand[i].stream ? 2 : 0;
+	return n;
+}
+
+bool m_stream(const model *m, m_hand *h)
+{
+	if (!h->stream && m_pool_taken(m) + 4 > m->pool_count)
+		return false;
+	return h->stream = true;
+}
+
 /* Anything but `but` receives there, or was refused and has not yet been told. */
 bool m_receives(const model *m, unsigned h, const m_op *but)
 {
@@ -212,7 +229,8 @@ static bool do_finish(model *m, const script_step *s)
 	m_hand *h = &m->hand[s->h], *p;
 
 	if (h->is != H_TCP || h->closing || (s->us && s->us != SCRIPT_FAR) || h->stream ||
-	    h->shut || h->broken || h->n_out || !(p = peer_of(m, h)) || p->closing || m_avail(m, h))
+	    h->shut || h->broken || h->idle || h->n_out || !(p = peer_of(m, h)) || p->closing ||
+	    m_avail(m, h))
 		return false;
 	for (unsigned i = 0; i < SCRIPT_HANDLES; i++)
 		if (m->hand[i].is != H_FREE && i != s->h && m->hand[i].owner == s->h)
@@ -312,7 +330,9 @@ static bool do_stream_put(model *m, const script_step *s)
 	    p->noin || (!h->stream && m_receives(m, s->h, NULL)) || h->tx + s->n - p->rx > FIT ||
 	    h->allotted + s->n > TX_MAX || !s->n)
 		return false;
-	h->stream = h->busy = h->put = true;
+	if (!m_stream(m, h))
+		return false;
+	h->busy = h->put = true;
 	h->tx += s->n;
 	h->allotted += s->n;
 	return true;
@@ -336,8 +356,10 @@ static bool do_raise(model *m, const script_step *s)
 	for (unsigned i = 0; i < SCRIPT_OPS; i++) {
 		m_op *t = &m->op[i];
 
-		if (!t->flying || t->kind != S_signal || t->due)
+		if (!t->flying || t->kind != S_signal)
 			continue;
+		if (t->due)
+			return false; /* the signal comes to all; which is first is chance */
 		any = true;
 		t->rings++;
 	}
@@ -390,6 +412,8 @@ static bool do_set_idle(model *m, const script_step *s)
 	if (h->closing)
 		return false;
 	if (s->us <= 0) {
+		if (h->idle && h->frozen && !h->stream)
+			return false;           /* may come in time */
 		h->idle = h->stream && h->idle; /* of one whose stream has ended it stays */
 		return true;
 	}

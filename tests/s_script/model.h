@@ -96,6 +96,8 @@ static inline bool m_at_end(const model *m, const m_hand *h)
 
 bool m_stays(const model *, const m_op *); /* nothing that is there, or comes, ends it */
 bool m_receives(const model *, unsigned h, const m_op *but);
+unsigned m_pool_taken(const model *);
+bool m_stream(const model *, m_hand *); /* it has one, or the pool can bear another */
 bool m_submit(model *, const script_step *);
 bool m_close(model *, const script_step *);
 void m_queue_drop(uint8_t *queue, unsigned *n, unsigned op);

@@ -73,7 +73,7 @@ static bool op_ends(model *m, m_op *t, int64_t result, const char *note)
 		trace_result(&m->plan->trace, line_of(t, number, result), t->kind, number, result,
 		             note);
 		m->plan->told[number] = true;
-		m->plan->result[number] = result;
+		m->plan->result[number] = t->kind == S_fstat ? 0 : result;
 	}
 	return op_over(m, t);
 }
@@ -334,8 +334,11 @@ static void hand_over(model *m, unsigned number)
 	for (unsigned i = 0; i < SCRIPT_HANDLES; i++) {
 		m_hand *o = &m->hand[i];
 
-		if (o->is != H_FREE && o->peer == (int)number)
+		if (o->is != H_FREE && o->peer == (int)number) {
 			o->peer = -1;
+			if (h->finishing && !o->gone)
+				o->gone = GONE_END;
+		}
 		if (o->is != H_FREE && o->by_owner && o->owner == number && i != number)
 			hand_over(m, i);
 	}

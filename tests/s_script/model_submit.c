@@ -50,7 +50,8 @@ static bool submit_recv(model *m, m_op *t)
 		return false;
 	if (!avail && (t->how || !(ends || (p && !p->claims && !p->busy))))
 		return false;
-	if (t->how & SCRIPT_HOLD && (m->held + 2 > m->pool_count || m->held == HELD_MAX || !avail))
+	if (t->how & SCRIPT_HOLD &&
+	    (m_pool_taken(m) + 2 > m->pool_count || m->held == HELD_MAX || !avail))
 		return false;
 	h->noin = true;
 	queue_add(h->in, &h->n_in, m, t);
@@ -66,7 +67,8 @@ static bool submit_read(model *m, m_op *t)
 		return false;
 	if (m_receives(m, t->h, t))
 		return false;
-	h->stream = true;
+	if (!m_stream(m, h))
+		return false;
 	t->len = t->n;
 	return true;
 }
@@ -193,6 +195,7 @@ static bool submit_accept(model *m, m_op *t)
 	if (h->backlog >= 0) {
 		to->peer = h->backlog;
 		m->hand[h->backlog].peer = t->to;
+		m->hand[h->backlog].frozen = true; /* it may not go in front of that */
 	}
 	return true;
 }
@@ -215,10 +218,10 @@ static bool connect_accepted(model *m, m_op *t)
 	return true;
 }
 
-static bool hand_used(const model *m, unsigned number)
+static bool hand_used(const model *m, unsigned number, const m_op *but)
 {
 	for (unsigned i = 0; i < SCRIPT_OPS; i++)
-		if (m->op[i].flying && !m->op[i].rooted && m->op[i].h == number)
+		if (m->op[i].flying && !m->op[i].rooted && m->op[i].h == number && &m->op[i] != but)
 			return true;
 	return false;
 }
@@ -274,7 +277,7 @@ static bool submit_file(model *m, m_op *t)
 	if (h->is != H_FILE || h->closing || dir != (t->kind == S_dir_read))
 		return false;
 	if (dir) {
-		if (m->files_change || hand_used(m, t->h))
+		if (m->files_change || hand_used(m, t->h, t))
 			return false;
 		return m->files_listed = true;
 	}
@@ -344,7 +347,7 @@ static bool opens(model *m, const script_step *s)
 	if (s->kind != S_connect && s->kind != S_connect_name && s->kind != S_file_open)
 		return true;
 	if (h->reserved || (h->is != H_FREE && (h->is != H_INIT || h->closing)) ||
-	    (h->is == H_INIT && hand_used(m, s->h)))
+	    (h->is == H_INIT && hand_used(m, s->h, NULL)))
 		return false;
 	if (h->is == H_FREE)
 		*h = (m_hand){.is = H_INIT, .owner = s->h, .peer = -1, .backlog = -1, .many = -1};

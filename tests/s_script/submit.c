@@ -373,6 +373,15 @@ static unsigned allowed(unsigned kind)
 	}
 }
 
+/* An event that is not yet told has bytes in the stream, which the next read would take. */
+static bool stream_tells(const hand *h)
+{
+	for (unsigned i = 0; i < SCRIPT_OPS && r.events; i++)
+		if (r.slot[i].flying && script_is_read(r.slot[i].kind) && &r.hand[r.slot[i].h] == h)
+			return true;
+	return false;
+}
+
 static bool stream_begin(hand *h)
 {
 	if (h->reading)
@@ -426,6 +435,8 @@ static bool sensible(const script_step *s)
 		return r.hand[s->to].is == H_FILE && !r.hand[s->to].closing;
 	if (s->kind == S_send_msg || s->kind == S_recv_msg)
 		return h->is == H_UDP || h->is == H_TCP;
+	if (script_is_read(s->kind) && stream_tells(h))
+		return false;
 	if (script_is_read(s->kind) || s->kind == S_stream_drained)
 		return run_stream(s->h);
 	return true;

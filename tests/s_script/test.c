@@ -1,7 +1,7 @@
 /* The program: runs scripts of seeds or of files, on one backend or on all that work here. */
 /* SPDX-License-Identifier: MIT */
 #include "host_file.h"
-#include "s_script/run.h"
+#include "s_script/shrink.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +11,21 @@
 
 static const char *const usage =
 	"usage: script [--backend NAME] [--seeds N] [--from S] [--file FILE] [--print] [--plan]\n"
-	"              [--plant KIND[:RESULT]]\n"
+	"              [--keep-on] [--shrink] [--c FILE] [--plant KIND[:RESULT]]\n"
 	"  --seeds N    scripts of so many seeds (default 1)\n"
 	"  --from S     the first of them (default 1); odd ones are race-free, even ones race\n"
 	"  --file FILE  the script in that file instead\n"
 	"  --print      the script, and what each backend told of it\n"
 	"  --plan       what the model says of it, without running it\n"
 	"  --keep-on    with the next seed behind one that failed\n"
+	"  --shrink     makes one that fails as short as it can be, and prints it\n"
+	"  --c FILE     ... and writes it there as a C test\n"
 	"  --plant ...  takes an op of that kind with at least that result for a failure\n";
 
 static struct {
 	const char *backend, *seeds, *from, *file, *plant;
-	bool print, plan, on;
+	const char *c;
+	bool print, plan, on, shrink;
 } asked;
 
 static bool flag_read(const char *arg)
@@ -30,7 +33,10 @@ static bool flag_read(const char *arg)
 	const struct {
 		const char *name;
 		bool *value;
-	} flags[] = {{"--print", &asked.print}, {"--plan", &asked.plan}, {"--keep-on", &asked.on}};
+	} flags[] = {{"--print", &asked.print},
+	             {"--plan", &asked.plan},
+	             {"--keep-on", &asked.on},
+	             {"--shrink", &asked.shrink}};
 
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		if (strcmp(arg, flags[i].name) != 0)
@@ -48,6 +54,7 @@ static bool options_read(int argc, char **argv)
 	              {"--seeds", &asked.seeds},
 	              {"--from", &asked.from},
 	              {"--file", &asked.file},
+	              {"--c", &asked.c},
 	              {"--plant", &asked.plant}};
 	size_t n = sizeof valued / sizeof *valued, k;
 
@@ -92,19 +99,58 @@ static void failed_print(const script_result *result, const char *backend)
 	fflush(stdout);
 }
 
+/* A failure of the first run alone is one of chance, so each shorter one has several. */
+static void shorten(const script *s, const script_env *env, script_failure failure)
+{
+	static script shorter;
+	char title[200];
+	unsigned n;
+	FILE *c;
+
+	if (host_lacks(HOST_FORK)) {
+		printf("  not made shorter: %s\n", host_lacks(HOST_FORK));
+		return;
+	}
+	shorter = *s;
+	n = script_shrink(&shorter, env, failure, 3);
+	printf("  shorter, after %u runs: %u steps of %u\n", n, shorter.n, s->n);
+	script_print(&shorter, stdout);
+	if (!asked.c)
+		return;
+	snprintf(title, sizeof title, "On %s: %s. Made from %s.", env->backend,
+	         script_failure_name[failure], where);
+	if (!(c = fopen(asked.c, "w"))) {
+		printf("  cannot write %s\n", asked.c);
+		return;
+	}
+	script_print_c(&shorter, title, c);
+	fclose(c);
+}
+
+static bool shortens(void)
+{
+	return (asked.shrink || asked.c) && !host_lacks(HOST_FORK);
+}
+
 /* 0; 1: failed; 77: the backend does not work here. */
 static int run_on(const script *s, const plan *p, script_env *env, const char *backend)
 {
 	static script_result result;
 	static char hung[200];
 
-	snprintf(hung, sizeof hung, "hung: --backend %s %s\n", backend, where);
-	host_watchdog(30 * host_slowness(), hung);
 	env->backend = backend;
 	env->simulated = !strcmp(backend, "sim");
 	env->chances = env->simulated && !p;
-	if (!script_run(s, p, env, &result))
-		return 77;
+	if (shortens() && script_fails(s, env) == F_CRASH) {
+		result.failure = F_CRASH;
+		snprintf(result.text, sizeof result.text, "the program ended");
+	} else {
+		snprintf(hung, sizeof hung, "hung: --backend %s %s\n", backend, where);
+		host_watchdog(30 * host_slowness(), hung);
+		if (!script_run(s, p, env, &result))
+			return 77;
+		host_watchdog(0, "");
+	}
 	n_ops += result.ops;
 	n_faults += result.faults;
 	if (asked.print) {
@@ -114,6 +160,8 @@ static int run_on(const script *s, const plan *p, script_env *env, const char *b
 	if (!result.failure)
 		return 0;
 	failed_print(&result, backend);
+	if (asked.shrink || asked.c)
+		shorten(s, env, result.failure);
 	return 1;
 }
 

@@ -111,8 +111,11 @@ static bool value_stated(const slot *t, int64_t result, uint32_t got)
 	case S_stream_read_some: return result ? result <= len : ends;
 	case S_stream_read_exact: return result ? result == len : ends;
 	case S_recv_msg: return result <= len && (!(got & PROA_TRUNC) || result == len);
-	case S_send_file:
-	case S_read: return result == len || (result < len && (got & PROA_END));
+	case S_read:
+		if (t->asked || t->timed || r.hand[t->h].closing)
+			return result <= len; /* what it had by then */
+		return result == len || (result < len && (got & PROA_END));
+	case S_send_file: return result == len || (result < len && (got & PROA_END));
 	case S_send:
 	case S_sendv:
 	case S_send_pooled:
@@ -201,12 +204,17 @@ static const char *note_of(const slot *t, int64_t result, int64_t count, uint32_
 	return got & PROA_END ? "/END" : got & PROA_TRUNC ? "/TRUNC" : "";
 }
 
+/* Of scripts' files: a world's folder has one more. */
 static unsigned entries_of(const unsigned char *buf, int64_t bytes)
 {
 	unsigned n = 0;
 
-	for (int64_t at = 0; at < bytes; n++)
-		at += ((const proa_dirent *)(const void *)(buf + at))->bytes;
+	for (int64_t at = 0; at < bytes;) {
+		const proa_dirent *e = (const proa_dirent *)(const void *)(buf + at);
+
+		n += e->name[0] == 'f';
+		at += e->bytes;
+	}
 	return n;
 }
 
@@ -423,7 +431,7 @@ static void kind_told(slot *t, int64_t result, int64_t count, void *buf, proa_so
 static bool goes_on(const slot *t, int64_t result)
 {
 	if (t->kind == S_dir_read)
-		return result > 0;
+		return result > 0 && !r.hand[t->h].closing;
 	return result > 0 && (t->kind == S_recv || t->kind == S_recv_pooled) &&
 	       (t->how & SCRIPT_WHOLE) && t->done < t->aim && !t->asked && !t->timed &&
 	       !r.hand[t->h].closing;

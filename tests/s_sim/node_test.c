@@ -261,6 +261,29 @@ TEST(node_of_a_world_closed_at_once)
 	bed_close(&s);
 }
 
+/* Who starts nodes again when they go down must hear of this one, or it stays away for ever. */
+TEST(node_killed_before_it_began_is_told_once)
+{
+	bed s;
+	program p = {.wait_ns = PROA_SEC};
+
+	bed_world(&s, NULL);
+	program_add(&s, &p, true);
+	proa_world_kill(s.w, "p", PROA_KILL_POWER);
+	proa_world_run(s.w, PROA_SEC / 2);
+	CHECK_EQ(p.starts, 0);
+	CHECK_EQ(p.downs, 1);
+	CHECK_EQ(p.result, -PROA_ECANCELED);
+	proa_world_kill(s.w, "p", PROA_KILL_POWER); /* it is down */
+	proa_world_run(s.w, PROA_SEC / 2);
+	CHECK_EQ(p.downs, 1);
+	proa_world_restart(s.w, "p");
+	proa_world_run(s.w, PROA_SEC / 2);
+	CHECK_EQ(p.starts, 1);
+	CHECK_EQ(p.downs, 1);
+	bed_close(&s);
+}
+
 static void kill_itself(proa_op *op)
 {
 	program *p = op->user;

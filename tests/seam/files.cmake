@@ -21,6 +21,10 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND PROA_TREE
 	proa_test(refused tests/seam/refused_test.c tests/seam/echo.c SERIAL)
 endif()
 
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND NOT CMAKE_OBJCOPY)
+	message(WARNING "no objcopy (of binutils): the tests of tests/seam are left out")
+endif()
+
 # The same on the frame, with --faults.
 function(proa_seam_tests name)
 	proa_seam_program(${name}
@@ -68,9 +72,9 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 	set_property(TEST ${PROA_TEST_PREFIX}seam_storm APPEND PROPERTY ENVIRONMENT
 		SEAM_RULE=any:1:50)
 
-	# A sample; all of it: ./dev faults
+	# A sample; all of it, also in the address build: ./dev faults
 	find_program(PROA_PYTHON python3)
-	if(PROA_PYTHON)
+	if(PROA_PYTHON AND PROA_TREE STREQUAL "")
 		proa_add_test(seam_faults ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/seam/faults
 			${PROJECT_BINARY_DIR} --only "a*,o*,f*,r*" --first 2 --share 1 --most 250)
 	endif()

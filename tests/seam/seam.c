@@ -19,41 +19,27 @@ static const struct {
 #undef CALL_TEXT
 };
 
-#define ERRORS(X)                                                                             \
-	X(EINTR)                                                                              \
-	X(EAGAIN)                                                                             \
-	X(ECANCELED)                                                                          \
-	X(EMFILE)                                                                             \
-	X(ENFILE)                                                                             \
-	X(ENOBUFS)                                                                            \
-	X(ENOMEM)                                                                             \
-	X(EADDRINUSE)                                                                         \
-	X(EACCES)                                                                             \
-	X(ECONNABORTED)                                                                       \
-	X(EPROTO)                                                                             \
-	X(EPERM)                                                                              \
-	X(ENETDOWN)                                                                           \
-	X(EHOSTDOWN)                                                                          \
-	X(ENONET)                                                                             \
-	X(ETIMEDOUT)                                                                          \
-	X(EINVAL)                                                                             \
-	X(ECONNREFUSED)                                                                       \
-	X(ENETUNREACH)                                                                        \
-	X(EADDRNOTAVAIL)                                                                      \
-	X(ECONNRESET)                                                                         \
-	X(EPIPE) X(ENOSYS) X(EIO) X(ENOTCONN) X(ENOSPC) X(EDQUOT) X(EFBIG) X(EXDEV) X(ENOENT) \
-		X(EBUSY) X(EALREADY) X(EAI_AGAIN) X(EAI_MEMORY) X(EAI_FAIL) X(EHOSTUNREACH)   \
-			X(ENOPROTOOPT)
-
 static const struct {
 	const char *name;
 	int value;
 } words[] = {
-#define ERROR_WORD(name) {#name, name},
-	ERRORS(ERROR_WORD)
-#undef ERROR_WORD
+#define WORD(name)          \
+	{                   \
+#name, name \
+	}
+	WORD(EINTR),          WORD(EAGAIN),       WORD(ECANCELED),   WORD(EMFILE),
+	WORD(ENFILE),         WORD(ENOBUFS),      WORD(ENOMEM),      WORD(EADDRINUSE),
+	WORD(EACCES),         WORD(ECONNABORTED), WORD(EPROTO),      WORD(EPERM),
+	WORD(ENETDOWN),       WORD(EHOSTDOWN),    WORD(ENONET),      WORD(ETIMEDOUT),
+	WORD(EINVAL),         WORD(ECONNREFUSED), WORD(ENETUNREACH), WORD(EADDRNOTAVAIL),
+	WORD(ECONNRESET),     WORD(EPIPE),        WORD(ENOSYS),      WORD(EIO),
+	WORD(ENOTCONN),       WORD(ENOSPC),       WORD(EDQUOT),      WORD(EFBIG),
+	WORD(EXDEV),          WORD(ENOENT),       WORD(EBUSY),       WORD(EALREADY),
+	WORD(EAI_AGAIN),      WORD(EAI_MEMORY),   WORD(EAI_FAIL),    WORD(EHOSTUNREACH),
+	WORD(ENOPROTOOPT),
+#undef WORD
 #define SEAM_WORD(name) {#name, SEAM_W_##name##_},
-		SEAM_WORDS(SEAM_WORD)
+	SEAM_WORDS(SEAM_WORD)
 #undef SEAM_WORD
 };
 
@@ -67,7 +53,7 @@ static struct {
 
 static seam_account own_account;
 seam_account *seam_now = &own_account;
-bool seam_armed;
+bool seam_armed, seam_says;
 int seam_waiting;
 
 const char *seam_call_name(seam_call call)
@@ -122,14 +108,16 @@ static struct {
 	int n, what[QUIET_MAX];
 } quiet[SEAM_CALL_COUNT];
 
-static bool takes_time(const char *word)
+/* Sends are left in peace: late or short ones make a race of whether a cancel tears them. */
+static bool takes_time(seam_call call, const char *word)
 {
 	static const char *const wants[] = {"EMFILE", "ENFILE", "ENOMEM"};
+	bool sends = strstr(calls[call].name, "send") != NULL;
 
 	for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
 		if (!strcmp(word, wants[i]))
 			return true;
-	return false;
+	return sends;
 }
 
 static void quiet_collect(int call)
@@ -144,7 +132,8 @@ static void quiet_collect(int call)
 		bool short_ = !strcmp(word, "short"), no_room = accepts && !strcmp(word, "ENOBUFS");
 
 		loud |= !strcmp(word, "|");
-		if ((!loud || short_) && !no_room && !takes_time(word) && word_read(word, &what))
+		if ((!loud || short_) && !no_room && !takes_time((seam_call)call, word) &&
+		    word_read(word, &what))
 			quiet[call].what[quiet[call].n++] = what;
 	}
 }
@@ -156,14 +145,26 @@ static uint64_t mixed(uint64_t x)
 	return x ^ x >> 32;
 }
 
+static const char *word_of(int what)
+{
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (words[i].value == (what > 0 ? what & ~SEAM_AFTER : what))
+			return words[i].name;
+	return "?";
+}
+
 static int any_hit(seam_call call, long n)
 {
+	int what;
 	uint64_t x = mixed(((uint64_t)rule.first << 40) + ((uint64_t)call << 32) + (uint64_t)n);
 
 	if (!quiet[call].n || (long)(x % 1000) >= rule.permille)
 		return SEAM_PASS;
 	__atomic_add_fetch(&seam_now->hits, 1, __ATOMIC_RELAXED);
-	return quiet[call].what[(x >> 16) % (unsigned)quiet[call].n];
+	what = quiet[call].what[(x >> 16) % (unsigned)quiet[call].n];
+	if (seam_says)
+		fprintf(stderr, "%s:%ld:%s\n", calls[call].name, n, word_of(what));
+	return what;
 }
 
 static const char *any_set(const char *seed, const char *permille)

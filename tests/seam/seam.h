@@ -120,6 +120,7 @@ typedef struct seam_account {
 
 extern seam_account *seam_now;
 extern bool seam_armed;  /* a test runs */
+extern bool seam_says;   /* each call that a rule of any strikes, on stderr */
 extern int seam_waiting; /* threads in a call that waits for the kernel */
 
 /* Reads a rule; what is wrong with it, or NULL. An empty one makes nothing fail. */

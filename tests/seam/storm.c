@@ -1,4 +1,4 @@
-/* For programs with a main of their own: the rule is in the environment, from the beginning. */
+/* For programs with a main of their own: the rule of SEAM_RULE holds; SEAM_SAYS tells hits. */
 /* SPDX-License-Identifier: MIT */
 #include "seam/seam.h"
 
@@ -23,6 +23,7 @@ __attribute__((constructor)) static void storm_begin(void)
 		exit(2);
 	}
 	seam_armed = rule != NULL;
+	seam_says = getenv("SEAM_SAYS") != NULL;
 	if (rule)
 		atexit(storm_told);
 }
