@@ -145,7 +145,8 @@ static void trouble(void *user)
 		say(r, "%s does not reach %s%s", names[i], names[k], both ? ", nor it" : "");
 		proa_world_partition(r->w, names[i], names[k], both);
 		break;
-	case 3: say(r, "%s is %s", names[i], both ? "stopped" : "going on");
+	case 3:
+		say(r, "%s is %s", names[i], both ? "stopped" : "going on");
 		proa_world_pause(r->w, names[i], both);
 		break;
 	case 4:
@@ -208,9 +209,9 @@ static void client_add(struct run *r, unsigned i)
 
 	snprintf(name, sizeof name, "c%u", i);
 	snprintf(addr, sizeof addr, "10.0.1.%u", i + 1);
-	proa_world_add(r->w, NULL,
-	               &(proa_node_options){
-			       .name = name, .addr = addr, .main = client_main, .user = r});
+	proa_world_add(
+		r->w, NULL,
+		&(proa_node_options){.name = name, .addr = addr, .main = client_main, .user = r});
 	r->clients++;
 }
 

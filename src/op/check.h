@@ -29,7 +29,8 @@ struct proa_checker {
 	uint64_t seq, violations;
 };
 
-int px_checker_init(proa_checker *c, const proa_checker_options *o);
+/* Its tables are `a`'s from here on, which it keeps a copy of. */
+int px_checker_init(proa_checker *c, const proa_checker_options *o, const px_allocator *a);
 void px_checker_free(proa_checker *c);
 /* The loop is gone with all that was in flight on it. */
 void px_checker_forget(proa_checker *c, const px_core *core);
