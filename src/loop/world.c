@@ -288,7 +288,7 @@ static bool world_ended(void *user)
 static bool world_leaks(px_worldfull *f)
 {
 	px_world *w = &f->w;
-	bool leaks = f->checker.ops.n != 0;
+	bool leaks = f->leaks || f->checker.ops.n != 0;
 
 	for (unsigned i = 0; i < w->n_nodes; i++)
 		leaks |= w->nodes[i]->files || !px_list_empty(&w->nodes[i]->blocks);

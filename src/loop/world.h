@@ -19,6 +19,7 @@ typedef struct px_worldfull {
 	px_world w; /* first */
 	px_tracer tracer;
 	proa_checker checker;
+	bool leaks; /* a program that ended by itself has left something */
 } px_worldfull;
 
 /* Asks every program to end: stops its loop, kills one that runs loops of its own. */

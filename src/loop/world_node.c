@@ -44,11 +44,18 @@ static int start_run(px_simnode *node)
 	return rc;
 }
 
+/* One that is killed leaves nothing. */
+static bool program_leaves(const px_simnode *node)
+{
+	return node->files || !px_list_empty(&node->blocks) || !px_list_empty(&node->loops);
+}
+
 static void program_main(void *arg)
 {
 	px_simnode *node = arg;
 
 	node->result = node->o.main ? node->o.main(node->o.user) : start_run(node);
+	full_of(node)->leaks |= program_leaves(node);
 	node->loop = NULL;
 	node->kill = PROA_KILL_PROCESS;
 	px_sim_schedule(node->world, &node->end, node->world->now_ns);

@@ -141,6 +141,7 @@ static void read_end(stream *s, int64_t result, int64_t count, int32_t sys_error
 
 	s->read = NULL;
 	s->untold = true;
+	s->guard.in_flight++; /* its bytes stay until it is told, also when all is closed */
 	px_op_finish(op, result, count, sys_error);
 }
 
@@ -149,6 +150,8 @@ static void read_retired(px_op *op)
 	stream *s = op->args.engine.a;
 
 	s->untold = false;
+	s->guard.in_flight--;
+	px_handle_check(&s->guard); /* told of behind this read's callback */
 }
 
 static void read_deliver(stream *s, size_t n)
@@ -379,13 +382,13 @@ static void drained_end(stream *s, int64_t result, int32_t sys_error)
 	px_op *op = s->drained;
 
 	s->drained = NULL;
-	if (result == -PROA_ECANCELED)
-		op->flags |= PX_F_CANCEL; /* if not its own, then that of what it waited for */
 	px_op_finish(op, result, 0, sys_error);
 }
 
 static void drained_check(stream *s)
 {
+	if (s->out_error == -PROA_ECANCELED) /* what it waited for was cancelled, and so is it */
+		s->drained->flags |= PX_F_CANCEL;
 	if (s->out_error)
 		drained_end(s, s->out_error, s->out_sys);
 	else if (s->queued <= s->below)
@@ -428,6 +431,7 @@ static chunk *chunk_new(stream *s, size_t len)
 		c->cap = cap;
 	}
 	memset(&c->op, 0, sizeof c->op);
+	c->op.want = PROA_CHAIN; /* there may be others behind it already when it fails */
 	c->s = s;
 	c->len = 0;
 	return c;

@@ -506,6 +506,12 @@ static int backend_open(px_core *core, char *why)
 	return 0;
 }
 
+static void not_run(const px_simloop *l)
+{
+	if (l->waits)
+		PX_PANIC("a loop was run that its node's program runs");
+}
+
 static void backend_close(px_core *core, bool forked)
 {
 	px_simloop *l = px_simloop_of(core);
@@ -513,6 +519,7 @@ static void backend_close(px_core *core, bool forked)
 	PX_UNUSED(forked);
 	if (!l)
 		return;
+	not_run(l);
 	px_list_remove(&l->link);
 	px_free(&core->alloc, l, sizeof *l);
 	core->backend = NULL;
@@ -553,6 +560,8 @@ static void backend_wait(px_core *core, int64_t deadline_ns)
 	px_world *w = l->node->world;
 	int64_t until = w->now_ns + STEP_NS;
 
+	not_run(l);
+	l->waits = true;
 	if (deadline_ns > core->now_ns && !l->woken) {
 		until = deadline_ns == INT64_MAX ? INT64_MAX
 		                                 : px_sim_node_when(l->node, deadline_ns);
@@ -560,7 +569,7 @@ static void backend_wait(px_core *core, int64_t deadline_ns)
 	}
 	px_sim_wait(w, until);
 	l->waiter = NULL;
-	l->woken = false;
+	l->woken = l->waits = false;
 	core->now_ns = px_sim_node_now(l->node);
 }
 

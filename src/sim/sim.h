@@ -173,6 +173,7 @@ struct px_simloop {
 	px_simnode *node;
 	px_simthread *waiter; /* runs it, and waits */
 	bool woken;
+	bool waits; /* somebody is in its wait, or pauses there */
 };
 
 void px_sim_loop_wake(px_simloop *l);

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "s_sim/mix.h"
 
+#include <stdlib.h>
+
 enum { ROUNDS = 4, BYTES = 3000 };
 
 /* ---- what may come: docs/CONTRACT.md ---- */
@@ -304,18 +306,18 @@ static void do_work(client *c)
 
 static int client_main(void *user)
 {
-	static client clients[2]; /* their programs run to the end one beside the other */
 	mix *m = user;
-	client *c = &clients[m->rounds / ROUNDS % 2];
+	client *c = calloc(1, sizeof *c);
 	int rc;
 
-	memset(c, 0, sizeof *c);
+	if (!CHECK(c))
+		return -PROA_ENOMEM;
 	c->m = m;
 	for (int i = 0; i < BYTES; i++)
 		c->out[i] = (char)(i * 7 + i / 256);
-	m->rounds += ROUNDS;
 	if ((rc = proa_loop_open(&c->loop, NULL)) < 0) {
 		may_be(rc, of_open, "loop_open");
+		free(c);
 		return rc;
 	}
 	for (unsigned round = 0; round < ROUNDS; round++) {
@@ -325,6 +327,7 @@ static int client_main(void *user)
 		do_work(c);
 	}
 	CHECK_EQ(proa_loop_close(&c->loop, 0), 0);
+	free(c);
 	return 0;
 }
 

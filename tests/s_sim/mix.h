@@ -13,7 +13,6 @@ typedef struct mix {
 	proa_handle at;
 	char gram[64];
 	int downs;           /* clients that have ended */
-	unsigned rounds;     /* that they have begun */
 	unsigned done, lost; /* exchanges that went well, and that did not */
 	bool serving;
 	bool deadlines; /* on what can end without them, too */
