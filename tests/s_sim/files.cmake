@@ -14,4 +14,5 @@ proa_test(sim
 	tests/s_sim/fault_test.c
 	tests/s_sim/leak_test.c
 	tests/s_sim/misuse_test.c
-	tests/s_sim/same_test.c)
+	tests/s_sim/same_test.c
+	tests/s_sim/trace_test.c)
