@@ -194,13 +194,14 @@ static bool is_gone(const slot *t, int64_t result)
 	       (result == 0 && e->peer >= 0 && r.end[e->peer].aborted);
 }
 
-/* A send that was under way is torn; iocp does not promise to tell how far it was. */
+/* A send that was under way, for a whole settle, is torn; iocp does not promise to tell how far it
+ * was. */
 static const char *note_of(const slot *t, int64_t result, int64_t count, uint32_t got)
 {
 	const end *e = end_of(t->h);
 
 	if (result < 0 && script_is_send(t->kind))
-		return count || (e && e->unsure && t->phase < r.phase) ? "/torn" : "";
+		return count || (e && e->unsure && t->phase + 1 < r.phase) ? "/torn" : "";
 	return got & PROA_END ? "/END" : got & PROA_TRUNC ? "/TRUNC" : "";
 }
 
@@ -321,7 +322,7 @@ static void send_told(slot *t, int64_t result, int64_t count)
 		e->torn = true;
 	if (t->segment >= 0)
 		e->segment[t->segment].count = (uint32_t)count;
-	if ((result == -PROA_ECANCELED || result == -PROA_ETIMEDOUT) &&
+	if ((result == -PROA_ECANCELED || result == -PROA_ETIMEDOUT) && !t->past &&
 	    !strcmp(proa_loop_backend(r.loop), "iocp")) {
 		e->unsure = true; /* broken, if the system had it: docs/CONTRACT.md */
 		e->segment[t->segment].count = t->len;
