@@ -108,6 +108,7 @@ static uint64_t town_run(uint64_t seed)
 	proa_world_until(t.w, all_done, NULL, 60 * PROA_SEC);
 	town_after();
 	hash = proa_world_trace_hash(t.w);
+	seed_count(t.w);
 	MUST(proa_world_close(&t.w) == 0);
 	return hash;
 }

@@ -11,6 +11,7 @@
 /* ---- which ---- */
 
 static uint64_t seed_now;
+static unsigned long long worlds, ops, faults;
 bool seed_failed;
 
 static void again_print(char *out, size_t size)
@@ -64,10 +65,21 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
+void seed_count(const proa_world *w)
+{
+	proa_world_stats stats;
+
+	proa_world_get_stats(w, &stats);
+	ops += stats.operations;
+	for (unsigned i = 0; i < PROA_FAULT_COUNT; i++)
+		faults += stats.faults[i];
+}
+
 void seeds_run(unsigned few, uint64_t (*run)(uint64_t seed))
 {
 	uint64_t first = from_environment("PROA_SIM_FROM", 1);
 	uint64_t n = from_environment("PROA_SIM_SEEDS", few);
+	bool all = getenv("PROA_SIM_KEEP_ON") != NULL;
 
 	signal(SIGABRT, on_abort);
 	signal(SIGSEGV, on_abort);
@@ -78,10 +90,11 @@ void seeds_run(unsigned few, uint64_t (*run)(uint64_t seed))
 		hash = run(seed_now);
 		if (!seed_failed && seed_now % 16 == 0 && run(seed_now) != hash)
 			seed_wrong("a second run is another");
-		if (!CHECK(!seed_failed))
-			return;
+		worlds++;
+		if (!CHECK(!seed_failed) && !all)
+			break;
 	}
-	test_note("%llu seeds from %llu", (unsigned long long)n, (unsigned long long)first);
+	test_note("%llu worlds, %llu ops, %llu faults", worlds, ops, faults);
 }
 
 /* ---- choices ---- */

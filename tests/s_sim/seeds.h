@@ -9,10 +9,13 @@
 #include <stdint.h>
 
 /* Runs `few` seeds from 1; PROA_SIM_SEEDS=N of them, from PROA_SIM_FROM=S, if those are set. `run`
- * runs one and tells its trace's hash; every 16th runs twice, and the hashes must agree. The first
- * failure ends it, with the command that repeats it, also when the program itself ends. */
+ * runs one and tells its trace's hash; every 16th runs twice, and the hashes must agree. A failure
+ * comes with the command that repeats it, also when the program itself ends; the first one is the
+ * last, unless PROA_SIM_KEEP_ON is set. */
 void seeds_run(unsigned few, uint64_t (*run)(uint64_t seed));
 
+/* Adds what was done in this world to what is told at the end. */
+void seed_count(const proa_world *w);
 /* In a seed: false, and it has failed. Only the first one is told. */
 bool seed_wrong(const char *format, ...) HOST_PRINTF(1, 2);
 #define MUST(...) seed_must(!!(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
