@@ -38,6 +38,13 @@ static void on_closed(proa_handle *h)
 	c->req = NULL;
 }
 
+/* Its answer's length is told by the connection's end alone (HTTP/1.0): cut off, it must not look
+ * whole, so the client gets a reset. */
+static bool end_tells(const proa_http_request *req)
+{
+	return req && req->begun && req->promised < 0 && !req->chunked_out && !req->no_body;
+}
+
 void px_conn_die(px_conn *c)
 {
 	proa_http_request *req = c->req;
@@ -45,7 +52,10 @@ void px_conn_die(px_conn *c)
 	if (c->dead)
 		return;
 	c->dead = true;
-	proa_close(&c->h, on_closed);
+	if (end_tells(req))
+		proa_close_abort(&c->h, on_closed);
+	else
+		proa_close(&c->h, on_closed);
 	if (req && req->begun)
 		px_conn_log(c);
 	if (req && req->gone && !req->answered) {
@@ -189,10 +199,8 @@ static bool answer_next(px_conn *c)
 
 	if (!req->answered)
 		return false;
-	if (px_out(req)->failed) {
-		px_conn_die(c);
-		return false;
-	}
+	if (px_out(req)->failed)
+		return false; /* it ends, in px_conn_settle */
 	px_conn_log(c);
 	c->served++;
 	c->closing = c->closing || !req->keep;
@@ -281,6 +289,10 @@ void px_conn_settle(px_conn *c)
 {
 	if (c->turning || c->dead)
 		return;
+	if (c->req && px_out(c->req)->failed) {
+		px_conn_die(c);
+		return;
+	}
 	if (c->req && !px_file_soon(c->req))
 		px_answer_flush(c->req);
 	if (c->req)

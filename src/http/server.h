@@ -235,6 +235,8 @@ size_t px_out_queued(const proa_http_request *req);
 
 /* ---- file.c, listing.c ---- */
 
+/* What a file that cannot be opened or read is answered with. */
+int px_file_status(int64_t error);
 void px_dir_start(px_local *local);
 /* Goes on after WAIT_FREE. */
 void px_file_start(proa_http_request *req);

@@ -109,6 +109,15 @@ static void world_init(px_worldfull *f, const proa_world_options *o, const px_al
 	px_sim_world_begins(w);
 }
 
+static int checker_open(px_worldfull *f)
+{
+	proa_checker_options o = {.violation = checker_told, .user = &f->w};
+	px_allocator own;
+
+	px_allocator_init(&own, NULL, NULL);
+	return px_checker_init(&f->checker, &o, &own);
+}
+
 int proa_world_open(proa_world **out, const proa_world_options *options)
 {
 	static const proa_world_options none;
@@ -124,9 +133,7 @@ int proa_world_open(proa_world **out, const proa_world_options *options)
 		return -PROA_ENOMEM;
 	world_init(f, o, &a);
 	f->w.outer.fiber = px_fiber_here();
-	if (!f->w.outer.fiber ||
-	    px_checker_init(&f->checker, &(proa_checker_options){.violation = checker_told,
-	                                                         .user = &f->w}) < 0) {
+	if (!f->w.outer.fiber || checker_open(f) < 0) {
 		px_sim_world_ends(&f->w);
 		px_fiber_close(f->w.outer.fiber);
 		px_checker_free(&f->checker);
