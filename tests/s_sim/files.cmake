@@ -12,6 +12,7 @@ proa_test(sim
 	tests/s_sim/program_test.c
 	tests/s_sim/mix.c
 	tests/s_sim/fault_test.c
+	tests/s_sim/every_test.c
 	tests/s_sim/leak_test.c
 	tests/s_sim/misuse_test.c
 	tests/s_sim/same_test.c
