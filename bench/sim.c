@@ -70,12 +70,10 @@ static void on_start(proa_handle *h, void *user)
 	proa_recv(h, &s->in, s->bytes, BYTES, on_recv);
 }
 
+/* Windows' clock() is the time on the wall, which is the same to one that never waits. */
 static double cpu_seconds(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock() / CLOCKS_PER_SEC;
 }
 
 static int measure(const char *what, uint32_t ppm)

@@ -67,6 +67,8 @@ static int64_t load(struct node *n)
 	proa_read(&n->file, &n->op, bytes, sizeof bytes, 0, NULL);
 	if (proa_await(n->loop, &n->op) < 0)
 		return n->op.result;
+	if (n->op.result < KV_FILE && !(n->op.got & PROA_END) && n->kv->bug != KV_BUG_READ)
+		return -PROA_EIO; /* of the rest, which the next read would say */
 	n->count = kv_newest(bytes, &n->place);
 	return save(n);
 }

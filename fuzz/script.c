@@ -14,11 +14,16 @@ static void dir_remove(void)
 	host_remove(dir);
 }
 
-/* As much of it as is determined; false: nothing is. */
+enum { BUFFERS_MIN = 16 };
+
+/* As much of it as is determined; false: nothing is. The pool has a buffer for each that a stream
+ * may keep, which the model does not count. */
 static bool script_cut(script *s, plan *p)
 {
 	unsigned step;
 
+	if (s->n && s->step[0].kind == S_world)
+		s->step[0].n = (uint16_t)(BUFFERS_MIN + s->step[0].n % BUFFERS_MIN);
 	while (s->n && !script_plan(s, p, &step))
 		s->n = PX_MIN(step, s->n - 1);
 	return s->n > 0;

@@ -210,15 +210,18 @@ void host_watchdog(int seconds, const char *text)
 	WakeAllConditionVariable(&dog.changed);
 }
 
+/* A process' first use of such a variable costs a handle: the lock of the compiler's library. */
+static _Thread_local volatile int own;
+
 __attribute__((constructor)) static void host_begin(void)
 {
 	WSADATA data;
-
 	GUID connect_ex = WSAID_CONNECTEX;
 	DWORD bytes;
 	SOCKET s;
 	void *fn;
 
+	own = 1;
 	SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
 	WSAStartup(MAKEWORD(2, 2), &data);
 	/* Wine gives each thread an event at its first call of this kind. */

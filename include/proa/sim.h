@@ -82,6 +82,9 @@ typedef struct proa_world_options {
 	/* Told of a violation of the contract, by the library or by the program; NULL: it stops the
 	 * program with a message. */
 	void (*violation)(const char *text, void *user);
+	/* Told of each completion, fault, start and end of a program, in a line without its end:
+	 * time, node ("-": none), what. For looking at one seed; changes nothing in the run. */
+	void (*trace)(const char *text, void *user);
 	void *user;
 } proa_world_options;
 
@@ -102,7 +105,8 @@ PROA_API int64_t proa_world_await(proa_world *world, proa_op *op);
 PROA_API int proa_world_until(proa_world *world, bool (*done)(void *user), void *user,
                               int64_t within_ns);
 /* Turns all faults off, heals every link, resumes every node and runs until no operation is in
- * flight but those in the background, or the time is over: 0 or -PROA_ETIMEDOUT. */
+ * flight but those in the background, or the time is over: 0 or -PROA_ETIMEDOUT. A server always
+ * has an accept in flight: where there is one, ask proa_world_until for what is to be done. */
 PROA_API int proa_world_settle(proa_world *world, int64_t within_ns);
 /* Calls fn(user) at that virtual time, outside of every node; anywhere. -PROA_ENOMEM. */
 PROA_API int proa_world_at(proa_world *world, int64_t at_ns, void (*fn)(void *user), void *user);

@@ -60,6 +60,8 @@ static void on_completed(px_tracer *t, px_core *core, const px_op *op)
 	bool bell = op->kind == PX_DOORBELL || op->kind == PX_SIGNAL;
 
 	f->w.stat.completions++;
+	if (PX_UNLIKELY(f->w.o.trace != NULL))
+		px_sim_trace_op(&f->w, core, op);
 	hash_op(f, core, op, 2);
 	hash_word(f, (uint64_t)op->result);
 	hash_word(f, (uint64_t)op->got << 32 ^ (bell ? 0 : (uint64_t)op->count));

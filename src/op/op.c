@@ -117,7 +117,9 @@ px_op *px_op_begin(proa_handle *handle, proa_op *pub, px_kind kind, proa_done *d
 	op->kind = (uint8_t)kind;
 	op->state = PX_WAITING;
 	op->flags = (uint16_t)((KINDS_MULTI & PX_KIND_BIT(kind) ? PX_F_MULTI : 0) |
-	                       (op->want & PROA_BACKGROUND ? PX_F_BACKGROUND : 0));
+	                       (op->want & PROA_BACKGROUND ? PX_F_BACKGROUND : 0) |
+	                       (op->want & PROA_CHAIN && KINDS_SEND & PX_KIND_BIT(kind) ? PX_F_CHAIN
+	                                                                                : 0));
 	op->result = 0;
 	op->count = 0;
 	op->buf = NULL;
@@ -258,6 +260,8 @@ void px_queue_fail(px_handle *h, int dir, int64_t result, int32_t sys_error)
 			continue;
 		if (result == -PROA_ECANCELED) /* what it waited for was cancelled, and so is it */
 			op->flags |= PX_F_CANCEL;
+		if (op_is(op, KINDS_SEND))
+			op->flags &= (uint16_t)~PX_F_CHAIN; /* those behind it fail here too */
 		px_op_finish(op, result, 0, sys_error);
 	}
 	h->flags = (uint16_t)((h->flags & ~busy) | was);
@@ -375,7 +379,8 @@ static void op_ended(px_op *op, int64_t result, int64_t count)
 	}
 	if (px_kind_dir[op->kind] == PX_DIR_NONE || px_handle_closing(h))
 		return;
-	if (op_is(op, KINDS_SEND) && result < 0 && count > 0 && !(h->flags & PX_HF_BROKEN)) {
+	if (op_is(op, KINDS_SEND) && result < 0 && (count > 0 || op->flags & PX_F_CHAIN) &&
+	    !(h->flags & PX_HF_BROKEN)) {
 		h->flags |= PX_HF_BROKEN; /* going on would corrupt the stream */
 		px_queue_fail(h, PX_DIR_OUT, -PROA_EBROKEN, 0);
 	}

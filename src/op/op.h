@@ -99,6 +99,7 @@ enum {
 	PX_F_CALLING = 1 << 11, /* a MORE callback of it is running */
 	PX_F_STARTED = 1 << 13, /* a connect that has made its handle CONNECTING */
 	PX_F_HOOKED = 1 << 13,  /* the same bit with an engine, which is told of the retirement */
+	PX_F_CHAIN = 1 << 13,   /* ... and with a send: as `want` said at submit */
 	PX_F_SAVED = 1 << 12    /* finished during that: the outputs wait in args.own */
 				/* bits 14 and 15: a backend's own, uring.h */
 };

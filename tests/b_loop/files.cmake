@@ -6,5 +6,6 @@ proa_test(loop
 	tests/b_loop/timers.c
 	tests/b_loop/posts.c
 	tests/b_loop/wait.c
+	tests/b_loop/checked.c
 	tests/c_conform/kit.c
 	BACKENDS)

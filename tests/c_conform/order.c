@@ -282,6 +282,47 @@ TEST(torn_send_breaks_its_direction)
 	kit_close(&loop);
 }
 
+TEST(order_chained_send_breaks_what_is_behind)
+{
+	enum { LEN = 8 << 20 };
+	unsigned char *big = malloc(LEN), *in = malloc(LEN);
+	rec r[4] = {{.submits = 0}}, later = {.submits = 0};
+	proa_handle a;
+	int64_t got = 0;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	kit_fill(big, LEN, 0);
+	SUBMIT(proa_send, &a, &r[0], big, LEN);
+	for (unsigned i = 1; i < 4; i++) {
+		r[i].op.want = PROA_CHAIN;
+		SUBMIT(proa_send, &a, &r[i], "gone", 4);
+	}
+	kit_settle(loop);
+	proa_cancel(&r[1].op); /* queued: nothing of it moved */
+	CHECK_EQ(kit_await(loop, &r[1]), -PROA_ECANCELED);
+	CHECK_EQ(kit_await(loop, &r[2]), -PROA_EBROKEN);
+	CHECK_EQ(kit_await(loop, &r[3]), -PROA_EBROKEN);
+	while (got < LEN) {
+		long n = kit_fd_read(fd, in + got, (size_t)(LEN - got));
+
+		if (n < -1 || n == 0)
+			break;
+		got += n > 0 ? n : 0;
+		kit_once(loop, 1);
+	}
+	CHECK(got == LEN && kit_filled(in, LEN, 0)); /* what was before it goes */
+	CHECK_EQ(kit_await(loop, &r[0]), LEN);
+	SUBMIT(proa_send, &a, &later, "gone", 4);
+	CHECK_EQ(kit_await(loop, &later), -PROA_EBROKEN);
+	kit_fd_close(fd);
+	free(big);
+	free(in);
+	kit_end(loop, &a);
+	kit_close(&loop);
+}
+
 TEST(untorn_cancelled_send_leaves_its_direction_whole)
 {
 	enum { LEN = 8 << 20 };

@@ -170,6 +170,30 @@ TEST(stream_output_error_is_told)
 	kit_close(&loop);
 }
 
+TEST(stream_drained_in_time_or_not)
+{
+	static const unsigned char much[200000];
+	proa_stream_options o = {.out_limit_bytes = sizeof much};
+	rec drained = {0};
+	side x;
+	LOOP(loop);
+
+	side_open(loop, &x, &o);
+	kit_fd_small(x.fd, 20000);
+	proa_set_buffers(&x.h, 0, 20000);
+	CHECK_EQ(proa_stream_put(&x.s, much, sizeof much), 0);
+	drained.op.deadline_ns = proa_in(loop, 20 * PROA_MSEC);
+	proa_stream_drained(&x.s, kit_op(&drained), 1, kit_done);
+	CHECK_EQ(kit_await(loop, &drained), -PROA_ETIMEDOUT);
+	drained.op.deadline_ns = 0;
+	proa_stream_drained(&x.s, kit_op(&drained), 1, kit_done);
+	proa_cancel(&drained.op);
+	CHECK_EQ(kit_await(loop, &drained), -PROA_ECANCELED);
+	CHECK_GT(proa_stream_queued(&x.s), 0);
+	side_end(loop, &x);
+	kit_close(&loop);
+}
+
 TEST(stream_closed_with_everything_in_flight)
 {
 	static unsigned char big[100000];

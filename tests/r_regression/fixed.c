@@ -220,3 +220,68 @@ TEST(reset_together_with_bytes_ends_a_multishot)
 	}
 	kit_close(&loop);
 }
+
+static size_t lent_then;
+
+static void buffers_count(rec *r)
+{
+	lent_then = 4096 - proa_buffers_free(proa_loop_buffers(proa_op_loop(&r->op)));
+}
+
+static void close_other(rec *r)
+{
+	proa_close(r->ctx, kit_closed);
+}
+
+/* A read had ended, but was not told yet, when its handle was closed: its bytes were given back to
+ * the pool before it was told of them. */
+TEST(stream_read_told_behind_a_close)
+{
+	rec r = {.then = buffers_count}, other = {.then = close_other};
+	proa_handle a, b;
+	proa_stream s;
+	int fd[2], closed = kit_n_closed;
+	char byte;
+	LOOP(loop);
+
+	fd[0] = kit_half(loop, &a);
+	fd[1] = kit_half(loop, &b);
+	kit_fd_write(fd[0], "x", 1);
+	kit_fd_write(fd[1], "y", 1);
+	proa_stream_init(&s, &a, NULL);
+	other.ctx = &a;
+	lent_then = 0;
+	SUBMIT(proa_stream_read_some, &s, &r, 1);
+	SUBMIT(proa_recv, &b, &other, &byte, 1); /* ends in the same iteration as the stream's */
+	UNTIL(loop, kit_n_closed == closed + 1);
+	CHECK(r.result == 1 ? lent_then == 1 : r.result == -PROA_ECANCELED);
+	kit_fd_close(fd[0]);
+	kit_fd_close(fd[1]);
+	kit_end(loop, &b);
+	kit_close(&loop);
+}
+
+/* A system tells of a reset once, and then of an end in good order: what a recv was told while its
+ * read was being cancelled has to be kept for the next one, as bytes are. */
+TEST(stream_reset_told_to_a_cancelled_read)
+{
+	rec r = {.submits = 0};
+	proa_handle a;
+	proa_stream s;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	proa_stream_init(&s, &a, NULL);
+	kit_fd_reset(fd);
+	kit_settle(loop);
+	SUBMIT(proa_stream_read_some, &s, &r, 1);
+	proa_cancel(&r.op);
+	kit_await(loop, &r);
+	SUBMIT(proa_stream_read_some, &s, &r, 1);
+	CHECK(kit_was_reset(kit_await(loop, &r)));
+	SUBMIT(proa_stream_read_some, &s, &r, 1);
+	CHECK(kit_was_reset(kit_await(loop, &r)));
+	kit_end(loop, &a);
+	kit_close(&loop);
+}

@@ -135,6 +135,7 @@ typedef struct slot {
 	proa_op op; /* first */
 	uint8_t kind, h, how, to;
 	bool flying, asked, timed, unopened, bell, rooted;
+	bool past; /* its time was over before it was submitted: it is not attempted */
 	uint32_t len, done;
 	unsigned phase; /* when it was submitted */
 	uint64_t seq;

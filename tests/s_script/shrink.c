@@ -23,7 +23,7 @@ static int child_main(const char *unused)
 	(void)unused;
 	host_watchdog(10 * host_slowness(), "");
 	script_run(&work.candidate, race_free && !work.env->chances ? &p : NULL, work.env, &result);
-	return result.failure;
+	return (int)result.failure;
 }
 
 script_failure script_fails(const script *s, const script_env *env)

@@ -473,6 +473,7 @@ void step_submit(const script_step *s)
 	t->done = t->poison = t->n_links = 0;
 	t->rooted = h->is == H_FREE || is_post(s->kind);
 	t->timed = s->us && s->us != SCRIPT_FAR && has_deadline(s->kind);
+	t->past = s->us == SCRIPT_PAST && has_deadline(s->kind);
 	t->unopened = !t->rooted && !proa_is_open(&h->h);
 	t->op.deadline_ns = s->us && has_deadline(s->kind) ? run_time(s->us) : 0;
 	t->aim = s->kind == S_timer ? run_time(s->us) : script_is_recv(s->kind) ? s->n : s->at;

@@ -194,13 +194,14 @@ static bool is_gone(const slot *t, int64_t result)
 	       (result == 0 && e->peer >= 0 && r.end[e->peer].aborted);
 }
 
-/* A send that was under way is torn; iocp does not promise to tell how far it was. */
+/* A send that was under way, for a whole settle, is torn; iocp does not promise to tell how far it
+ * was. */
 static const char *note_of(const slot *t, int64_t result, int64_t count, uint32_t got)
 {
 	const end *e = end_of(t->h);
 
 	if (result < 0 && script_is_send(t->kind))
-		return count || (e && e->unsure && t->phase < r.phase) ? "/torn" : "";
+		return count || (e && e->unsure && t->phase + 1 < r.phase) ? "/torn" : "";
 	return got & PROA_END ? "/END" : got & PROA_TRUNC ? "/TRUNC" : "";
 }
 
@@ -321,7 +322,7 @@ static void send_told(slot *t, int64_t result, int64_t count)
 		e->torn = true;
 	if (t->segment >= 0)
 		e->segment[t->segment].count = (uint32_t)count;
-	if ((result == -PROA_ECANCELED || result == -PROA_ETIMEDOUT) &&
+	if ((result == -PROA_ECANCELED || result == -PROA_ETIMEDOUT) && !t->past &&
 	    !strcmp(proa_loop_backend(r.loop), "iocp")) {
 		e->unsure = true; /* broken, if the system had it: docs/CONTRACT.md */
 		e->segment[t->segment].count = t->len;
@@ -333,12 +334,37 @@ static void send_told(slot *t, int64_t result, int64_t count)
 
 static void read_told(slot *t, int64_t result, const void *buf)
 {
+	if (r.events && r.hand[t->h].closing)
+		return; /* the stream may have gone before its event is told, and its bytes with it
+		         */
 	if (result > 0)
 		end_received(t->h, buf, result);
 	else if (result == 0)
 		end_eof(t->h);
 	if (result == -PROA_ECONNRESET && end_of(t->h))
 		end_of(t->h)->failed = true;
+}
+
+/* What opened the handle has failed. Another one that was submitted behind a cancel of it, which
+ * came before anybody was told, may be opening it since: if not, it will say so. */
+static void opener_failed(const slot *failed)
+{
+	hand *h = &r.hand[failed->h];
+
+	h->is = H_INIT;
+	h->opener = h->end = -1;
+	for (unsigned i = 0; i < SCRIPT_OPS; i++) {
+		const slot *t = &r.slot[i];
+		bool connects = t->kind == S_connect || t->kind == S_connect_name;
+
+		if (t == failed || !t->flying || t->h != failed->h ||
+		    !(connects || t->kind == S_file_open))
+			continue;
+		h->is = t->kind == S_connect ? H_CONNECTING : H_OPENING;
+		h->opener = (int)i;
+		h->end = connects ? end_new() : -1;
+		return;
+	}
 }
 
 static void connect_told(slot *t, int64_t result)
@@ -352,9 +378,9 @@ static void connect_told(slot *t, int64_t result)
 	if (h->opener != t - r.slot)
 		return;
 	h->opener = -1;
-	h->is = result == 0 ? H_TCP : H_INIT;
+	h->is = H_TCP;
 	if (result < 0)
-		h->end = -1;
+		opener_failed(t);
 	if (result < 0 || h->end < 0 || proa_local_addr(&h->h, &a) < 0)
 		return;
 	r.end[h->end].port = proa_addr_port(&a);
@@ -368,7 +394,9 @@ static void open_told(const slot *t, int64_t result)
 	if (h->opener != t - r.slot)
 		return;
 	h->opener = -1;
-	h->is = result == 0 ? H_FILE : H_INIT;
+	h->is = H_FILE;
+	if (result < 0)
+		opener_failed(t);
 }
 
 /* What was read is what was written there, or a hole. */

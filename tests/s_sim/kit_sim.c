@@ -1,8 +1,8 @@
 /* The conformance programs in a world: loops on its node, plain sockets, threads, its time. */
 /* SPDX-License-Identifier: MIT */
+#include "s_sim/kit_sim.h"
 #include "c_conform/kit.h"
 #include "loop/world.h"
-#include "s_sim/kit_sim.h"
 
 #include <stdlib.h>
 

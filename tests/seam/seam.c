@@ -23,10 +23,9 @@ static const struct {
 	const char *name;
 	int value;
 } words[] = {
-#define WORD(name)          \
-	{                   \
-#name, name \
-	}
+/* clang-format off */
+#define WORD(name) {#name, name}
+	/* clang-format on */
 	WORD(EINTR),          WORD(EAGAIN),       WORD(ECANCELED),   WORD(EMFILE),
 	WORD(ENFILE),         WORD(ENOBUFS),      WORD(ENOMEM),      WORD(EADDRINUSE),
 	WORD(EACCES),         WORD(ECONNABORTED), WORD(EPROTO),      WORD(EPERM),
