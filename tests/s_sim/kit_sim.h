@@ -3,6 +3,7 @@
 #ifndef S_SIM_KIT_SIM_H
 #define S_SIM_KIT_SIM_H
 
+#include "host.h"
 #include "host_file.h"
 #include "host_net.h"
 #include "proa.h"
