@@ -24,6 +24,14 @@ static int error_of_open(int rc)
 	return starved ? rc : -PROA_ENOTSUP;
 }
 
+static bool backend_known(const char *name)
+{
+	for (size_t i = 0; px_backends[i]; i++)
+		if (!strcmp(name, px_backends[i]->name))
+			return true;
+	return false;
+}
+
 /* A simulated system has one of its own; there is no other. */
 static int loop_simulated(px_core *core, const char *name, char *why)
 {
@@ -31,7 +39,7 @@ static int loop_simulated(px_core *core, const char *name, char *why)
 
 	core->ops = px_system_backend(core->system);
 	if (name && strcmp(name, core->ops->name))
-		return -PROA_ENOTSUP;
+		return backend_known(name) ? -PROA_ENOTSUP : -PROA_EINVAL;
 	if ((rc = core->ops->open(core, why)) < 0)
 		core->ops->close(core, false);
 	return rc;

@@ -327,6 +327,10 @@ static int64_t service_port(const char *service)
 {
 	int64_t port = 0;
 
+	if (service && !strcmp(service, "http"))
+		return 80;
+	if (service && !strcmp(service, "https"))
+		return 443;
 	for (; service && *service; service++) {
 		if (*service < '0' || *service > '9' || port > UINT16_MAX)
 			return -PROA_EINVAL;
@@ -347,6 +351,18 @@ static unsigned addrs_pick(const proa_addr *from, unsigned n, uint32_t family, u
 		px_addr_set_port(&out[found++], port);
 	}
 	return found;
+}
+
+/* Which no zone needs to have. */
+static int64_t localhost(uint32_t family, uint16_t port, proa_addr *out, unsigned max)
+{
+	proa_addr own[2];
+	unsigned n;
+
+	px_addr_parse(&own[0], "127.0.0.1", 0);
+	px_addr_parse(&own[1], "::1", 0);
+	n = addrs_pick(own, 2, family, port, out, max);
+	return n ? (int64_t)n : -PROA_ENONAME;
 }
 
 /* A question to a server takes its time, or for ever. */
@@ -374,6 +390,8 @@ static int64_t lookup(const char *name, const char *service, uint32_t family, pr
 		return n ? (int64_t)n : -PROA_ENONAME;
 	}
 	entry = zone_find(w, name);
+	if (!entry && !strcmp(name, "localhost"))
+		return localhost(family, (uint16_t)port, out, max);
 	n = entry ? addrs_pick(entry->addr, entry->n, family, (uint16_t)port, out, max) : 0;
 	return n ? (int64_t)n : -PROA_ENONAME;
 }
