@@ -361,6 +361,34 @@ TEST(send_file_cancelled_and_reset)
 	kit_close(&loop);
 }
 
+/* The file's errors have the file's names, also where a socket sends. */
+TEST(send_file_of_one_opened_for_writing)
+{
+	rec r = {.submits = 0};
+	proa_handle a, f = {0};
+	char dir[120], path[140];
+	int fd;
+	LOOP(loop);
+
+	REQUIRE(host_temp_dir(dir, sizeof dir));
+	snprintf(path, sizeof path, "%s/f", dir);
+	proa_handle_init(proa_root(loop), &f);
+	SUBMIT(proa_file_open, &f, &r, path, PROA_O_WRITE | PROA_O_CREATE, 0600);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	SUBMIT(proa_write, &f, &r, "text", 4, 0);
+	CHECK_EQ(kit_await(loop, &r), 4);
+	fd = kit_half(loop, &a);
+	SUBMIT(proa_send_file, &a, &r, &f, 0, 4);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
+	CHECK_EQ(r.count, 0);
+	SUBMIT(proa_send, &a, &r, "on", 2);
+	CHECK_EQ(kit_await(loop, &r), 2);
+	kit_fd_close(fd);
+	kit_close(&loop);
+	host_remove(path);
+	host_remove(dir);
+}
+
 /* ---- other sockets ---- */
 
 static void talk(proa_loop *loop, proa_handle *a, proa_handle *b)
