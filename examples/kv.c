@@ -67,24 +67,18 @@ static int64_t load(struct node *n)
 	proa_read(&n->file, &n->op, bytes, sizeof bytes, 0, NULL);
 	if (proa_await(n->loop, &n->op) < 0)
 		return n->op.result;
+	if (n->op.result < KV_FILE && !(n->op.got & PROA_END) && n->kv->bug != KV_BUG_READ)
+		return -PROA_EIO; /* of the rest, which the next read would say */
 	n->count = kv_newest(bytes, &n->place);
 	return save(n);
 }
 
 /* ---- the network: a connection a question ---- */
 
-static void on_closed(proa_handle *h)
-{
-	*(bool *)h->user = true;
-}
-
 static void close_now(proa_loop *loop, proa_handle *h)
 {
-	bool closed = false;
-
-	h->user = &closed;
-	proa_close(h, on_closed);
-	while (!closed)
+	proa_close(h, NULL);
+	while (proa_is_closing(h))
 		proa_run_once(loop, 0);
 }
 

@@ -13,6 +13,7 @@ enum kv_bug {
 	KV_BUG_MAJORITY, /* the first node answers when its own disk has the increment */
 	KV_BUG_RETRY,    /* a sync that failed is asked for again */
 	KV_BUG_PLACE,    /* each record is written over the one before */
+	KV_BUG_READ,     /* a read that an error made short is taken to be the whole file */
 	KV_BUG_COUNT
 };
 

@@ -9,13 +9,14 @@
 enum { CLIENTS = 3, INCREMENTS = 20, TROUBLE_S = 20 };
 
 static const char *const names[KV_NODES] = {"n0", "n1", "n2"};
-static const char *const bugs[KV_BUG_COUNT] = {"", "sync", "majority", "retry", "place"};
+static const char *const bugs[KV_BUG_COUNT] = {"", "sync", "majority", "retry", "place", "read"};
 
 /* One run of one seed. What is in here is the outside's: no crash in the world touches it. */
 struct run {
 	proa_world *w;
 	uint64_t seed;
 	bool talks; /* says what happens */
+	bool trace; /* and each operation */
 	bool calm;
 	unsigned bug;
 	struct kv kv[KV_NODES];
@@ -215,13 +216,20 @@ static void client_add(struct run *r, unsigned i)
 	r->clients++;
 }
 
+static void on_line(const char *text, void *user)
+{
+	(void)user;
+	puts(text);
+}
+
 static void run_open(struct run *r)
 {
 	proa_world_options o = {.seed = r->seed,
 	                        .latency_min_ns = 100 * PROA_USEC,
 	                        .latency_max_ns = 5 * PROA_MSEC,
 	                        .sector_lost_ppm = 500000,
-	                        .write_torn_ppm = 100000};
+	                        .write_torn_ppm = 100000,
+	                        .trace = r->trace ? on_line : NULL};
 
 	if (proa_world_open(&r->w, &o) < 0)
 		abort();
@@ -271,13 +279,13 @@ static bool seed_run(struct run *r, proa_world_stats *stats)
 	return !*r->wrong;
 }
 
-static int seeds_run(uint64_t first, uint64_t last, unsigned bug)
+static int seeds_run(uint64_t first, uint64_t last, unsigned bug, bool trace)
 {
 	uint64_t operations = 0;
 	int64_t acknowledged = 0, crashes = 0;
 
 	for (uint64_t seed = first; seed <= last; seed++) {
-		struct run r = {.seed = seed, .bug = bug, .talks = first == last};
+		struct run r = {.seed = seed, .bug = bug, .talks = first == last, .trace = trace};
 		proa_world_stats stats;
 
 		if (!seed_run(&r, &stats)) {
@@ -319,7 +327,8 @@ static int real_run(const char *what, unsigned id, unsigned port)
 
 static int say_usage(void)
 {
-	fputs("usage: sim_kv [--bug sync|majority|retry|place] [--seeds N | --seed S]\n"
+	fputs("usage: sim_kv [--bug sync|majority|retry|place|read] [--seeds N]\n"
+	      "       sim_kv [--bug ...] --seed S [--trace]\n"
 	      "       sim_kv --node 0|1|2 PORT   on 127.0.0.1, at PORT, PORT+1, PORT+2\n"
 	      "       sim_kv --increment PORT\n",
 	      stderr);
@@ -338,6 +347,7 @@ int main(int argc, char **argv)
 {
 	uint64_t first = 1, last = 1000;
 	unsigned bug = KV_BUG_NONE;
+	bool trace = false;
 
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	if (argc == 4 && !strcmp(argv[1], "--node"))
@@ -354,9 +364,11 @@ int main(int argc, char **argv)
 			last = strtoull(argv[++i], NULL, 10);
 		} else if (!strcmp(argv[i], "--seed") && argv[i + 1]) {
 			first = last = strtoull(argv[++i], NULL, 10);
+		} else if (!strcmp(argv[i], "--trace")) {
+			trace = true;
 		} else {
 			return say_usage();
 		}
 	}
-	return seeds_run(first, last, bug);
+	return seeds_run(first, last, bug, trace);
 }

@@ -116,15 +116,16 @@ PROA_API void proa_http_resume(proa_http_request *request);
  * call's return the request belongs to the server again: do not use it any more. A handler which
  * returns without an answer, a begin or proa_http_later gets a 500 sent in its place. */
 
-/* The answer comes later, from a callback on the same loop. If the connection ends first, `gone` is
- * called instead, once: from its start on, the request may only be read, not answered; after it,
- * not used at all but by ops of its owner. Covers answers begun and not ended as well. `gone` may
- * be NULL if what will answer is an op that the connection owns. */
+/* The answer comes later, from a callback on the same loop. If the connection ends first, or the
+ * server refuses the rest of a body by itself (400, 408, 413, 503), `gone` is called instead, once:
+ * from its start on, the request may only be read, not answered; after it, not used at all but by
+ * ops of its owner. Covers answers begun and not ended as well. `gone` may be NULL if what will
+ * answer is an op that the connection owns. */
 PROA_API void proa_http_later(proa_http_request *request, proa_http_fn *gone);
 
 /* Adds a field to the answer. 0; -PROA_EINVAL: the name is no token, the value has CR, LF, NUL or
  * another control character, or it is one that the server sets (Connection, Content-Length,
- * Transfer-Encoding, Date); -PROA_ENOMEM. */
+ * Transfer-Encoding, Date); -PROA_ENOMEM: the connection will be closed instead of answering. */
 PROA_API int proa_http_set(proa_http_request *request, const char *name, const char *value);
 
 /* status: 200 to 599. type: its Content-Type (NULL: none), under the rules of proa_http_set. `body`
@@ -146,8 +147,8 @@ PROA_API int proa_http_reply_folder(proa_http_request *request);
 PROA_API int proa_http_begin(proa_http_request *request, int status, const char *type,
                              int64_t len_bytes);
 /* Copies into the output. 0; -PROA_EFULL: nothing taken, wait for `ready`; -PROA_ETOOLONG: more
- * than out_max_bytes in one call, or than promised; -PROA_EINVAL: not begun; -PROA_ENOMEM. To HEAD
- * nothing is sent and everything fits. */
+ * than out_max_bytes in one call, or than promised; -PROA_EINVAL: not begun; -PROA_ENOMEM: nothing
+ * taken. To HEAD nothing is sent and everything fits. */
 PROA_API int proa_http_write(proa_http_request *request, const void *bytes, size_t len);
 /* Bytes written and not yet handed to the system, framing included. */
 PROA_API size_t proa_http_queued(const proa_http_request *request);

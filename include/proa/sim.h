@@ -82,6 +82,9 @@ typedef struct proa_world_options {
 	/* Told of a violation of the contract, by the library or by the program; NULL: it stops the
 	 * program with a message. */
 	void (*violation)(const char *text, void *user);
+	/* Told of each completion, fault, start and end of a program, in a line without its end:
+	 * time, node ("-": none), what. For looking at one seed; changes nothing in the run. */
+	void (*trace)(const char *text, void *user);
 	void *user;
 } proa_world_options;
 

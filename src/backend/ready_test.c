@@ -3,6 +3,7 @@
 #include "backend/ready_bed.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -305,6 +306,7 @@ static unsigned char *big_bytes(void)
 /* The peer takes what is there, and the loop runs between: so both sides stall by turns. */
 static size_t peer_take(bed *b, pair *p, unsigned char *into, size_t room)
 {
+	struct pollfd wait = {.fd = p->peer, .events = POLLIN};
 	size_t taken = 0;
 
 	while (taken < room) {
@@ -312,9 +314,11 @@ static size_t peer_take(bed *b, pair *p, unsigned char *into, size_t room)
 
 		if (n > 0)
 			taken += (size_t)n;
-		else if (n == 0 || !proa_in_flight(&p->out))
+		else if (n == 0)
 			break;
-		else
+		else if (!proa_in_flight(&p->out) && poll(&wait, 1, 5000) <= 0)
+			break; /* all has gone; loopback takes a moment, too */
+		else if (proa_in_flight(&p->out))
 			proa_run_once(b->loop, proa_clock(b->loop) + 10 * PROA_MSEC);
 	}
 	return taken;

@@ -410,7 +410,7 @@ TEST(uring_descriptor_turns_nonblocking)
 
 static void slow_reader(bool idle_first)
 {
-	enum { LEN = 4 << 20, IDLE_MS = 100 };
+	enum { LEN = 4 << 20, IDLE_MS = 400 };
 	unsigned char *big = calloc(1, LEN), part[16384];
 	proa_op out = {0};
 	int64_t read = 0, n;

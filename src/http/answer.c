@@ -133,6 +133,7 @@ void px_put_head(proa_http_request *req, int status, const char *type, int64_t l
 		put_field(out, "Connection", "keep-alive");
 	px_buf_put(out, req->extra.data, req->extra.len);
 	px_buf_put(out, "\r\n", 2);
+	out->failed = out->failed || req->extra.failed;
 }
 
 /* ---- its end ---- */
@@ -157,7 +158,9 @@ void px_answer_flush(proa_http_request *req)
 {
 	px_buf *out = px_out(req);
 
-	if (!out->len || proa_in_flight(&req->out_op) || req->conn->dead)
+	if (out->failed)
+		px_conn_kick(req->conn); /* what has a hole is not sent: it ends there */
+	if (!out->len || out->failed || proa_in_flight(&req->out_op) || req->conn->dead)
 		return;
 	req->fill = !req->fill;
 	proa_send(&req->conn->h, &req->out_op, out->data, out->len, on_out);
@@ -214,13 +217,27 @@ void px_answer_status(proa_http_request *req, int status)
 	answer_whole(req, status, "text/plain; charset=utf-8", text, (size_t)n);
 }
 
+/* A program that was going to answer hears that it need not any more. */
+static void answer_taken(proa_http_request *req)
+{
+	proa_http_fn *gone = req->gone;
+
+	req->gone = NULL;
+	req->answered = true; /* it may not do so now */
+	if (gone)
+		gone(req, req->local->http->o.user);
+	req->answered = false;
+}
+
 void px_answer_fail(proa_http_request *req, int status)
 {
 	req->keep = false;
-	if (req->begun)
+	if (req->begun) {
 		px_conn_die(req->conn);
-	else
-		px_answer_status(req, status);
+		return;
+	}
+	answer_taken(req);
+	px_answer_status(req, status);
 }
 
 /* ---- what programs call ---- */
@@ -279,18 +296,22 @@ int proa_http_reply(proa_http_request *req, int status, const char *type, const 
 int proa_http_begin(proa_http_request *req, int status, const char *type, int64_t len_bytes)
 {
 	int rc = begin_check(check(req), status, type);
+	bool failed;
 
 	if (rc < 0)
 		return rc;
 	req->no_body = req->head_only || status_without_body(status);
 	req->chunked_out = len_bytes < 0 && req->version == 11 && !status_without_body(status);
 	if (len_bytes < 0 && !req->chunked_out && !req->no_body)
-		req->keep = false; /* only its end tells the length */
+		req->conn->end_tells = true;
+	if (req->conn->end_tells)
+		req->keep = false;
 	req->promised = len_bytes;
 	px_put_head(req, status, type, status == 304 ? -1 : len_bytes);
+	failed = px_out(req)->failed;
 	if (!req->conn->turning)
 		px_answer_flush(req);
-	return px_out(req)->failed ? -PROA_ENOMEM : 0;
+	return failed ? -PROA_ENOMEM : 0;
 }
 
 int proa_http_write(proa_http_request *req, const void *bytes, size_t len)
@@ -309,7 +330,7 @@ int proa_http_write(proa_http_request *req, const void *bytes, size_t len)
 	}
 	if (px_out_queued(req) && px_out_queued(req) + len > max)
 		return -PROA_EFULL;
-	if (!px_buf_room(px_out(req), len + 32))
+	if (!px_buf_fits(px_out(req), len + 32))
 		return -PROA_ENOMEM;
 	req->written += (int64_t)len;
 	if (req->chunked_out)

@@ -16,25 +16,29 @@ static __attribute__((noinline)) bool buf_grow(px_buf *buf, size_t more)
 	size_t cap = buf->cap ? buf->cap : BUF_FIRST;
 	char *data;
 
-	if (buf->failed || more > SIZE_MAX / 4 - buf->len) {
-		buf->failed = true;
+	if (buf->failed || more > SIZE_MAX / 4 - buf->len)
 		return false;
-	}
 	while (cap - buf->len < more)
 		cap *= 2;
 	data = proa_loop_alloc(buf->loop, buf->data, buf->cap, cap);
-	if (!data) {
-		buf->failed = true;
+	if (!data)
 		return false;
-	}
 	buf->data = data;
 	buf->cap = cap;
 	return true;
 }
 
+bool px_buf_fits(px_buf *buf, size_t more)
+{
+	return (buf->cap - buf->len >= more && !buf->failed) || buf_grow(buf, more);
+}
+
 bool px_buf_room(px_buf *buf, size_t more)
 {
-	return buf->cap - buf->len >= more || buf_grow(buf, more);
+	if (px_buf_fits(buf, more))
+		return true;
+	buf->failed = true;
+	return false;
 }
 
 void px_buf_put(px_buf *buf, const void *bytes, size_t len)

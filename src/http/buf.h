@@ -6,7 +6,8 @@
 #include "proa/loop.h"
 
 /* All zero but for `loop` is empty. Running out of memory is remembered in `failed` and told once,
- * at the end of what is being built, so that building needs no check at each step. */
+ * at the end of what is being built, so that building needs no check at each step; from then on
+ * nothing goes in, so that nothing has a hole. */
 typedef struct px_buf {
 	proa_loop *loop; /* whose memory it takes; NULL: the C library's */
 	char *data;
@@ -16,6 +17,8 @@ typedef struct px_buf {
 
 /* Room for `more` bytes behind data + len, which the caller then counts in by himself. */
 bool px_buf_room(px_buf *buf, size_t more);
+/* The same, and if there is none nothing is remembered. */
+bool px_buf_fits(px_buf *buf, size_t more);
 void px_buf_put(px_buf *buf, const void *bytes, size_t len);
 void px_buf_text(px_buf *buf, const char *text);
 void px_buf_char(px_buf *buf, char c);

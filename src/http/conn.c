@@ -45,7 +45,10 @@ void px_conn_die(px_conn *c)
 	if (c->dead)
 		return;
 	c->dead = true;
-	proa_close(&c->h, on_closed);
+	if (c->end_tells)
+		proa_close_abort(&c->h, on_closed);
+	else
+		proa_close(&c->h, on_closed);
 	if (req && req->begun)
 		px_conn_log(c);
 	if (req && req->gone && !req->answered) {
@@ -189,10 +192,8 @@ static bool answer_next(px_conn *c)
 
 	if (!req->answered)
 		return false;
-	if (px_out(req)->failed) {
-		px_conn_die(c);
-		return false;
-	}
+	if (px_out(req)->failed)
+		return false; /* it ends, in px_conn_settle */
 	px_conn_log(c);
 	c->served++;
 	c->closing = c->closing || !req->keep;
@@ -281,6 +282,10 @@ void px_conn_settle(px_conn *c)
 {
 	if (c->turning || c->dead)
 		return;
+	if (c->req && px_out(c->req)->failed) {
+		px_conn_die(c);
+		return;
+	}
 	if (c->req && !px_file_soon(c->req))
 		px_answer_flush(c->req);
 	if (c->req)

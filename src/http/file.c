@@ -43,7 +43,7 @@ void px_dir_start(px_local *local)
 
 /* ---- refusing ---- */
 
-static int status_of_error(int64_t error)
+int px_file_status(int64_t error)
 {
 	switch (-error) {
 	case PROA_ENOENT:
@@ -200,7 +200,7 @@ static void body_begin(proa_http_request *req)
 	if (req->head_only || !range[0].len) {
 		file_end(req);
 	} else if (req->file.ranges == 1 && range->len <= PX_SMALL_FILE &&
-	           px_buf_room(px_out(req), (size_t)range->len)) {
+	           px_buf_fits(px_out(req), (size_t)range->len)) {
 		req->file.stage = PX_FILE_READING;
 		proa_read(&req->conn->file, &req->aux_op, px_out(req)->data + px_out(req)->len,
 		          (size_t)range->len, range->first, on_small);
@@ -375,7 +375,7 @@ static void on_stat(proa_op *op)
 		return;
 	c->turning = true;
 	if (op->result < 0)
-		file_refuse(req, status_of_error(op->result));
+		file_refuse(req, px_file_status(op->result));
 	else
 		file_seen(req);
 	c->turning = false;
@@ -386,7 +386,7 @@ static void on_open(proa_op *op)
 {
 	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
 	px_conn *c = req->conn;
-	int status = op->result < 0 ? status_of_error(op->result) : 0;
+	int status = op->result < 0 ? px_file_status(op->result) : 0;
 
 	if (px_conn_over(c))
 		return;
@@ -458,6 +458,7 @@ static int file_begin(proa_http_request *req, const char *path, size_t len, bool
 	}
 	to->len--;
 	req->file.index = index;
+	req->gone = NULL; /* the request is the server's again */
 	px_file_start(req);
 	px_conn_settle(req->conn);
 	return 0;

@@ -60,7 +60,7 @@ static void on_entries(proa_op *op)
 	if (op->result > 0)
 		entries->len = px_align_up(entries->len + (size_t)op->result, 8);
 	if (op->result < 0)
-		list_refuse(req, 500);
+		list_refuse(req, px_file_status(op->result));
 	else if (op->result == 0 || (op->got & PROA_END) || entries->len > ENTRIES_BYTES_MAX)
 		list_answer(req);
 	else
@@ -78,9 +78,7 @@ static void on_folder(proa_op *op)
 		return;
 	c->turning = true;
 	if (op->result < 0)
-		list_refuse(req, op->result == -PROA_EACCES                                 ? 403
-		                 : op->result == -PROA_EMFILE || op->result == -PROA_ENFILE ? 503
-		                                                                            : 404);
+		list_refuse(req, px_file_status(op->result));
 	else
 		list_read(req);
 	c->turning = false;

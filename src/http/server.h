@@ -147,7 +147,8 @@ struct px_conn {
 	uint32_t served; /* requests */
 	int64_t start_ns;
 	bool dead, eof, closing, draining, turning;
-	char peer[]; /* PX_PEER_TEXT if there is a log */
+	bool end_tells; /* an answer's length, alone: cut off, it must not look whole (a reset) */
+	char peer[];    /* PX_PEER_TEXT if there is a log */
 };
 enum { PX_PEER_TEXT = 64 };
 
@@ -235,6 +236,8 @@ size_t px_out_queued(const proa_http_request *req);
 
 /* ---- file.c, listing.c ---- */
 
+/* What a file that cannot be opened or read is answered with. */
+int px_file_status(int64_t error);
 void px_dir_start(px_local *local);
 /* Goes on after WAIT_FREE. */
 void px_file_start(proa_http_request *req);

@@ -60,6 +60,8 @@ static void on_completed(px_tracer *t, px_core *core, const px_op *op)
 	bool bell = op->kind == PX_DOORBELL || op->kind == PX_SIGNAL;
 
 	f->w.stat.completions++;
+	if (PX_UNLIKELY(f->w.o.trace != NULL))
+		px_sim_trace_op(&f->w, core, op);
 	hash_op(f, core, op, 2);
 	hash_word(f, (uint64_t)op->result);
 	hash_word(f, (uint64_t)op->got << 32 ^ (bell ? 0 : (uint64_t)op->count));
@@ -107,6 +109,15 @@ static void world_init(px_worldfull *f, const proa_world_options *o, const px_al
 	px_sim_world_begins(w);
 }
 
+static int checker_open(px_worldfull *f)
+{
+	proa_checker_options o = {.violation = checker_told, .user = &f->w};
+	px_allocator own;
+
+	px_allocator_init(&own, NULL, NULL);
+	return px_checker_init(&f->checker, &o, &own);
+}
+
 int proa_world_open(proa_world **out, const proa_world_options *options)
 {
 	static const proa_world_options none;
@@ -122,9 +133,7 @@ int proa_world_open(proa_world **out, const proa_world_options *options)
 		return -PROA_ENOMEM;
 	world_init(f, o, &a);
 	f->w.outer.fiber = px_fiber_here();
-	if (!f->w.outer.fiber ||
-	    px_checker_init(&f->checker, &(proa_checker_options){.violation = checker_told,
-	                                                         .user = &f->w}) < 0) {
+	if (!f->w.outer.fiber || checker_open(f) < 0) {
 		px_sim_world_ends(&f->w);
 		px_fiber_close(f->w.outer.fiber);
 		px_checker_free(&f->checker);

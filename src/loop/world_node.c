@@ -74,6 +74,7 @@ static void begin_fire(px_world *w, px_simevent *e)
 	if (px_sim_thread_new(w, node, program_main, node, &t) < 0)
 		PX_PANIC("a simulated world is out of memory for its threads");
 	t->identity = &w->outer;
+	px_sim_trace(w, node, "starts");
 	node->up = true;
 	node->dark = false;
 	node->result = -PROA_ECANCELED;
@@ -88,6 +89,7 @@ static void end_fire(px_world *w, px_simevent *e)
 	PX_UNUSED(w);
 	if (!node->up && !node->loop && !node->called_off)
 		return;
+	px_sim_trace(w, node, node->kill == PROA_KILL_POWER ? "loses its power" : "is down");
 	while ((n = px_list_pop_front(&node->loops)))
 		px_checker_forget(&full_of(node)->checker, PX_OF(n, px_simloop, link)->core);
 	px_sim_enter(node);

@@ -61,6 +61,7 @@ struct __attribute__((may_alias)) stream {
 	bool dropped; /* the recv was cancelled because its read was */
 	bool untold;  /* the last read has ended, its callback has not come: what it was given stays
 	               */
+	int32_t in_error, in_sys; /* the connection's: the system tells it once */
 	int32_t out_sys;
 	int64_t out_error; /* what ended the output; 0 it has not */
 	px_op *drained;    /* the user's, in flight */
@@ -260,6 +261,8 @@ static void read_advance(stream *s)
 		read_deliver(s, n);
 	else if (s->mode == READ_UNTIL && have >= s->want)
 		read_end(s, -PROA_ETOOLONG, 0, 0);
+	else if (s->in_error)
+		read_end(s, s->in_error, (int64_t)have, s->in_sys);
 	else if (px_op_of(&s->recv)->state == PX_IDLE)
 		input_recv(s);
 }
@@ -281,6 +284,18 @@ static void read_fail(stream *s, const proa_op *op)
 	read_end(s, op->result, (int64_t)(s->end - s->at), op->sys_error);
 }
 
+/* It is met again, if it is met again at all, as an end in good order. */
+static void error_keep(stream *s, const proa_op *op)
+{
+	bool passes = op->result == -PROA_ECANCELED || op->result == -PROA_ENOMEM ||
+	              (op->result == -PROA_ETIMEDOUT && !op->sys_error); /* the idle time */
+
+	if (op->result >= 0 || passes)
+		return;
+	s->in_error = (int32_t)op->result;
+	s->in_sys = op->sys_error;
+}
+
 static void on_recv(proa_op *op)
 {
 	stream *s = PX_OF(op, stream, recv);
@@ -294,9 +309,9 @@ static void on_recv(proa_op *op)
 	} else if (op->result > 0) {
 		s->end += (size_t)op->result;
 	}
+	error_keep(s, op);
 	if (!s->read)
-		; /* it was cancelled: bytes wait for the next one, an end or error will be met
-		     again */
+		; /* it was cancelled: what came waits for the next one, an end will be met again */
 	else if (op->result > 0 || (op->result == -PROA_ECANCELED && dropped))
 		read_advance(s);
 	else if (op->result == 0)

@@ -173,7 +173,7 @@ static void error_check(proa_checker *c, const px_core *core, const px_op *op, c
 		violation(c, op, "an error without a name: %lld", (long long)op->result);
 	if (op->result == -PROA_ESYS && !op->sys_error)
 		violation(c, op, "an error of the system without its code");
-	if (op->result == -PROA_EABORTED)
+	if (op->result == -PROA_EABORTED && core->system) /* a kernel may do so, a world does not */
 		violation(c, op, "ended though nobody asked");
 	if (op->result == -PROA_ETIMEDOUT && timed_out_early(core, op, e))
 		violation(c, op, "timed out before its deadline");
@@ -240,12 +240,12 @@ static void on_closed(px_tracer *t, px_core *core, const px_handle *h)
 
 /* ---- being there ---- */
 
-int px_checker_init(proa_checker *c, const proa_checker_options *o)
+int px_checker_init(proa_checker *c, const proa_checker_options *o, const px_allocator *a)
 {
 	*c = (proa_checker){.o = *o};
 	c->tracer = (px_tracer){
 		.submitted = on_submitted, .completed = on_completed, .closed = on_closed};
-	px_allocator_init(&c->alloc, NULL, NULL);
+	c->alloc = *a;
 	return table_room(&c->alloc, &c->ops) && table_room(&c->alloc, &c->handles) ? 0
 	                                                                            : -PROA_ENOMEM;
 }
@@ -274,6 +274,16 @@ void px_checker_forget(proa_checker *c, const px_core *core)
 	}
 }
 
+/* One that stands alone. */
+static void checker_free(proa_checker *c)
+{
+	px_allocator a;
+
+	px_checker_free(c);
+	a = c->alloc;
+	px_free(&a, c, sizeof *c);
+}
+
 int proa_checker_open(proa_checker **out, const proa_checker_options *options)
 {
 	static const proa_checker_options none;
@@ -287,12 +297,10 @@ int proa_checker_open(proa_checker **out, const proa_checker_options *options)
 	px_allocator_init(&a, NULL, NULL);
 	if (!(c = px_alloc(&a, sizeof *c)))
 		return -PROA_ENOMEM;
-	if (px_checker_init(c, o) < 0) {
-		px_checker_free(c);
-		px_free(&a, c, sizeof *c);
+	if (px_checker_init(c, o, &a) < 0) {
+		checker_free(c);
 		return -PROA_ENOMEM;
 	}
-	c->own = a;
 	*out = c;
 	return 0;
 }
@@ -312,7 +320,6 @@ uint64_t proa_checker_in_flight(const proa_checker *c)
 int64_t proa_checker_close(proa_checker **checker)
 {
 	proa_checker *c = *checker;
-	px_allocator a;
 	int64_t n;
 
 	if (!c)
@@ -320,9 +327,7 @@ int64_t proa_checker_close(proa_checker **checker)
 	if (c->ops.n)
 		violation(c, NULL, "%llu ops never ended", (unsigned long long)c->ops.n);
 	n = (int64_t)c->violations;
-	px_checker_free(c);
-	a = c->own;
-	px_free(&a, c, sizeof *c);
+	checker_free(c);
 	*checker = NULL;
 	return n;
 }

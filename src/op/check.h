@@ -22,15 +22,15 @@ typedef struct px_check_table {
 } px_check_table;
 
 struct proa_checker {
-	px_tracer tracer;   /* first */
-	px_allocator alloc; /* of the tables */
-	px_allocator own;   /* of the checker itself, if it was opened */
+	px_tracer tracer; /* first */
+	px_allocator alloc;
 	proa_checker_options o;
 	px_check_table ops, handles;
 	uint64_t seq, violations;
 };
 
-int px_checker_init(proa_checker *c, const proa_checker_options *o);
+/* Its tables are `a`'s from here on, which it keeps a copy of. */
+int px_checker_init(proa_checker *c, const proa_checker_options *o, const px_allocator *a);
 void px_checker_free(proa_checker *c);
 /* The loop is gone with all that was in flight on it. */
 void px_checker_forget(proa_checker *c, const px_core *core);

@@ -14,6 +14,8 @@ bool px_sim_fault(px_world *w, proa_fault fault, px_kind kind)
 	if (!ppm || w->calm || !px_rng_chance(&w->rng, ppm))
 		return false;
 	w->stat.faults[fault]++;
+	if (PX_UNLIKELY(w->o.trace != NULL))
+		px_sim_trace(w, NULL, "fault %s of %s", proa_fault_name(fault), px_kind_name[kind]);
 	return true;
 }
 

@@ -20,7 +20,8 @@ list(APPEND PROA_SOURCES
 	src/sim/socket.c
 	src/sim/stream.c
 	src/sim/system.c
-	src/sim/thread.c)
+	src/sim/thread.c
+	src/sim/trace.c)
 list(APPEND PROA_UNIT_TESTS
 	src/sim/fs_crash_test.c
 	src/sim/fs_random_test.c

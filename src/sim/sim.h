@@ -346,6 +346,13 @@ void px_sim_disk_counts(const px_world *w, uint64_t faults[PROA_FAULT_COUNT]); /
 /* Something is wrong, and it is the library's or the program's fault. */
 void px_sim_violation(px_world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* ---- for who wants to see it, trace.c ---- */
+
+/* A line; `node` NULL: of none. Does nothing if nobody asked. */
+void px_sim_trace(px_world *w, const px_simnode *node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void px_sim_trace_op(px_world *w, const px_core *core, const px_op *op); /* it has completed */
+
 /* ---- the world ---- */
 
 enum { PX_SEG_CLASSES = 6 };

@@ -13,6 +13,7 @@ static long n_submitted, n_final; /* through kit_op and kit_done, of the open lo
 static long order;
 static proa_loop *volatile kit_loop; /* the open one */
 static unsigned long long kit_thread;
+static proa_checker *checker; /* watches it */
 
 kit_seam kit_put_in;
 bool kit_given_up;
@@ -47,6 +48,28 @@ void *kit_alloc(void *user, void *old, size_t old_bytes, size_t new_bytes)
 	return new;
 }
 
+/* ---- the library's own account of it ---- */
+
+static void check_failed(const char *text, void *user)
+{
+	(void)user;
+	if (!CHECK_ALWAYS(!"the checker has seen a violation"))
+		test_note("%s", text);
+}
+
+static void check_open(proa_loop *loop)
+{
+	CHECK_EQ(proa_checker_open(&checker, &(proa_checker_options){.violation = check_failed}),
+	         0);
+	if (checker)
+		proa_checker_watch(checker, loop);
+}
+
+static void check_close(void)
+{
+	CHECK_ALWAYS_EQ(proa_checker_close(&checker), 0);
+}
+
 proa_loop *kit_open(const proa_loop_options *options)
 {
 	proa_loop_options o = {0};
@@ -67,6 +90,8 @@ proa_loop *kit_open(const proa_loop_options *options)
 		test_skip("%s cannot work here", test_backend);
 	else
 		CHECK_EQ(rc, 0);
+	if (loop)
+		check_open(loop);
 	kit_loop = loop;
 	return loop;
 }
@@ -83,6 +108,8 @@ void kit_close(proa_loop **loop)
 		proa_loop_stats(*loop, &stats);
 		CHECK_ALWAYS_EQ(stats.in_flight, 0);
 	}
+	if (!*loop)
+		check_close();
 	CHECK_ALWAYS_EQ(n_final, n_submitted);
 	CHECK_ALWAYS_EQ(kit_mem.blocks, 0);
 	CHECK_ALWAYS_EQ(kit_mem.bytes, 0);

@@ -13,8 +13,8 @@
  *
  * kit_open gives a loop of the backend under test whose memory is accounted for in kit_mem; one
  * such loop at a time. kit_close ends it and checks what must hold at the end of every test: each
- * op that was submitted through kit_op ended exactly once, nothing is in flight, no memory is left.
- */
+ * op that was submitted through kit_op ended exactly once, nothing is in flight, no memory is left,
+ * and a checker (proa/check.h) that has watched it saw no violation. */
 
 typedef struct kit_memory {
 	long blocks, bytes; /* now */

@@ -260,3 +260,28 @@ TEST(stream_read_told_behind_a_close)
 	kit_end(loop, &b);
 	kit_close(&loop);
 }
+
+/* A system tells of a reset once, and then of an end in good order: what a recv was told while its
+ * read was being cancelled has to be kept for the next one, as bytes are. */
+TEST(stream_reset_told_to_a_cancelled_read)
+{
+	rec r = {.submits = 0};
+	proa_handle a;
+	proa_stream s;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	proa_stream_init(&s, &a, NULL);
+	kit_fd_reset(fd);
+	kit_settle(loop);
+	SUBMIT(proa_stream_read_some, &s, &r, 1);
+	proa_cancel(&r.op);
+	kit_await(loop, &r);
+	SUBMIT(proa_stream_read_some, &s, &r, 1);
+	CHECK(kit_was_reset(kit_await(loop, &r)));
+	SUBMIT(proa_stream_read_some, &s, &r, 1);
+	CHECK(kit_was_reset(kit_await(loop, &r)));
+	kit_end(loop, &a);
+	kit_close(&loop);
+}

@@ -14,4 +14,15 @@ proa_test(sim
 	tests/s_sim/fault_test.c
 	tests/s_sim/leak_test.c
 	tests/s_sim/misuse_test.c
-	tests/s_sim/same_test.c)
+	tests/s_sim/same_test.c
+	tests/s_sim/trace_test.c)
+
+# Many seeds: PROA_SIM_SEEDS=N PROA_SIM_FROM=S build/tests/sim_http, or sim_stream.
+proa_test(sim_http
+	tests/s_sim/seeds.c
+	tests/s_sim/http.c
+	tests/s_sim/http_ask.c
+	tests/s_sim/http_answer.c
+	tests/s_sim/http_client.c
+	tests/s_sim/http_server.c)
+proa_test(sim_stream tests/s_sim/seeds.c tests/s_sim/stream.c)
