@@ -193,6 +193,7 @@ void run_until(bool (*there)(void), const char *what);
 void run_settle(unsigned step); /* step n: the end */
 void run_pair(const script_step *);
 proa_addr run_loopback(void);
+proa_addr run_loopback_udp(void);
 void run_path(char *out, size_t size, int file); /* below 0: of their folder */
 
 /* What a world step (NULL: none) says of the loop's own pool. */

@@ -111,6 +111,22 @@ TEST(same_beside_another_world)
 	CHECK(turn_close(&m[0]) == alone[0]);
 }
 
+/* The first that was opened is closed first; the other goes on. */
+TEST(same_behind_a_world_that_is_closed)
+{
+	uint64_t alone;
+	mix m[2];
+
+	turn_open(&m[0], 9);
+	turn_run(&m[0], 0);
+	alone = turn_close(&m[0]);
+	turn_open(&m[0], 8);
+	turn_open(&m[1], 9);
+	turn_run(&m[1], 0);
+	turn_close(&m[0]);
+	CHECK(turn_close(&m[1]) == alone);
+}
+
 typedef struct lane {
 	host_thread thread;
 	uint64_t from, hash[4];
