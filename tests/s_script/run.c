@@ -173,8 +173,19 @@ static bool connect_there(void)
 	return r.connect.told;
 }
 
+/* What completed meanwhile may have closed it, and begun it anew. */
+static bool pair_opens(const hand *h)
+{
+	return h->is == H_OPENING && h->pairing && !h->closing;
+}
+
+static const hand *connecting; /* of the pair that is being opened */
+
+/* One that has not connected, or that has been reset since, may never be accepted. */
 static bool accept_there(void)
 {
+	if (r.connect.result < 0 || !pair_opens(connecting))
+		proa_cancel(&r.accept.op);
 	return r.accept.told;
 }
 
@@ -201,12 +212,6 @@ static void pair_opened(unsigned number, bool small)
 		proa_set_buffers(&h->h, 32768, 32768);
 }
 
-/* What completed meanwhile may have closed it, and begun it anew. */
-static bool pair_opens(const hand *h)
-{
-	return h->is == H_OPENING && h->pairing && !h->closing;
-}
-
 /* Both ends; what else completes meanwhile is told as ever. */
 void run_pair(const script_step *s)
 {
@@ -223,8 +228,7 @@ void run_pair(const script_step *s)
 	proa_accept(&r.listener, &r.accept.op, run_done_of());
 	proa_connect(&a->h, &r.connect.op, &r.listener_addr, run_done_of());
 	run_until(connect_there, "connecting a pair");
-	if (r.connect.result < 0)
-		proa_cancel(&r.accept.op);
+	connecting = a;
 	run_until(accept_there, "accepting a pair");
 	script_calm(false);
 	if (r.result->failure)
