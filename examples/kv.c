@@ -75,18 +75,10 @@ static int64_t load(struct node *n)
 
 /* ---- the network: a connection a question ---- */
 
-static void on_closed(proa_handle *h)
-{
-	*(bool *)h->user = true;
-}
-
 static void close_now(proa_loop *loop, proa_handle *h)
 {
-	bool closed = false;
-
-	h->user = &closed;
-	proa_close(h, on_closed);
-	while (!closed)
+	proa_close(h, NULL);
+	while (proa_is_closing(h))
 		proa_run_once(loop, 0);
 }
 

@@ -451,6 +451,8 @@ static void loop_release(proa_loop *loop, bool forked)
 	px_node *node;
 
 	core->forked = forked;
+	if (PX_UNLIKELY(core->tracer != NULL) && !forked)
+		core->tracer->gone(core->tracer, core);
 	/* Threads still on their way out of px_core_send; in a forked child nobody is. */
 	while (!forked && atomic_load_explicit(&core->senders, memory_order_acquire))
 		px_sys_yield();

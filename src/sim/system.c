@@ -377,6 +377,8 @@ static int64_t lookup(const char *name, const char *service, uint32_t family, pr
 
 	*sys_error = 0;
 	px_sim_wait(w, w->now_ns + px_sim_between(w, 1, 20) * PROA_MSEC);
+	if (px_sim_fault(w, PROA_FAULT_LATE, PX_RESOLVE))
+		px_sim_wait(w, w->now_ns + px_sim_between(w, 0, px_sim_late_max(w)));
 	if (px_sim_fault(w, PROA_FAULT_HANG, PX_RESOLVE))
 		px_sim_wait(w, w->now_ns + 60 * PROA_SEC);
 	if (px_sim_fault(w, PROA_FAULT_ERROR_BEFORE, PX_RESOLVE))

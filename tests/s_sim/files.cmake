@@ -12,12 +12,13 @@ proa_test(sim
 	tests/s_sim/program_test.c
 	tests/s_sim/mix.c
 	tests/s_sim/fault_test.c
+	tests/s_sim/every_test.c
 	tests/s_sim/leak_test.c
 	tests/s_sim/misuse_test.c
 	tests/s_sim/same_test.c
 	tests/s_sim/trace_test.c)
 
-# Many seeds: PROA_SIM_SEEDS=N PROA_SIM_FROM=S build/tests/sim_http, or sim_stream.
+# Many seeds: PROA_SIM_SEEDS=N PROA_SIM_FROM=S build/tests/sim_http, sim_stream or sim_mix.
 proa_test(sim_http
 	tests/s_sim/seeds.c
 	tests/s_sim/http.c
@@ -26,6 +27,7 @@ proa_test(sim_http
 	tests/s_sim/http_client.c
 	tests/s_sim/http_server.c)
 proa_test(sim_stream tests/s_sim/seeds.c tests/s_sim/stream.c)
+proa_test(sim_mix tests/s_sim/seeds.c tests/s_sim/mix_seeds.c tests/s_sim/mix.c tests/s_sim/bed.c)
 
 # The programs of the conformance tests again, in a world: what they ask of the host is wrapped.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING
