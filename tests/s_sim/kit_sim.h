@@ -54,6 +54,7 @@ const char *sim_lacks(const char *test); /* why this test cannot run in a world;
 	X(long, host_sock_try_send, (int, const void *, size_t))                   \
 	X(long, host_sock_try_recv, (int, void *, size_t))                         \
 	X(int, host_sock_wait, (const int *, bool *, int, int))                    \
+	X(bool, host_temp_dir, (char *, size_t))                                   \
 	X(int, host_file_temp, (void))                                             \
 	X(bool, host_file_write, (int, const void *, size_t, long long))
 

@@ -226,6 +226,18 @@ int __wrap_host_file_temp(void)
 	return fd < 0 ? -1 : (int)fd;
 }
 
+/* On the node's disk; the real one too, for what is no file of proa's. */
+bool __wrap_host_temp_dir(char *path, size_t bytes)
+{
+	px_simnode *node = sim_node();
+	char made[200];
+
+	if (!__real_host_temp_dir(path, bytes))
+		return false;
+	snprintf(made, sizeof made, "%s/made", path);
+	return proa_world_file_put(node->world, node->name, made, NULL, 0) == 0;
+}
+
 bool __wrap_host_file_write(int fd, const void *bytes, size_t len, long long at)
 {
 	px_simvisit from = px_sim_visit(sim_node());
