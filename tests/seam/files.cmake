@@ -66,10 +66,12 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 	endforeach()
 
 	find_program(PROA_PYTHON python3)
-	# That a run survives programs that die.
+	# That a run finds what is planted, and survives programs that die.
+	proa_files(files tests/seam/planted.c tests/c_conform/kit.c)
+	proa_seam_tests(planted ${files})
 	if(PROA_PYTHON AND PROA_TREE STREQUAL "")
 		proa_add_test(seam_can_fail ${PROA_PYTHON}
-			${PROJECT_SOURCE_DIR}/tests/seam/faults_test)
+			${PROJECT_SOURCE_DIR}/tests/seam/faults_test ${PROJECT_BINARY_DIR})
 	endif()
 
 	# Random programs in a storm of what reaches nobody: they must come out as in calm weather.
