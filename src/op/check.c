@@ -238,13 +238,20 @@ static void on_closed(px_tracer *t, px_core *core, const px_handle *h)
 	table_remove(&c->handles, e);
 }
 
+static void on_gone(px_tracer *t, px_core *core)
+{
+	px_checker_forget(checker_of(t), core);
+}
+
 /* ---- being there ---- */
 
 int px_checker_init(proa_checker *c, const proa_checker_options *o, const px_allocator *a)
 {
 	*c = (proa_checker){.o = *o};
-	c->tracer = (px_tracer){
-		.submitted = on_submitted, .completed = on_completed, .closed = on_closed};
+	c->tracer = (px_tracer){.submitted = on_submitted,
+	                        .completed = on_completed,
+	                        .closed = on_closed,
+	                        .gone = on_gone};
 	c->alloc = *a;
 	return table_room(&c->alloc, &c->ops) && table_room(&c->alloc, &c->handles) ? 0
 	                                                                            : -PROA_ENOMEM;
@@ -263,6 +270,11 @@ static void table_forget(px_check_table *t, const px_core *core)
 			table_remove(t, &t->slots[i]); /* another one may be there now */
 		else
 			i++;
+}
+
+bool px_checker_knows(const proa_checker *c, const proa_op *op)
+{
+	return px_op_of(op)->kind == PX_POST || table_find(&c->ops, op) != NULL;
 }
 
 void px_checker_forget(proa_checker *c, const px_core *core)
@@ -309,6 +321,8 @@ void proa_checker_watch(proa_checker *c, proa_loop *loop)
 {
 	px_core *core = px_core_of(loop);
 
+	if (core->tracer || atomic_load_explicit(&core->stat.in_flight, memory_order_relaxed))
+		PX_PANIC("proa_checker_watch of a loop that is watched, or has ops in flight");
 	core->tracer = &c->tracer;
 }
 

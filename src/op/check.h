@@ -32,6 +32,8 @@ struct proa_checker {
 /* Its tables are `a`'s from here on, which it keeps a copy of. */
 int px_checker_init(proa_checker *c, const proa_checker_options *o, const px_allocator *a);
 void px_checker_free(proa_checker *c);
+/* It is in flight on a loop that is watched; a post only once its loop has received it. */
+bool px_checker_knows(const proa_checker *c, const proa_op *op);
 /* The loop is gone with all that was in flight on it. */
 void px_checker_forget(proa_checker *c, const px_core *core);
 

@@ -14,7 +14,7 @@ static const char *const usage =
 	"              [--keep-on] [--shrink] [--c FILE] [--plant KIND[:RESULT]]\n"
 	"  --seeds N    scripts of so many seeds (default 1)\n"
 	"  --from S     the first of them (default 1); odd ones are race-free, even ones race\n"
-	"  --file FILE  the script in that file instead\n"
+	"  --file FILE  the script in that file instead; --from: the world's seed\n"
 	"  --print      the script, and what each backend told of it\n"
 	"  --plan       what the model says of it, without running it\n"
 	"  --keep-on    with the next seed behind one that failed\n"
@@ -140,7 +140,7 @@ static int run_on(const script *s, const plan *p, script_env *env, const char *b
 
 	env->backend = backend;
 	env->simulated = !strcmp(backend, "sim");
-	env->chances = env->simulated && !p;
+	env->chances = !env->simulated ? CHANCES_NONE : p ? CHANCES_UNSEEN : CHANCES_ALL;
 	if (shortens() && script_fails(s, env) == F_CRASH) {
 		result.failure = F_CRASH;
 		snprintf(result.text, sizeof result.text, "the program ended");
@@ -220,7 +220,9 @@ static int file_try(script_env *env)
 	static script s;
 	bool good;
 
-	snprintf(where, sizeof where, "--file %.60s", asked.file);
+	env->seed = asked.from ? strtoull(asked.from, NULL, 10) : 0;
+	snprintf(where, sizeof where, "--file %.50s --from %llu", asked.file,
+	         (unsigned long long)env->seed);
 	if (!f) {
 		fprintf(stderr, "script: cannot read %s\n", asked.file);
 		return 2;

@@ -77,6 +77,18 @@ static void town_open(uint64_t seed)
 	}
 }
 
+/* What the loop of an ended server holds: its folder, its workers, its pool. */
+static void left_check(void)
+{
+	proa_stats stats;
+
+	proa_world_run(t.w, PROA_SEC); /* its last file is being closed */
+	proa_loop_stats(t.s.loop, &stats);
+	MUST(stats.handles <= 1 && stats.in_flight == 0);
+	MUST(stats.memory_blocks <= 10); /* one request would have as many */
+	MUST(proa_buffers_free(proa_loop_buffers(t.s.loop)) == 4096);
+}
+
 /* The server has lived through it: it answers as if nothing had been, and lets go of everything. */
 static void town_after(void)
 {
@@ -96,6 +108,8 @@ static void town_after(void)
 		return;
 	server_end(&t.s);
 	MUST(proa_world_until(t.w, server_ended, NULL, 6 * PROA_SEC) == 0);
+	if (t.s.loop)
+		left_check();
 }
 
 static uint64_t town_run(uint64_t seed)

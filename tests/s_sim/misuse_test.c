@@ -203,7 +203,7 @@ TEST(misuse_from_outside)
 {
 	CHECK_DIES(die_run_nodes_loop, "a loop was run that its node's program runs");
 	CHECK_DIES(die_close_nodes_loop, "a loop was run that its node's program runs");
-	CHECK_DIES(die_await_for_ever, "nothing is left that could end the op");
+	CHECK_DIES(die_await_for_ever, "nothing is left that could end it");
 	CHECK_DIES(die_wait_for_ever, "a simulated world has come to a stop");
 	CHECK_DIES(die_no_node, "a world has no node of that name");
 	CHECK_DIES(die_socket_twice, "a simulated socket was closed that is not open");
