@@ -132,6 +132,11 @@ void kit_give_up(void)
 	test_leave();
 }
 
+bool kit_has(const proa_loop *loop)
+{
+	return loop == kit_loop && host_thread_id() == kit_thread;
+}
+
 void kit_give_up_soon(void)
 {
 	proa_loop *loop = kit_loop;
