@@ -14,6 +14,8 @@ typedef struct px_checked { /* what is known of an op or a handle, by its addres
 	uint64_t last[3];    /* handle: the number that succeeded last, by direction */
 	int64_t deadline_ns; /* op: as submitted */
 	uint8_t kind;
+	px_core *loop;    /* loop: it itself, */
+	px_tracer *under; /* and whoever watched it before, who is told too */
 } px_checked;
 
 typedef struct px_check_table {

@@ -93,7 +93,7 @@ int script_world_close(void); /* 0 if there is none */
 /* In a world: no faults for now. */
 void script_calm(bool calm);
 bool script_may(proa_fault fault); /* the seed has given it a chance */
-void script_pass(int64_t ns); /* that time, in which the loop is not run */
+void script_pass(int64_t ns);      /* that time, in which the loop is not run */
 /* Within which everything ends that can: a look-up that nobody answers takes a minute. */
 int64_t script_patience_ns(void);
 /* Faults that the world has injected so far. */

@@ -1,5 +1,4 @@
-/* The mixed program in worlds of drawn faults, links and clocks: it may lose, but nothing breaks.
- */
+/* The mixed program in worlds of drawn faults, links and clocks: nothing breaks. */
 /* SPDX-License-Identifier: MIT */
 #include "s_sim/mix.h"
 #include "s_sim/seeds.h"
