@@ -278,6 +278,8 @@ static const struct {
 	{"accepted_socket_handed_to_another_loop", "a world has one backend"},
 	{"stats_count", "a world's loops make no system calls"},
 	{"idle_ten_thousand_then_all_active", "its peers are other processes"},
+	{"checker_*", "a world has a checker by itself"},
+	{"send_file_of_one_opened_for_writing", "the folder of its file is the host's"},
 };
 
 const char *sim_lacks(const char *test)
