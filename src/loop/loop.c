@@ -16,10 +16,12 @@ enum {
 
 /* ---- open ---- */
 
-/* Want of descriptors or memory is no fault of a backend, and is said as what it is. */
+/* Want of descriptors, memory or room (epoll's watches have a limit) is no fault of a backend, and
+ * is said as what it is. */
 static int error_of_open(int rc)
 {
-	bool starved = rc == -PROA_EMFILE || rc == -PROA_ENFILE || rc == -PROA_ENOMEM;
+	bool starved = rc == -PROA_EMFILE || rc == -PROA_ENFILE || rc == -PROA_ENOMEM ||
+	               rc == -PROA_ENOSPC;
 
 	return starved ? rc : -PROA_ENOTSUP;
 }
