@@ -423,7 +423,10 @@ static void loop_wait(proa_loop *loop, int64_t deadline_ns)
 	while (spin_until && px_sys_now_ns() < spin_until && !loop_has_work(loop) &&
 	       px_mpsc_empty(&core->inbox))
 		core->ops->wait(core, PROA_POLL);
-	if (!loop_has_work(loop))
+	/* Awake until the end: who has sent that is about to ask whether to ring. */
+	if (spin_until && !px_mpsc_empty(&core->inbox))
+		core->ops->wait(core, PROA_POLL);
+	else if (!loop_has_work(loop))
 		loop_sleep(loop, deadline_ns);
 }
 
