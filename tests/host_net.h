@@ -12,6 +12,7 @@
  * that is this process's alone where the system has them all, so that neither tests that run beside
  * it nor the connections that they leave in TIME_WAIT take its ports. */
 const char *host_loopback(void);
+const char *host_loopback_udp(void); /* for datagrams */
 
 /* The loopback interface as a zone behind '%': how it is written, and its number. */
 const char *host_zone(void);

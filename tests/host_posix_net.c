@@ -34,6 +34,11 @@ const char *host_loopback(void)
 #endif
 }
 
+const char *host_loopback_udp(void)
+{
+	return host_loopback();
+}
+
 const char *host_zone(void)
 {
 	return if_nametoindex("lo") ? "lo" : "lo0";

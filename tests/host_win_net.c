@@ -27,6 +27,13 @@ const char *host_loopback(void)
 	return text;
 }
 
+/* Wine binds such a socket to every address: one that is connected sends from the first, whatever
+ * its own is, and its peer does not hear it. */
+const char *host_loopback_udp(void)
+{
+	return "127.0.0.1:0";
+}
+
 /* Zones are numbers here, and 1 is the loopback's. */
 const char *host_zone(void)
 {

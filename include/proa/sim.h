@@ -35,6 +35,7 @@ typedef struct proa_node proa_node;
 	X(HALF_CLOSE, "a connection ends early in one direction")                        \
 	X(STALL, "bytes lie still for seconds")                                          \
 	X(EXHAUSTED, "no descriptor or memory: EMFILE, ENFILE, ENOBUFS, ENOMEM")         \
+	X(NO_BUFFER, "the system finds no buffer in a pool, though there is one")        \
 	X(MULTISHOT, "the system ends a multishot operation, which is to be armed anew") \
 	X(CANCEL_LATE, "a cancel takes its time")                                        \
 	X(CANCEL_LOST, "a cancel misses, and is asked again later")                      \
@@ -64,7 +65,7 @@ typedef struct proa_world_options {
 	 * same name, proa_world_fault sets them one by one. */
 	uint32_t late_ppm, short_io_ppm, one_byte_ppm;
 	uint32_t error_before_ppm, error_during_ppm, error_after_ppm;
-	uint32_t reset_ppm, half_close_ppm, stall_ppm, exhausted_ppm, multishot_ppm;
+	uint32_t reset_ppm, half_close_ppm, stall_ppm, exhausted_ppm, no_buffer_ppm, multishot_ppm;
 	uint32_t cancel_late_ppm, cancel_lost_ppm;
 	uint32_t refused_ppm, hang_ppm, aborted_ppm, storm_ppm;
 	uint32_t lost_ppm, twice_ppm, reorder_ppm;
@@ -116,8 +117,9 @@ PROA_API uint64_t proa_world_random(proa_world *world, uint64_t n);
  * times, by node. */
 PROA_API uint64_t proa_world_trace_hash(const proa_world *world);
 
-/* The chance of a fault from now on; `kind` as proa_stats_kind names it, NULL for all. 0;
- * -PROA_EINVAL: no such kind. Anywhere. */
+/* The chance of a fault from now on; `kind` as proa_stats_kind names it, NULL for all that it can
+ * happen to. 0; -PROA_EINVAL: no such kind, or one that it cannot happen to (docs/SIMULATION.md has
+ * the table). LATE, say, can happen to one kind; REORDER and NO_MEMORY only to all. Anywhere. */
 PROA_API int proa_world_fault(proa_world *world, proa_fault fault, const char *kind, uint32_t ppm);
 PROA_API const char *proa_fault_name(proa_fault fault); /* "LATE"...; static text */
 /* All faults off, or on again as they were. Anywhere. */

@@ -186,6 +186,8 @@ extern const size_t px_io_accept_bytes; /* of a px_io_accept, for the slab */
 void px_io_sent(px_iocp *io, px_op *op, int64_t n);
 /* Ends a send that failed. `sending`: the system had some of it. */
 void px_io_send_failed(px_op *op, int error, bool sending);
+/* Ends one whose call on a file failed. */
+void px_io_file_failed(px_op *op, int error, int64_t count);
 /* What the next call of a send may take at most, of `left` bytes. */
 int64_t px_io_send_part(const px_op *op, int64_t left);
 

@@ -26,7 +26,7 @@ static void file_end(px_op *op)
 }
 
 /* What Windows calls "denied" of a handle, and what it says of a folder, have other names here. */
-static void file_fail(px_op *op, int error, int64_t count)
+void px_io_file_failed(px_op *op, int error, int64_t count)
 {
 	int32_t sys_error;
 	int64_t rc = px_win_file_failed(error, &sys_error);
@@ -48,7 +48,7 @@ static void read_failed(px_op *op, int error)
 	if (error == ERROR_HANDLE_EOF || op->count)
 		file_end(op);
 	else
-		file_fail(op, error, 0);
+		px_io_file_failed(op, error, 0);
 }
 
 void px_io_read(px_iocp *io, px_op *op)
@@ -104,7 +104,7 @@ void px_io_write(px_iocp *io, px_op *op)
 	                ? 0
 	                : (int)GetLastError();
 	if (!px_io_pending(op, error))
-		file_fail(op, error, op->count);
+		px_io_file_failed(op, error, op->count);
 }
 
 void px_io_write_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
@@ -112,7 +112,7 @@ void px_io_write_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 	op->count += bytes;
 	px_count_add(&io->core->stat.bytes_out, (uint64_t)bytes);
 	if (error && !px_io_lost(op, error))
-		file_fail(op, error, op->count);
+		px_io_file_failed(op, error, op->count);
 	else if (px_op_asked(op) && !file_whole(op))
 		px_op_finish(op, -PROA_ECANCELED, op->count, 0);
 	else

@@ -101,7 +101,10 @@ static bool file_moved(px_iocp *io, px_op *op, int error, int64_t n, bool had)
 		file_short(io, op);
 	} else if (error) {
 		px_scratch_give(io->core, &io->scratch, op);
-		px_io_send_failed(op, error, sending && had);
+		if (sending && error != ERROR_ACCESS_DENIED) /* which is the file's */
+			px_io_send_failed(op, error, had);
+		else
+			px_io_file_failed(op, error, op->count);
 	} else if (op->count == op->args.file.len) {
 		file_end(io, op);
 	} else {

@@ -423,18 +423,23 @@ int px_simsys_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
 	return rc;
 }
 
+/* A handle that is not open: what is asked of a socket is refused, as a kernel would. */
+enum { NO_SOCKET = -PROA_ENOTCONN };
+
 int px_simsys_sock_local(int fd, proa_addr *addr)
 {
+	if (fd < 0)
+		return NO_SOCKET;
 	*addr = sock_here(fd)->local;
 	return 0;
 }
 
 int px_simsys_sock_peer(int fd, proa_addr *addr)
 {
-	const px_simsock *s = sock_here(fd);
+	const px_simsock *s = fd < 0 ? NULL : sock_here(fd);
 
-	if (!s->connected)
-		return -PROA_ENOTCONN;
+	if (!s || !s->connected)
+		return NO_SOCKET;
 	*addr = s->remote;
 	return 0;
 }
@@ -443,25 +448,25 @@ int px_simsys_sock_peer(int fd, proa_addr *addr)
 
 int px_simsys_sock_flag(int fd, bool on)
 {
-	PX_UNUSED(sock_here(fd));
 	PX_UNUSED(on); /* nothing is held back, and nothing blocks */
-	return 0;
+	return fd < 0 || !sock_here(fd) ? NO_SOCKET : 0;
 }
 
 int px_simsys_sock_keepalive(int fd, int idle_s, int interval_s, int probes)
 {
-	PX_UNUSED(sock_here(fd));
 	PX_UNUSED(idle_s);
 	PX_UNUSED(interval_s);
 	PX_UNUSED(probes); /* docs/SIMULATION.md: no probes are sent */
-	return 0;
+	return fd < 0 || !sock_here(fd) ? NO_SOCKET : 0;
 }
 
 int px_simsys_sock_buffers(int fd, int recv_bytes, int send_bytes)
 {
-	px_simsock *s = sock_here(fd);
+	px_simsock *s = fd < 0 ? NULL : sock_here(fd);
 
 	PX_UNUSED(send_bytes);
+	if (!s)
+		return NO_SOCKET;
 	if (recv_bytes > 0)
 		s->rx_max = (size_t)recv_bytes;
 	return 0;

@@ -327,6 +327,10 @@ static int64_t service_port(const char *service)
 {
 	int64_t port = 0;
 
+	if (service && !strcmp(service, "http"))
+		return 80;
+	if (service && !strcmp(service, "https"))
+		return 443;
 	for (; service && *service; service++) {
 		if (*service < '0' || *service > '9' || port > UINT16_MAX)
 			return -PROA_EINVAL;
@@ -349,6 +353,18 @@ static unsigned addrs_pick(const proa_addr *from, unsigned n, uint32_t family, u
 	return found;
 }
 
+/* Which no zone needs to have. */
+static int64_t localhost(uint32_t family, uint16_t port, proa_addr *out, unsigned max)
+{
+	proa_addr own[2];
+	unsigned n;
+
+	px_addr_parse(&own[0], "127.0.0.1", 0);
+	px_addr_parse(&own[1], "::1", 0);
+	n = addrs_pick(own, 2, family, port, out, max);
+	return n ? (int64_t)n : -PROA_ENONAME;
+}
+
 /* A question to a server takes its time, or for ever. */
 static int64_t lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                       unsigned max, int32_t *sys_error)
@@ -361,6 +377,8 @@ static int64_t lookup(const char *name, const char *service, uint32_t family, pr
 
 	*sys_error = 0;
 	px_sim_wait(w, w->now_ns + px_sim_between(w, 1, 20) * PROA_MSEC);
+	if (px_sim_fault(w, PROA_FAULT_LATE, PX_RESOLVE))
+		px_sim_wait(w, w->now_ns + px_sim_between(w, 0, px_sim_late_max(w)));
 	if (px_sim_fault(w, PROA_FAULT_HANG, PX_RESOLVE))
 		px_sim_wait(w, w->now_ns + 60 * PROA_SEC);
 	if (px_sim_fault(w, PROA_FAULT_ERROR_BEFORE, PX_RESOLVE))
@@ -372,6 +390,8 @@ static int64_t lookup(const char *name, const char *service, uint32_t family, pr
 		return n ? (int64_t)n : -PROA_ENONAME;
 	}
 	entry = zone_find(w, name);
+	if (!entry && !strcmp(name, "localhost"))
+		return localhost(family, (uint16_t)port, out, max);
 	n = entry ? addrs_pick(entry->addr, entry->n, family, (uint16_t)port, out, max) : 0;
 	return n ? (int64_t)n : -PROA_ENONAME;
 }

@@ -28,6 +28,26 @@ static uint64_t drain(proa_loop *loop, int fd, uint64_t from, uint64_t len)
 	return got;
 }
 
+/* Reads until that send has ended and all of it is here. */
+static uint64_t drain_send(proa_loop *loop, int fd, const rec *r)
+{
+	static unsigned char in[10007];
+	long long until = test_now_ns() + 20 * PROA_SEC;
+	uint64_t got = 0;
+
+	while ((!r->finals || got < (uint64_t)r->count) && CHECK(test_now_ns() < until)) {
+		long n = kit_fd_read(fd, in, sizeof in);
+
+		if (n > 0 && CHECK(kit_filled(in, (size_t)n, got)))
+			got += (uint64_t)n;
+		else if (n != -1)
+			break;
+		else
+			kit_once(loop, true);
+	}
+	return got;
+}
+
 TEST(send_16_mib_to_a_reader_that_stalls)
 {
 	enum { LEN = 16 << 20 };
@@ -257,7 +277,7 @@ TEST(send_file_that_shrinks)
 	enum { LEN = 8 << 20 };
 	rec r = {0}, after = {0};
 	proa_handle a, f;
-	uint64_t got = 0;
+	uint64_t got;
 	int fd;
 	LOOP(loop);
 
@@ -270,13 +290,7 @@ TEST(send_file_that_shrinks)
 	/* At a page: what was handed to the socket already are the file's own pages. */
 	CHECK(host_file_truncate((int)proa_os(&f), 65536));
 	SUBMIT(proa_send, &a, &after, "", 0);
-	while (!r.finals || got < (uint64_t)r.count) {
-		uint64_t n = drain(loop, fd, got, 1);
-
-		got += n;
-		if (!n)
-			break;
-	}
+	got = drain_send(loop, fd, &r);
 	CHECK_LT(r.result, LEN);
 	CHECK_EQ(r.count, r.result);
 	CHECK(r.got & PROA_END);
@@ -345,6 +359,34 @@ TEST(send_file_cancelled_and_reset)
 	CHECK_EQ(kit_await(loop, &r[2]), -PROA_EINVAL);
 	kit_fd_close(fd);
 	kit_close(&loop);
+}
+
+/* The file's errors have the file's names, also where a socket sends. */
+TEST(send_file_of_one_opened_for_writing)
+{
+	rec r = {.submits = 0};
+	proa_handle a, f = {0};
+	char dir[120], path[140];
+	int fd;
+	LOOP(loop);
+
+	REQUIRE(host_temp_dir(dir, sizeof dir));
+	snprintf(path, sizeof path, "%s/f", dir);
+	proa_handle_init(proa_root(loop), &f);
+	SUBMIT(proa_file_open, &f, &r, path, PROA_O_WRITE | PROA_O_CREATE, 0600);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	SUBMIT(proa_write, &f, &r, "text", 4, 0);
+	CHECK_EQ(kit_await(loop, &r), 4);
+	fd = kit_half(loop, &a);
+	SUBMIT(proa_send_file, &a, &r, &f, 0, 4);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
+	CHECK_EQ(r.count, 0);
+	SUBMIT(proa_send, &a, &r, "on", 2);
+	CHECK_EQ(kit_await(loop, &r), 2);
+	kit_fd_close(fd);
+	kit_close(&loop);
+	host_remove(path);
+	host_remove(dir);
 }
 
 /* ---- other sockets ---- */

@@ -113,8 +113,10 @@ class Slow(Folder):
         with self.server.client(rcvbuf=4096) as c, self.server.client(rcvbuf=4096) as d:
             c.send(f"GET /big.bin HTTP/1.1\r\n{HOST}\r\n")
             d.send(f"GET /stream?20000000 HTTP/1.1\r\n{HOST}\r\n")
-            time.sleep(0.2)
-            self.assertGreater(self.server.descriptors(), base)
+            end = time.monotonic() + 5
+            while self.server.descriptors() <= base and time.monotonic() < end:
+                time.sleep(0.01)
+            self.assertLess(time.monotonic(), end)
             time.sleep(1)
             self.settle(base)
 

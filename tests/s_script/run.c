@@ -53,6 +53,14 @@ proa_addr run_loopback(void)
 	return a;
 }
 
+proa_addr run_loopback_udp(void)
+{
+	proa_addr a;
+
+	proa_addr_parse(&a, r.env->simulated ? "127.0.0.1:0" : host_loopback_udp(), 0);
+	return a;
+}
+
 void run_path(char *out, size_t size, int file)
 {
 	if (file < 0)

@@ -93,7 +93,7 @@ int script_world_close(void); /* 0 if there is none */
 /* In a world: no faults for now. */
 void script_calm(bool calm);
 bool script_may(proa_fault fault); /* the seed has given it a chance */
-void script_pass(int64_t ns); /* that time, in which the loop is not run */
+void script_pass(int64_t ns);      /* that time, in which the loop is not run */
 /* Within which everything ends that can: a look-up that nobody answers takes a minute. */
 int64_t script_patience_ns(void);
 /* Faults that the world has injected so far. */
@@ -203,6 +203,7 @@ void run_until(bool (*there)(void), const char *what);
 void run_settle(unsigned step); /* step n: the end */
 void run_pair(const script_step *);
 proa_addr run_loopback(void);
+proa_addr run_loopback_udp(void);
 void run_path(char *out, size_t size, int file); /* below 0: of their folder */
 
 /* What a world step (NULL: none) says of the loop's own pool. */

@@ -95,7 +95,7 @@ static void do_listen(const script_step *s)
 
 static int udp_begin(hand *h, bool untold)
 {
-	proa_addr any = run_loopback();
+	proa_addr any = run_loopback_udp();
 	int rc = proa_udp_bind(&h->h, &any, NULL);
 
 	h->untold = untold;

@@ -61,14 +61,20 @@ static bool is_gone(const slot *t, int64_t result)
 	       (result == 0 && e->peer >= 0 && r.end[e->peer].aborted);
 }
 
-/* A send that was under way, for a whole settle, is torn; iocp does not promise to tell how far it
- * was. */
-static const char *note_of(const slot *t, int64_t result, int64_t count, uint32_t got)
+/* A flood that was under way, for a whole settle, is torn if it is cancelled; iocp does not promise
+ * to tell how far it was. */
+static bool torn_unsurely(const slot *t, int64_t result)
 {
 	const end *e = end_of(t->h);
 
+	return e && e->unsure && result != -PROA_EBROKEN && t->how & SCRIPT_FLOOD &&
+	       t->kind == S_send && t->phase + 1 < r.phase;
+}
+
+static const char *note_of(const slot *t, int64_t result, int64_t count, uint32_t got)
+{
 	if (result < 0 && script_is_send(t->kind))
-		return count || (e && e->unsure && t->phase + 1 < r.phase) ? "/torn" : "";
+		return count || torn_unsurely(t, result) ? "/torn" : "";
 	return got & PROA_END ? "/END" : got & PROA_TRUNC ? "/TRUNC" : "";
 }
 

@@ -1,4 +1,4 @@
-/* The mixed program in worlds with faults, links and clocks of their own: nothing breaks. */
+/* The mixed program in worlds of drawn faults, links and clocks: nothing breaks. */
 /* SPDX-License-Identifier: MIT */
 #include "s_sim/mix.h"
 #include "s_sim/seeds.h"

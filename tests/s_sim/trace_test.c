@@ -20,11 +20,12 @@ static void on_line(const char *text, void *user)
 
 static int program(proa_loop *loop, void *user)
 {
-	proa_handle h = {0};
+	static proa_handle h; /* the loop is closed when we are gone */
 	proa_addr to = bed_addr("10.0.0.9:1");
 	proa_op op = {0};
 
 	(void)user;
+	memset(&h, 0, sizeof h);
 	proa_timer(proa_root(loop), &op, proa_in(loop, PROA_SEC), NULL);
 	CHECK_EQ(proa_await(loop, &op), 0);
 	proa_handle_init(proa_root(loop), &h);

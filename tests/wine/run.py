@@ -17,7 +17,7 @@ import urllib.parse
 
 WINE, PROA = sys.argv[1:3]
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-CONNECTIONS, MESSAGES = 200, 50
+CONNECTIONS, MESSAGES = 200, 15
 RANDOM = random.Random(1)
 
 

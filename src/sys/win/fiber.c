@@ -15,6 +15,9 @@ struct px_fiber {
 	bool own;       /* a thread's own stack */
 };
 
+/* Of this thread, which became a fiber for them; it is none again behind the last. */
+static _Thread_local unsigned owners;
+
 static void CALLBACK fiber_main(void *p)
 {
 	px_fiber *f = p;
@@ -46,13 +49,14 @@ px_fiber *px_fiber_here(void)
 	if (!f)
 		return NULL;
 	f->own = true;
-	f->converted = !IsThreadAFiber();
-	f->fiber = f->converted ? ConvertThreadToFiberEx(NULL, FIBER_FLAG_FLOAT_SWITCH)
-	                        : GetCurrentFiber();
+	f->converted = owners || !IsThreadAFiber();
+	f->fiber = f->converted && !owners ? ConvertThreadToFiberEx(NULL, FIBER_FLAG_FLOAT_SWITCH)
+	                                   : GetCurrentFiber();
 	if (!f->fiber) {
 		free(f);
 		return NULL;
 	}
+	owners += f->converted;
 	return f;
 }
 
@@ -69,7 +73,7 @@ void px_fiber_close(px_fiber *f)
 		return;
 	if (!f->own)
 		DeleteFiber(f->fiber);
-	else if (f->converted)
+	else if (f->converted && !--owners)
 		ConvertFiberToThread();
 	free(f);
 }
