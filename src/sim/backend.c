@@ -155,8 +155,9 @@ static int64_t accept_one(px_core *core, px_op *op, px_simsock *s, bool *rests)
 static proa_socket accepted(const px_op *op, int64_t fd)
 {
 	proa_socket s = px_socket_pack((int)fd, px_handle_kind(op->handle), true);
+	px_world *w = world_of(px_handle_core(op->handle));
 
-	return px_socket_of_world(s, world_of(px_handle_core(op->handle))->number);
+	return px_socket_of_world(s, w->number, w->fds[fd].birth);
 }
 
 static void try_accept(px_core *core, px_simside *side)

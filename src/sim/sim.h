@@ -373,6 +373,7 @@ typedef struct px_simfd {
 	px_simnode *node; /* NULL: free */
 	px_simsock *sock; /* NULL: a file, whose number on the node's disk is: */
 	int file;
+	unsigned birth; /* of those with this number, by turns: a stale proa_socket is found out */
 } px_simfd;
 
 #define PX_WORLD_MAGIC PX_MAGIC('s', 'i', 'm', 'w')

@@ -51,7 +51,10 @@ int64_t px_sim_fd_new(px_simnode *node, px_simsock *s, int file, px_kind kind, i
 		return error;
 	}
 	fd = w->fds_from++;
-	w->fds[fd] = (px_simfd){.node = node, .sock = s, .file = file};
+	w->fds[fd] = (px_simfd){.node = node,
+	                        .sock = s,
+	                        .file = file,
+	                        .birth = (w->fds[fd].birth + 1) % PX_SOCKET_BIRTHS};
 	node->files++;
 	return fd;
 }
@@ -61,7 +64,7 @@ void px_sim_fd_free(px_world *w, int fd)
 	px_simfd *f = &w->fds[fd];
 
 	f->node->files--;
-	*f = (px_simfd){.node = NULL};
+	*f = (px_simfd){.birth = f->birth};
 	w->fds_from = PX_MIN(w->fds_from, (unsigned)fd);
 }
 
@@ -203,9 +206,19 @@ void px_simsys_socket_close(proa_socket socket)
 	px_world *w = px_sim_world(px_socket_world(socket));
 	px_simsock *s = w ? px_sim_sock(w, px_socket_fd(socket)) : NULL;
 
-	if (!s)
+	if (!s || w->fds[s->fd].birth != px_socket_birth(socket))
 		PX_PANIC("a simulated socket was closed that is not open");
 	sock_close(s, false);
+}
+
+void px_simsys_socket_adopted(proa_socket socket)
+{
+	px_simnode *node = px_sim_here();
+	const px_simsock *s = px_sim_sock(node->world, px_socket_fd(socket));
+
+	if (px_socket_world(socket) != node->world->number || !s || s->node != node ||
+	    node->world->fds[s->fd].birth != px_socket_birth(socket))
+		PX_PANIC("a simulated socket was adopted that is not open on this node");
 }
 
 static void side_drop(px_simsock *s, int dir)

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { WORLDS = 1 << 20 }; /* numbers of worlds come again behind so many */
-
 /* ---- where the calling thread is ---- */
 
 static _Thread_local px_simnode *at;
@@ -46,11 +44,23 @@ void px_sim_return(px_simvisit from)
 /* ---- the thread's worlds ---- */
 
 static _Thread_local px_world *worlds;
-static _Thread_local unsigned worlds_ever;
+
+px_world *px_sim_world(unsigned number)
+{
+	px_world *w = worlds;
+
+	while (w && w->number != number)
+		w = w->next;
+	return w;
+}
 
 void px_sim_world_begins(px_world *w)
 {
-	w->number = 1 + worlds_ever++ % WORLDS;
+	w->number = 1;
+	while (px_sim_world(
+		w->number)) /* the lowest that is free: a seed sees the same each time */
+		w->number++;
+	px_assert(w->number < PX_SOCKET_WORLDS);
 	w->next = worlds;
 	worlds = w;
 }
@@ -63,15 +73,6 @@ void px_sim_world_ends(px_world *w)
 		link = &(*link)->next;
 	px_assert(*link);
 	*link = w->next;
-}
-
-px_world *px_sim_world(unsigned number)
-{
-	px_world *w = worlds;
-
-	while (w && w->number != number)
-		w = w->next;
-	return w;
 }
 
 static px_simnode *here(void)
@@ -418,6 +419,7 @@ const px_system px_sim_system = {
 	.sock_listen = px_simsys_sock_listen,
 	.sock_close = px_simsys_sock_close,
 	.socket_close = px_simsys_socket_close,
+	.socket_adopted = px_simsys_socket_adopted,
 	.sock_set_nonblock = px_simsys_sock_flag,
 	.sock_set_nodelay = px_simsys_sock_flag,
 	.sock_set_keepalive = px_simsys_sock_keepalive,

@@ -53,7 +53,8 @@ typedef struct m_hand {
 	uint16_t gram[GRAMS]; /* on their way to it */
 	int backlog, many;    /* a listener's: who waits to be accepted; the accept_many */
 	unsigned file;
-	bool read_out; /* a folder of which all was read */
+	bool read_out;    /* a folder of which all was read, */
+	unsigned entries; /* so many */
 } m_hand;
 
 typedef struct m_file {
@@ -100,6 +101,7 @@ unsigned m_pool_taken(const model *);
 bool m_stream(const model *, m_hand *); /* it has one, or the pool can bear another */
 bool m_submit(model *, const script_step *);
 bool m_close(model *, const script_step *);
+unsigned m_files(const model *); /* that there are */
 void m_queue_drop(uint8_t *queue, unsigned *n, unsigned op);
 
 #endif

@@ -268,14 +268,22 @@ static int file_open_go(model *m, m_op *t)
 	return moved(op_ends(m, t, 0, ""));
 }
 
+unsigned m_files(const model *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SCRIPT_FILES; i++)
+		n += m->file[i].exists;
+	return n;
+}
+
 static int dir_read_go(model *m, m_op *t)
 {
 	m_hand *h = &m->hand[t->h];
-	unsigned n = 0;
+	unsigned n = h->read_out ? 0 : m_files(m);
 
-	for (unsigned i = 0; i < SCRIPT_FILES && !h->read_out; i++)
-		n += m->file[i].exists;
 	h->read_out = true;
+	h->entries = m_files(m);
 	if (n && m->plan)
 		trace_bytes(&m->plan->trace, TRACE_OP(t - m->op), n);
 	return moved(op_ends(m, t, 0, "/END"));

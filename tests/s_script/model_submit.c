@@ -277,7 +277,9 @@ static bool submit_file(model *m, m_op *t)
 	if (h->is != H_FILE || h->closing || dir != (t->kind == S_dir_read))
 		return false;
 	if (dir) {
-		if (m->files_change || hand_used(m, t->h, t))
+		/* Whether one that came behind the end is read is the system's. */
+		if (m->files_change || hand_used(m, t->h, t) ||
+		    (h->read_out && h->entries != m_files(m)))
 			return false;
 		return m->files_listed = true;
 	}

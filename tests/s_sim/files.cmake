@@ -27,7 +27,16 @@ proa_test(sim_http
 	tests/s_sim/http_client.c
 	tests/s_sim/http_server.c)
 proa_test(sim_stream tests/s_sim/seeds.c tests/s_sim/stream.c)
-proa_test(sim_mix tests/s_sim/seeds.c tests/s_sim/mix_seeds.c tests/s_sim/mix.c tests/s_sim/bed.c)
+proa_test(sim_mix
+	tests/s_sim/seeds.c
+	tests/s_sim/mix_seeds.c
+	tests/s_sim/mix.c
+	tests/s_sim/bed.c)
+
+if(PROA_PYTHON AND PROA_TREE STREQUAL "" AND NOT WIN32)
+	proa_add_test(campaign_can_fail ${PROA_PYTHON}
+		${PROJECT_SOURCE_DIR}/tests/s_sim/campaign_test)
+endif()
 
 # The programs of the conformance tests again, in a world: what they ask of the host is wrapped.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING

@@ -42,6 +42,6 @@ static uint64_t mix_seed(uint64_t seed)
 
 TEST_LIMIT(mix_worlds, 36000)
 {
-	seeds_run(TEST_TIMES(500), mix_seed);
+	seeds_run(TEST_TIMES(300), mix_seed);
 	test_note("%llu exchanges, %llu lost", done, lost);
 }
