@@ -279,13 +279,13 @@ static bool seed_run(struct run *r, proa_world_stats *stats)
 	return !*r->wrong;
 }
 
-static int seeds_run(uint64_t first, uint64_t last, unsigned bug, bool trace)
+static int seeds_run(uint64_t first, uint64_t n, unsigned bug, bool trace)
 {
-	uint64_t operations = 0;
+	uint64_t operations = 0, faults = 0;
 	int64_t acknowledged = 0, crashes = 0;
 
-	for (uint64_t seed = first; seed <= last; seed++) {
-		struct run r = {.seed = seed, .bug = bug, .talks = first == last, .trace = trace};
+	for (uint64_t seed = first; seed < first + n; seed++) {
+		struct run r = {.seed = seed, .bug = bug, .talks = n == 1, .trace = trace};
 		proa_world_stats stats;
 
 		if (!seed_run(&r, &stats)) {
@@ -297,10 +297,12 @@ static int seeds_run(uint64_t first, uint64_t last, unsigned bug, bool trace)
 		acknowledged += r.acknowledged;
 		crashes += r.crashes;
 		operations += stats.operations;
+		for (int f = 0; f < PROA_FAULT_COUNT; f++)
+			faults += stats.faults[f];
 	}
-	printf("%llu seeds, %llu operations, %lld crashes: all of %lld acknowledged increments "
-	       "kept\n",
-	       (unsigned long long)(last - first + 1), (unsigned long long)operations,
+	printf("%llu seeds, %llu operations, %llu faults, %lld crashes: all of %lld acknowledged "
+	       "increments kept\n",
+	       (unsigned long long)n, (unsigned long long)operations, (unsigned long long)faults,
 	       (long long)crashes, (long long)acknowledged);
 	return 0;
 }
@@ -327,7 +329,7 @@ static int real_run(const char *what, unsigned id, unsigned port)
 
 static int say_usage(void)
 {
-	fputs("usage: sim_kv [--bug sync|majority|retry|place|read] [--seeds N]\n"
+	fputs("usage: sim_kv [--bug sync|majority|retry|place|read] [--seeds N [--from S]]\n"
 	      "       sim_kv [--bug ...] --seed S [--trace]\n"
 	      "       sim_kv --node 0|1|2 PORT   on 127.0.0.1, at PORT, PORT+1, PORT+2\n"
 	      "       sim_kv --increment PORT\n",
@@ -345,7 +347,7 @@ static unsigned bug_find(const char *name)
 
 int main(int argc, char **argv)
 {
-	uint64_t first = 1, last = 1000;
+	uint64_t first = 1, n = 1000;
 	unsigned bug = KV_BUG_NONE;
 	bool trace = false;
 
@@ -361,14 +363,17 @@ int main(int argc, char **argv)
 			i += bug != KV_BUG_NONE;
 			bug = bug ? bug : KV_BUG_RETRY;
 		} else if (!strcmp(argv[i], "--seeds") && argv[i + 1]) {
-			last = strtoull(argv[++i], NULL, 10);
+			n = strtoull(argv[++i], NULL, 10);
+		} else if (!strcmp(argv[i], "--from") && argv[i + 1]) {
+			first = strtoull(argv[++i], NULL, 10);
 		} else if (!strcmp(argv[i], "--seed") && argv[i + 1]) {
-			first = last = strtoull(argv[++i], NULL, 10);
+			first = strtoull(argv[++i], NULL, 10);
+			n = 1;
 		} else if (!strcmp(argv[i], "--trace")) {
 			trace = true;
 		} else {
 			return say_usage();
 		}
 	}
-	return seeds_run(first, last, bug, trace);
+	return seeds_run(first, n, bug, trace);
 }

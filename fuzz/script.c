@@ -37,7 +37,9 @@ static void script_try(const script *s, const plan *p, const char *backend, uint
 	                        .seed = seed,
 	                        .dir = dir,
 	                        .simulated = simulated,
-	                        .chances = simulated && !p,
+	                        .chances = !simulated ? CHANCES_NONE
+	                                   : p        ? CHANCES_UNSEEN
+	                                              : CHANCES_ALL,
 	                        .plant = -1};
 	static script_result result;
 

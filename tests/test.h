@@ -136,6 +136,9 @@ const test_case *test_next(const test_case *t, const char *only);
 int test_run(const test_case *t);
 int test_failures(void); /* of the current or the last test */
 
+/* Asked before each test: why it cannot be run, NULL if it can. NULL: all can. */
+extern const char *(*test_lacks)(const char *name);
+
 /* Behind the macros. */
 #define TEST_COMPARE(a, sign, b) \
 	test_compare((long long)(a), #sign, (long long)(b), #a, #b, __FILE__, __LINE__)

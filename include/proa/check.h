@@ -25,12 +25,13 @@ typedef struct proa_checker_options {
 
 /* 0, -PROA_ENOMEM, -PROA_ESIZES. */
 PROA_API int proa_checker_open(proa_checker **checker, const proa_checker_options *options);
-/* From now on, until the loop or the checker is closed; nothing may be in flight on the loop. All
- * loops of a checker are used on one thread. */
+/* From now on, until the loop or the checker is closed. Nothing may be in flight on the loop: that
+ * stops the program. Who watched it before (a world, another checker) goes on doing so, and is the
+ * last to be closed. All loops of a checker are used on one thread. */
 PROA_API void proa_checker_watch(proa_checker *checker, proa_loop *loop);
 /* Ops in flight on the loops it watches. */
 PROA_API uint64_t proa_checker_in_flight(const proa_checker *checker);
-/* Frees it; every loop that it watched must be closed. The number of violations. */
+/* Frees it. What is still in flight counts as never ended. The number of violations. */
 PROA_API int64_t proa_checker_close(proa_checker **checker);
 
 PROA_C_END

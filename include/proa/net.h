@@ -85,8 +85,8 @@ PROA_API void proa_recv_pooled_many(proa_handle *handle, proa_op *op, proa_buffe
 
 /* All len bytes: result is len, or an error with op->count told; never short without one. A cancel,
  * deadline or error with 0 < count < len breaks the direction: queued and later sends end with
- * -PROA_EBROKEN. Dead peer: ECONNRESET. Behind proa_shutdown: EPIPE. `buf` is lent until the final.
- * Cancellable always. */
+ * -PROA_EBROKEN; with PROA_CHAIN count 0 does, too. Dead peer: ECONNRESET. Behind proa_shutdown:
+ * EPIPE. `buf` is lent until the final. Cancellable always. */
 PROA_API void proa_send(proa_handle *handle, proa_op *op, const void *buf, size_t len,
                         proa_done *done);
 
@@ -191,8 +191,8 @@ PROA_API void proa_stream_init(proa_stream *stream, proa_handle *handle,
 /* Reads, one at a time: op->buf and result are the bytes, valid until the next read or the close,
  * and writable. result 0 with PROA_END: the stream ended before the first byte. Ended inside an
  * exact or until: EEND (count: bytes there). Over the limit: ETOOLONG, nothing consumed. A second
- * read while one is in flight: EALREADY. Cancellable always; what came is kept for the next read.
- */
+ * read while one is in flight: EALREADY. Cancellable always; what came is kept for the next read,
+ * and so is an error of the connection. */
 PROA_API void proa_stream_read_some(proa_stream *stream, proa_op *op, size_t max,
                                     proa_done *done); /* 1..max bytes */
 PROA_API void proa_stream_read_exact(proa_stream *stream, proa_op *op, size_t n, proa_done *done);

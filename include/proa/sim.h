@@ -35,6 +35,7 @@ typedef struct proa_node proa_node;
 	X(HALF_CLOSE, "a connection ends early in one direction")                        \
 	X(STALL, "bytes lie still for seconds")                                          \
 	X(EXHAUSTED, "no descriptor or memory: EMFILE, ENFILE, ENOBUFS, ENOMEM")         \
+	X(NO_BUFFER, "the system finds no buffer in a pool, though there is one")        \
 	X(MULTISHOT, "the system ends a multishot operation, which is to be armed anew") \
 	X(CANCEL_LATE, "a cancel takes its time")                                        \
 	X(CANCEL_LOST, "a cancel misses, and is asked again later")                      \
@@ -60,11 +61,12 @@ typedef enum proa_fault {
 typedef struct proa_world_options {
 	size_t size;
 	uint64_t seed;
-	/* Chances in parts per million, for every kind of operation; 0: never. The fault of the
-	 * same name, proa_world_fault sets them one by one. */
+	/* Chances in parts per million, for every kind of operation that it can happen to; 0:
+	 * never. Each is the fault of that name (short_io_ppm: SHORT); proa_world_fault sets them
+	 * for one kind. */
 	uint32_t late_ppm, short_io_ppm, one_byte_ppm;
 	uint32_t error_before_ppm, error_during_ppm, error_after_ppm;
-	uint32_t reset_ppm, half_close_ppm, stall_ppm, exhausted_ppm, multishot_ppm;
+	uint32_t reset_ppm, half_close_ppm, stall_ppm, exhausted_ppm, no_buffer_ppm, multishot_ppm;
 	uint32_t cancel_late_ppm, cancel_lost_ppm;
 	uint32_t refused_ppm, hang_ppm, aborted_ppm, storm_ppm;
 	uint32_t lost_ppm, twice_ppm, reorder_ppm;
@@ -79,8 +81,9 @@ typedef struct proa_world_options {
 	/* What all that proa holds for one node's program may come to (its loops, pools, servers,
 	 * workers); more is a violation. 0: no bound. */
 	size_t memory_max_bytes;
-	/* Told of a violation of the contract, by the library or by the program; NULL: it stops the
-	 * program with a message. */
+	/* Told of a violation of the contract, by the library or by the program, where it is found:
+	 * often in the middle of a node's call, so it submits nothing. The text names the seed.
+	 * NULL: it stops the program with that text. */
 	void (*violation)(const char *text, void *user);
 	/* Told of each completion, fault, start and end of a program, in a line without its end:
 	 * time, node ("-": none), what. For looking at one seed; changes nothing in the run. */
@@ -97,8 +100,8 @@ PROA_API int proa_world_close(proa_world **world);
 PROA_API int64_t proa_world_now(const proa_world *world); /* virtual ns since it began; anywhere */
 /* Runs everything that happens within for_ns; how many events that were. */
 PROA_API int64_t proa_world_run(proa_world *world, int64_t for_ns);
-/* Runs until this op (submitted with done NULL or not, on any loop) is final: its result. Panics if
- * nothing is left that could end it. */
+/* Runs until this op (submitted with done NULL or not, on any loop) is final: its result. Stops the
+ * program if nothing is left that could end it, if its node was killed, or after a virtual day. */
 PROA_API int64_t proa_world_await(proa_world *world, proa_op *op);
 /* Runs until done(user), asked outside of every node behind each event, says so: 0; or
  * -PROA_ETIMEDOUT when the time is over or nothing is left to happen. */
@@ -108,16 +111,19 @@ PROA_API int proa_world_until(proa_world *world, bool (*done)(void *user), void 
  * flight but those in the background, or the time is over: 0 or -PROA_ETIMEDOUT. A server always
  * has an accept in flight: where there is one, ask proa_world_until for what is to be done. */
 PROA_API int proa_world_settle(proa_world *world, int64_t within_ns);
-/* Calls fn(user) at that virtual time, outside of every node; anywhere. -PROA_ENOMEM. */
+/* Calls fn(user) at that virtual time, outside of every node, in the middle of a run: it may submit
+ * on loops and call what says "anywhere", but not run, await, settle, open or close. Anywhere.
+ * -PROA_ENOMEM. */
 PROA_API int proa_world_at(proa_world *world, int64_t at_ns, void (*fn)(void *user), void *user);
 /* For a program's own choices, from the world's generator: uniform in [0, n), n > 0; anywhere. */
 PROA_API uint64_t proa_world_random(proa_world *world, uint64_t n);
-/* A hash of everything that was submitted and completed so far: kinds, results, counts, bytes and
- * times, by node. */
+/* A hash of everything that was submitted and completed so far, by node: kinds, times, results,
+ * counts, and the bytes that were received or read from files. Anywhere. */
 PROA_API uint64_t proa_world_trace_hash(const proa_world *world);
 
-/* The chance of a fault from now on; `kind` as proa_stats_kind names it, NULL for all. 0;
- * -PROA_EINVAL: no such kind. Anywhere. */
+/* The chance of a fault from now on; `kind` as proa_stats_kind names it, NULL for all that it can
+ * happen to. 0; -PROA_EINVAL: no such kind, or one that it cannot happen to (docs/SIMULATION.md has
+ * the table). LATE, say, can happen to one kind; REORDER and NO_MEMORY only to all. Anywhere. */
 PROA_API int proa_world_fault(proa_world *world, proa_fault fault, const char *kind, uint32_t ppm);
 PROA_API const char *proa_fault_name(proa_fault fault); /* "LATE"...; static text */
 /* All faults off, or on again as they were. Anywhere. */
@@ -133,13 +139,13 @@ typedef struct proa_world_stats {
 	uint64_t in_flight;                /* operations, now */
 	uint64_t bytes;                    /* moved by connections and datagrams */
 } proa_world_stats;
-PROA_API void proa_world_get_stats(const proa_world *world, proa_world_stats *out);
+PROA_API void proa_world_get_stats(const proa_world *world, proa_world_stats *out); /* anywhere */
 
 /* ---- nodes ---- */
 
-/* A node with a loop that the world runs; NULL: no memory. `addr` is an IP literal without a port;
- * several may be given, with commas between them. Names are looked up: proa_resolve of `name` in
- * another node finds the addresses. */
+/* A node with a loop that the world runs; NULL: no memory, or an error of proa_world_add. `addr` is
+ * an IP literal without a port; several may be given, with commas between them. Names are looked
+ * up: proa_resolve of `name` in another node finds the addresses. */
 PROA_API proa_loop *proa_world_node(proa_world *world, const char *name, const char *addr);
 
 typedef struct proa_node_options {
@@ -154,7 +160,7 @@ typedef struct proa_node_options {
 	int (*main)(void *user);
 	/* The node went down: `result` of the program, or -PROA_ECANCELED when it was killed. Its
 	 * loops and their memory are gone, without callbacks; what the program allocated itself is
-	 * still there, and nobody else's. Outside of every node. May be NULL. */
+	 * still there, and nobody else's. As a call of proa_world_at. May be NULL. */
 	void (*down)(int result, void *user);
 	void *user;
 	unsigned cpus;      /* what proa_group_open finds (0: 2) */
@@ -169,21 +175,25 @@ PROA_API proa_node *proa_world_find(proa_world *world, const char *name); /* NUL
 /* The loop given to `start`, NULL while the node is down; anywhere. */
 PROA_API proa_loop *proa_node_loop(proa_node *node);
 /* A loop on the node that the caller runs by itself (proa_run and its kin move the whole world's
- * time) and closes. As proa_loop_open. */
+ * time) and closes. As proa_loop_open. A pause of the node does not stop it; a kill takes it along,
+ * and its pointer is dead then (while the caller runs it, a kill stops the program). */
 PROA_API int proa_node_open(proa_node *node, proa_loop **loop, const proa_loop_options *options);
 
 typedef enum proa_kill {
 	PROA_KILL_PROCESS, /* the system lives on: connections are reset or ended, files kept */
 	PROA_KILL_POWER    /* nothing is said to anybody; unsynced writes may be lost or torn */
 } proa_kill;
-/* Anywhere, also for the node that calls; it happens when the current event is over. A node that
- * was about to start goes down without having run; one that is down stays so, and nothing is told.
+/* Anywhere, also for the node that calls; it happens when the current event is over. Its memory
+ * goes back through the allocators that its loops were given, which must still be there. A node
+ * that was about to start goes down without having run; one that is down stays so, and nothing is
+ * told.
  */
 PROA_API void proa_world_kill(proa_world *world, const char *name, proa_kill how);
-PROA_API void proa_world_restart(proa_world *world, const char *name); /* starts it if it is down */
+PROA_API void proa_world_restart(proa_world *world,
+                                 const char *name); /* starts it if it is down; anywhere */
 /* Runs nothing of the node until resumed; its connections stay. Anywhere. */
 PROA_API void proa_world_pause(proa_world *world, const char *name, bool paused);
-PROA_API bool proa_world_is_up(proa_world *world, const char *name);
+PROA_API bool proa_world_is_up(proa_world *world, const char *name); /* anywhere */
 /* As if the system sent the node's processes a signal; true if somebody listens. Anywhere. */
 PROA_API bool proa_world_signal(proa_world *world, const char *name, int signo);
 

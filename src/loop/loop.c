@@ -24,6 +24,14 @@ static int error_of_open(int rc)
 	return starved ? rc : -PROA_ENOTSUP;
 }
 
+static bool backend_known(const char *name)
+{
+	for (size_t i = 0; px_backends[i]; i++)
+		if (!strcmp(name, px_backends[i]->name))
+			return true;
+	return false;
+}
+
 /* A simulated system has one of its own; there is no other. */
 static int loop_simulated(px_core *core, const char *name, char *why)
 {
@@ -31,7 +39,7 @@ static int loop_simulated(px_core *core, const char *name, char *why)
 
 	core->ops = px_system_backend(core->system);
 	if (name && strcmp(name, core->ops->name))
-		return -PROA_ENOTSUP;
+		return backend_known(name) ? -PROA_ENOTSUP : -PROA_EINVAL;
 	if ((rc = core->ops->open(core, why)) < 0)
 		core->ops->close(core, false);
 	return rc;
@@ -443,6 +451,8 @@ static void loop_release(proa_loop *loop, bool forked)
 	px_node *node;
 
 	core->forked = forked;
+	if (PX_UNLIKELY(core->tracer != NULL) && !forked)
+		core->tracer->gone(core->tracer, core);
 	/* Threads still on their way out of px_core_send; in a forked child nobody is. */
 	while (!forked && atomic_load_explicit(&core->senders, memory_order_acquire))
 		px_sys_yield();

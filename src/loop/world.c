@@ -18,17 +18,24 @@ static void hash_word(px_worldfull *f, uint64_t word)
 	f->w.hash = px_mix(f->w.hash ^ word) + word;
 }
 
-/* The bytes that a recv was given. */
+/* The bytes that an op was given: received, or read from a file. */
+static const unsigned char *op_bytes(const px_op *op)
+{
+	switch (op->kind) {
+	case PX_RECV:
+	case PX_READ: return op->args.io.ptr;
+	case PX_RECV_MSG: return ((const proa_msg *)op->args.io.ptr)->buf;
+	case PX_RECV_POOLED:
+	case PX_RECV_MANY: return op->buf;
+	default: return NULL;
+	}
+}
+
 static void hash_bytes(px_worldfull *f, const px_op *op)
 {
-	const unsigned char *p = op->buf;
-	size_t n = op->result > 0 ? (size_t)op->result : 0;
+	const unsigned char *p = op_bytes(op);
+	size_t n = p && op->result > 0 ? (size_t)op->result : 0;
 
-	if (px_kind_dir[op->kind] != PX_DIR_IN || op->kind == PX_ACCEPT ||
-	    op->kind == PX_ACCEPT_MANY || op->kind == PX_RECV_MSG)
-		return;
-	if (op->kind == PX_RECV)
-		p = op->args.io.ptr;
 	for (uint64_t word; n >= sizeof word; n -= sizeof word, p += sizeof word) {
 		memcpy(&word, p, sizeof word);
 		hash_word(f, word);
@@ -79,6 +86,13 @@ static void on_closed(px_tracer *t, px_core *core, const px_handle *h)
 	f->checker.tracer.closed(&f->checker.tracer, core, h);
 }
 
+static void on_gone(px_tracer *t, px_core *core)
+{
+	px_worldfull *f = full_of(t);
+
+	f->checker.tracer.gone(&f->checker.tracer, core);
+}
+
 /* ---- open ---- */
 
 static void checker_told(const char *text, void *user)
@@ -92,6 +106,8 @@ static void world_init(px_worldfull *f, const proa_world_options *o, const px_al
 
 	w->magic = PX_WORLD_MAGIC;
 	w->o = *o;
+	w->o.latency_max_ns = PX_MAX(o->latency_max_ns, o->latency_min_ns);
+	w->thread = &px_here;
 	w->alloc = *a;
 	px_rng_init(&w->rng, o->seed);
 	px_sim_faults_init(w, o);
@@ -102,8 +118,10 @@ static void world_init(px_worldfull *f, const proa_world_options *o, const px_al
 	px_sim_grams_init(w);
 	px_sim_segs_init(w);
 	px_slab_init(&w->slab_sock, &w->alloc, sizeof(px_simsock), 0);
-	f->tracer = (px_tracer){
-		.submitted = on_submitted, .completed = on_completed, .closed = on_closed};
+	f->tracer = (px_tracer){.submitted = on_submitted,
+	                        .completed = on_completed,
+	                        .closed = on_closed,
+	                        .gone = on_gone};
 	w->tracer = &f->tracer;
 	w->hash = o->seed;
 	px_sim_world_begins(w);
@@ -146,6 +164,13 @@ int proa_world_open(proa_world **out, const proa_world_options *options)
 
 /* ---- running ---- */
 
+#define AWAIT_MOST_NS (24 * 3600 * PROA_SEC)
+
+static px_worldfull *full_of_world(px_world *w)
+{
+	return (px_worldfull *)(void *)w;
+}
+
 static void outside_only(const px_world *w)
 {
 	if (w->running || w->stepping)
@@ -173,11 +198,18 @@ int64_t proa_world_run(proa_world *world, int64_t for_ns)
 int64_t proa_world_await(proa_world *world, proa_op *op)
 {
 	px_world *w = px_world_of(world);
+	int64_t until = px_add_sat(w->now_ns, AWAIT_MOST_NS);
+	uint64_t kills = w->kills;
 
 	outside_only(w);
-	while (proa_in_flight(op))
-		if (!px_sim_step(w, INT64_MAX))
-			PX_PANIC("proa_world_await: nothing is left that could end the op");
+	while (proa_in_flight(op)) {
+		if (!px_sim_step(w, until))
+			PX_PANIC("proa_world_await: nothing is left that could end it, or a "
+			         "virtual day is over");
+		if (w->kills != kills && proa_in_flight(op) &&
+		    !px_checker_knows(&full_of_world(w)->checker, op))
+			PX_PANIC("proa_world_await: the op's loop went when its node was killed");
+	}
 	px_sim_leave(NULL);
 	return op->result;
 }

@@ -77,6 +77,7 @@ static void begin_fire(px_world *w, px_simevent *e)
 	px_sim_trace(w, node, "starts");
 	node->up = true;
 	node->dark = false;
+	node->kill = PROA_KILL_PROCESS;
 	node->result = -PROA_ECANCELED;
 }
 
@@ -86,12 +87,17 @@ static void end_fire(px_world *w, px_simevent *e)
 	px_simnode *node = PX_OF(e, px_simnode, end);
 	px_node *n;
 
-	PX_UNUSED(w);
 	if (!node->up && !node->loop && !node->called_off)
 		return;
 	px_sim_trace(w, node, node->kill == PROA_KILL_POWER ? "loses its power" : "is down");
-	while ((n = px_list_pop_front(&node->loops)))
-		px_checker_forget(&full_of(node)->checker, PX_OF(n, px_simloop, link)->core);
+	while ((n = px_list_pop_front(&node->loops))) {
+		px_simloop *l = PX_OF(n, px_simloop, link);
+
+		if (l->waiter == &w->outer)
+			PX_PANIC("a node was killed while the outside was running a loop of it");
+		px_checker_forget(&full_of(node)->checker, l->core);
+	}
+	w->kills++;
 	px_sim_enter(node);
 	px_sim_node_drop(node, node->kill);
 	node->loop = NULL;
@@ -380,7 +386,7 @@ void proa_world_drift(proa_world *world, const char *name, int32_t ppm)
 	px_simnode *node = named(px_world_of(world), name);
 
 	clock_rebase(node);
-	node->ppm = PX_MAX(ppm, -900000);
+	node->ppm = PX_MIN(PX_MAX(ppm, -900000), 9000000);
 	px_sim_loops_wake(node);
 }
 

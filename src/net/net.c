@@ -78,6 +78,7 @@ void proa_adopt(proa_handle *handle, proa_socket socket)
 	}
 	core = px_handle_core(h);
 	px_core_enter(core);
+	px_system_socket_adopted(core->system, socket);
 	if (px_socket_nonblock(socket) != px_core_nonblock(core))
 		px_sock_set_nonblock(px_socket_fd(socket), px_core_nonblock(core));
 	px_handle_open(h, px_socket_fd(socket), px_socket_kind(socket));

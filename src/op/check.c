@@ -139,7 +139,15 @@ static void counts_compare(proa_checker *c, const px_core *core, const px_op *op
 		          (unsigned long long)here, (unsigned long long)said);
 }
 
-static void on_submitted(px_tracer *t, px_core *core, const px_op *op)
+/* Who watched the loop before. */
+static px_tracer *under(proa_checker *c, const px_core *core)
+{
+	const px_checked *e = table_find(&c->handles, core);
+
+	return e ? e->under : NULL;
+}
+
+static void submitted_here(px_tracer *t, px_core *core, const px_op *op)
 {
 	proa_checker *c = checker_of(t);
 	px_checked *e = table_find(&c->ops, op);
@@ -195,7 +203,7 @@ static void success_check(proa_checker *c, const px_core *core, const px_op *op,
 	h->last[dir] = e->seq;
 }
 
-static void on_completed(px_tracer *t, px_core *core, const px_op *op)
+static void completed_here(px_tracer *t, px_core *core, const px_op *op)
 {
 	proa_checker *c = checker_of(t);
 	px_checked *e = table_find(&c->ops, op), *h;
@@ -224,7 +232,7 @@ static void on_completed(px_tracer *t, px_core *core, const px_op *op)
 	counts_compare(c, core, op, -1);
 }
 
-static void on_closed(px_tracer *t, px_core *core, const px_handle *h)
+static void closed_here(px_tracer *t, px_core *core, const px_handle *h)
 {
 	proa_checker *c = checker_of(t);
 	px_checked *e = table_find(&c->handles, h);
@@ -238,13 +246,51 @@ static void on_closed(px_tracer *t, px_core *core, const px_handle *h)
 	table_remove(&c->handles, e);
 }
 
+static void on_submitted(px_tracer *t, px_core *core, const px_op *op)
+{
+	px_tracer *u = under(checker_of(t), core);
+
+	submitted_here(t, core, op);
+	if (u)
+		u->submitted(u, core, op);
+}
+
+static void on_completed(px_tracer *t, px_core *core, const px_op *op)
+{
+	px_tracer *u = under(checker_of(t), core);
+
+	completed_here(t, core, op);
+	if (u)
+		u->completed(u, core, op);
+}
+
+static void on_closed(px_tracer *t, px_core *core, const px_handle *h)
+{
+	px_tracer *u = under(checker_of(t), core);
+
+	closed_here(t, core, h);
+	if (u)
+		u->closed(u, core, h);
+}
+
+static void on_gone(px_tracer *t, px_core *core)
+{
+	px_tracer *u = under(checker_of(t), core);
+
+	px_checker_forget(checker_of(t), core);
+	if (u)
+		u->gone(u, core);
+}
+
 /* ---- being there ---- */
 
 int px_checker_init(proa_checker *c, const proa_checker_options *o, const px_allocator *a)
 {
 	*c = (proa_checker){.o = *o};
-	c->tracer = (px_tracer){
-		.submitted = on_submitted, .completed = on_completed, .closed = on_closed};
+	c->tracer = (px_tracer){.submitted = on_submitted,
+	                        .completed = on_completed,
+	                        .closed = on_closed,
+	                        .gone = on_gone};
 	c->alloc = *a;
 	return table_room(&c->alloc, &c->ops) && table_room(&c->alloc, &c->handles) ? 0
 	                                                                            : -PROA_ENOMEM;
@@ -263,6 +309,11 @@ static void table_forget(px_check_table *t, const px_core *core)
 			table_remove(t, &t->slots[i]); /* another one may be there now */
 		else
 			i++;
+}
+
+bool px_checker_knows(const proa_checker *c, const proa_op *op)
+{
+	return px_op_of(op)->kind == PX_POST || table_find(&c->ops, op) != NULL;
 }
 
 void px_checker_forget(proa_checker *c, const px_core *core)
@@ -308,7 +359,14 @@ int proa_checker_open(proa_checker **out, const proa_checker_options *options)
 void proa_checker_watch(proa_checker *c, proa_loop *loop)
 {
 	px_core *core = px_core_of(loop);
+	px_checked *e;
 
+	if (atomic_load_explicit(&core->stat.in_flight, memory_order_relaxed))
+		PX_PANIC("proa_checker_watch of a loop that has ops in flight");
+	px_checker_forget(c, core);
+	e = entry_of(c, core, core);
+	e->loop = core;
+	e->under = core->tracer;
 	core->tracer = &c->tracer;
 }
 
@@ -327,6 +385,12 @@ int64_t proa_checker_close(proa_checker **checker)
 	if (c->ops.n)
 		violation(c, NULL, "%llu ops never ended", (unsigned long long)c->ops.n);
 	n = (int64_t)c->violations;
+	for (size_t i = 0; i < c->handles.size; i++) {
+		px_checked *e = &c->handles.slots[i];
+
+		if (e->key && e->loop && e->loop->tracer == &c->tracer)
+			e->loop->tracer = e->under; /* it goes on without */
+	}
 	checker_free(c);
 	*checker = NULL;
 	return n;

@@ -23,6 +23,7 @@ struct px_tracer {
 	/* A completion, before its callback: with MORE, or the final one. */
 	void (*completed)(px_tracer *, px_core *, const px_op *);
 	void (*closed)(px_tracer *, px_core *, const px_handle *); /* before its callback */
+	void (*gone)(px_tracer *, px_core *); /* the loop has closed, and is about to be freed */
 };
 
 /* Written by the loop's thread alone, read by any: relaxed atomics, so each value is whole. */

@@ -8,7 +8,7 @@
 #define LATE_MAX_NS (10 * PROA_MSEC)
 #define LOST_MIN_NS (20 * PROA_MSEC)
 #define LOST_MAX_NS (200 * PROA_MSEC)
-enum { STEP_NS = 1000, STORM_MOST = 8, SCRIBBLE = 64 };
+enum { STEP_NS = 1000, STORM_MOST = 8, SCRIBBLE = 4096 };
 
 static px_world *world_of(const px_core *core)
 {
@@ -47,7 +47,7 @@ static void side_delay(px_simside *side, int64_t low_ns, int64_t high_ns)
 	px_sim_schedule(w, &side->poke, w->now_ns + px_sim_between(w, low_ns, high_ns));
 }
 
-static int64_t late_max(const px_world *w)
+int64_t px_sim_late_max(const px_world *w)
 {
 	return w->o.late_max_ns ? w->o.late_max_ns : LATE_MAX_NS;
 }
@@ -57,7 +57,10 @@ static void recv_scribble(const px_op *op)
 {
 	unsigned char *buf = (unsigned char *)(uintptr_t)op->args.io.ptr;
 
-	memset(buf, 0xa5, PX_MIN(op->args.io.len, (size_t)SCRIBBLE));
+	size_t most = op->args.io.len <= SCRIBBLE ? op->args.io.len : SCRIBBLE / 2;
+
+	memset(buf, 0xa5, most);
+	memset(buf + op->args.io.len - most, 0xa5, most);
 }
 
 /* ---- connect ---- */
@@ -84,7 +87,7 @@ void px_sim_connected(px_simsock *s, int64_t result)
 		return; /* cancelled, and about to be closed */
 	s->result = result;
 	if (px_sim_fault(w, PROA_FAULT_LATE, PX_CONNECT)) {
-		side_delay(side, 0, late_max(w));
+		side_delay(side, 0, px_sim_late_max(w));
 		return;
 	}
 	core = px_handle_core(side->op->handle);
@@ -152,8 +155,9 @@ static int64_t accept_one(px_core *core, px_op *op, px_simsock *s, bool *rests)
 static proa_socket accepted(const px_op *op, int64_t fd)
 {
 	proa_socket s = px_socket_pack((int)fd, px_handle_kind(op->handle), true);
+	px_world *w = world_of(px_handle_core(op->handle));
 
-	return px_socket_of_world(s, world_of(px_handle_core(op->handle))->number);
+	return px_socket_of_world(s, w->number, w->fds[fd].birth);
 }
 
 static void try_accept(px_core *core, px_simside *side)
@@ -240,11 +244,21 @@ static void try_recv(px_core *core, px_simside *side)
 		px_recv_end(op, n, sys_error);
 }
 
+/* As a ring that other recvs have emptied a moment ago: armed anew, it finds one. */
+static bool side_starves(px_core *core, px_simside *side)
+{
+	if (!px_sim_fault(world_of(core), PROA_FAULT_NO_BUFFER, (px_kind)side->op->kind))
+		return false;
+	px_count(&core->stat.pool_parks);
+	side_delay(side, 0, PROA_MSEC);
+	return true;
+}
+
 static void try_recv_pooled(px_core *core, px_simside *side)
 {
 	px_op *op = side->op;
 
-	if (!px_sim_stream_readable(side->sock))
+	if (!px_sim_stream_readable(side->sock) || side_starves(core, side))
 		return;
 	side->op = NULL;
 	px_pooled_try(core, op, recv_some);
@@ -264,7 +278,7 @@ static px_pulled pull_recv(px_core *core, px_op *op, px_simside *side)
 	px_pulled pulled;
 	bool waits;
 
-	if (!px_sim_stream_readable(side->sock))
+	if (!px_sim_stream_readable(side->sock) || side_starves(core, side))
 		return PX_PULL_NONE;
 	side->op = NULL;
 	pulled = px_pooled_pull(core, op, recv_some, &waits);
@@ -298,70 +312,21 @@ static void try_shutdown(px_core *core, px_simside *side)
 	px_op_finish(op, rc, 0, (int32_t)-rc);
 }
 
-/* ---- datagrams ---- */
-
-static proa_msg *op_msg(const px_op *op)
-{
-	return (proa_msg *)(uintptr_t)op->args.io.ptr;
-}
-
-static void try_recv_msg(px_core *core, px_simside *side)
-{
-	px_op *op = side->op;
-	int32_t sys_error = 0;
-	bool cut;
-	int64_t n;
-
-	do
-		n = px_sim_dgram_recv(side->sock, op_msg(op), &cut, &sys_error);
-	while (n < 0 && n != PX_AGAIN && px_msg_stray(op, n));
-	if (n == PX_AGAIN)
-		return;
-	px_sim_side_clear(side);
-	if (n < 0) {
-		px_op_finish(op, px_msg_error(n), 0, sys_error);
-		return;
-	}
-	px_handle_moved(core, op->handle);
-	px_count_add(&core->stat.bytes_in, (uint64_t)n);
-	op->got |= cut ? PROA_TRUNC : 0;
-	px_op_finish(op, n, n, 0);
-}
-
-static void try_send_msg(px_core *core, px_simside *side)
-{
-	px_op *op = side->op;
-	int32_t sys_error = 0;
-	int64_t n;
-
-	do
-		n = px_sim_dgram_send(side->sock, op_msg(op), &sys_error);
-	while (n < 0 && px_msg_stray(op, n));
-	px_sim_side_clear(side);
-	if (n < 0) {
-		px_op_finish(op, px_msg_error(n), 0, sys_error);
-		return;
-	}
-	px_handle_moved(core, op->handle);
-	px_count_add(&core->stat.bytes_out, (uint64_t)n);
-	px_op_finish(op, n, n, 0);
-}
-
 /* ---- which is which ---- */
 
-#define LEAVES(X)                       \
-	X(CONNECT, connect_finish)      \
-	X(ACCEPT, try_accept)           \
-	X(ACCEPT_MANY, try_multi)       \
-	X(RECV, try_recv)               \
-	X(RECV_POOLED, try_recv_pooled) \
-	X(RECV_MANY, try_multi)         \
-	X(RECV_MSG, try_recv_msg)       \
-	X(SEND, px_sim_try_send)        \
-	X(SENDV, px_sim_try_send)       \
-	X(SEND_POOLED, px_sim_try_send) \
-	X(SEND_FILE, px_sim_try_send)   \
-	X(SEND_MSG, try_send_msg)       \
+#define LEAVES(X)                        \
+	X(CONNECT, connect_finish)       \
+	X(ACCEPT, try_accept)            \
+	X(ACCEPT_MANY, try_multi)        \
+	X(RECV, try_recv)                \
+	X(RECV_POOLED, try_recv_pooled)  \
+	X(RECV_MANY, try_multi)          \
+	X(RECV_MSG, px_sim_try_recv_msg) \
+	X(SEND, px_sim_try_send)         \
+	X(SENDV, px_sim_try_send)        \
+	X(SEND_POOLED, px_sim_try_send)  \
+	X(SEND_FILE, px_sim_try_send)    \
+	X(SEND_MSG, px_sim_try_send_msg) \
 	X(SHUTDOWN, try_shutdown)
 
 typedef void leaf_fn(px_core *core, px_simside *side);
@@ -444,7 +409,8 @@ static void backend_cancel(px_core *core, px_op *op)
 
 	px_assert(side->op == op);
 	if (px_sim_fault(w, PROA_FAULT_CANCEL_LATE, (px_kind)op->kind))
-		px_sim_schedule(w, &side->ask, w->now_ns + px_sim_between(w, STEP_NS, late_max(w)));
+		px_sim_schedule(w, &side->ask,
+		                w->now_ns + px_sim_between(w, STEP_NS, px_sim_late_max(w)));
 	else if (px_sim_fault(w, PROA_FAULT_CANCEL_LOST, (px_kind)op->kind))
 		px_sim_schedule(w, &side->ask,
 		                w->now_ns + px_sim_between(w, LOST_MIN_NS, LOST_MAX_NS));
@@ -483,7 +449,7 @@ static void backend_submit(px_core *core, px_op *op)
 		recv_scribble(op);
 	side->sum = op_side(op) == PX_DIR_OUT ? px_sim_send_sum(op) : 0;
 	if (px_sim_fault(w, PROA_FAULT_LATE, (px_kind)op->kind))
-		side_delay(side, 0, late_max(w));
+		side_delay(side, 0, px_sim_late_max(w));
 	else
 		leaves[op->kind](core, side);
 }
@@ -548,9 +514,18 @@ void px_sim_loops_look(px_simnode *node)
 	}
 }
 
+/* A post, a bell, a stop: within the node, or from outside of all; never from another thread of the
+ * system, nor past a cut link. */
 static void backend_wake(px_core *core)
 {
-	px_sim_loop_wake(px_simloop_of(core));
+	px_simloop *l = px_simloop_of(core);
+	px_world *w = l->node->world;
+
+	if (&px_here != w->thread)
+		PX_PANIC("a loop of a simulated world was posted to by another thread");
+	if (w->running && w->running->node != l->node)
+		PX_PANIC("a simulated node posted to a loop of another one");
+	px_sim_loop_wake(l);
 }
 
 /* Looking takes a moment too, or a busy loop would stop the time. */

@@ -20,4 +20,9 @@ uint64_t px_sim_send_sum(const px_op *op);
 void px_sim_send_check(px_simside *side, const px_op *op);
 void px_sim_try_send(px_core *core, px_simside *side);
 
+/* ---- backend_msg.c ---- */
+
+void px_sim_try_recv_msg(px_core *core, px_simside *side);
+void px_sim_try_send_msg(px_core *core, px_simside *side);
+
 #endif

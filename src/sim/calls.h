@@ -11,6 +11,7 @@ int px_simsys_sock_listen(int fd, const proa_addr *addr, const proa_listen_optio
                           int32_t *sys_error);
 void px_simsys_sock_close(int fd, bool reset);
 void px_simsys_socket_close(proa_socket socket);
+void px_simsys_socket_adopted(proa_socket socket);
 int px_simsys_sock_flag(int fd, bool on);
 int px_simsys_sock_keepalive(int fd, int idle_s, int interval_s, int probes);
 int px_simsys_sock_buffers(int fd, int recv_bytes, int send_bytes);

@@ -13,6 +13,7 @@ typedef struct gram {
 	px_simnode *from_node;
 	proa_addr from, to;
 	px_simseg *seg; /* the sender's address, then the bytes */
+	bool refused;   /* it is the report, on its way back */
 } gram;
 
 static void gram_free(px_world *w, gram *g)
@@ -38,16 +39,29 @@ void px_sim_grams_free(px_world *w)
 		gram_free(w, PX_OF(n, gram, link));
 }
 
-/* Nobody is there: who sends to one peer only is told. */
-static void gram_refused(px_world *w, const gram *g)
+/* Nobody is there: who sends to one peer only is told, if there is a way back. */
+static void gram_report(const gram *g)
 {
 	px_simsock *s = px_sim_sock_find(g->from_node, PX_SIM_DGRAM, &g->from, &g->to);
 
-	PX_UNUSED(w);
 	if (!s || !s->connected)
 		return;
 	s->rx_error = -PROA_ECONNREFUSED;
 	px_sim_poke(s, PX_DIR_IN);
+}
+
+/* True: it goes back as a report. */
+static bool gram_refused(px_world *w, gram *g, const px_simnode *to)
+{
+	if (px_sim_travel_none(w, to, g->from_node)) {
+		gram_report(g);
+		return false;
+	}
+	if (px_sim_link(w, to, g->from_node)->cut)
+		return false;
+	g->refused = true;
+	px_sim_schedule(w, &g->event, w->now_ns + px_sim_travel_ns(w, to, g->from_node));
+	return true;
 }
 
 static void gram_fire(px_world *w, px_simevent *e)
@@ -56,11 +70,13 @@ static void gram_fire(px_world *w, px_simevent *e)
 	px_simnode *to = px_sim_node_at(g->from_node, &g->to);
 	px_simsock *s;
 
-	if (to && !to->dark && !px_sim_link(w, g->from_node, to)->cut) {
+	if (g->refused) {
+		gram_report(g);
+	} else if (to && !to->dark && !px_sim_link(w, g->from_node, to)->cut) {
 		s = px_sim_sock_find(to, PX_SIM_DGRAM, &g->to, &g->from);
-		if (!s) {
-			gram_refused(w, g);
-		} else if (s->rx.bytes + g->seg->len <= s->rx_max) {
+		if (!s && gram_refused(w, g, to))
+			return;
+		if (s && s->rx.bytes + g->seg->len <= s->rx_max) {
 			px_sim_segs_push(&s->rx, g->seg);
 			g->seg = NULL;
 			px_sim_poke(s, PX_DIR_IN);

@@ -35,10 +35,45 @@ size_t px_sim_cut(px_world *w, px_kind kind, size_t n)
 	return n;
 }
 
+/* ---- what can happen to which kinds ---- */
+
+#define BIT(kind) PX_KIND_BIT(PX_##kind)
+#define RECVS     (BIT(RECV) | BIT(RECV_POOLED) | BIT(RECV_MANY))
+#define SENDS     (BIT(SEND) | BIT(SENDV) | BIT(SEND_POOLED) | BIT(SEND_FILE))
+#define ACCEPTS   (BIT(ACCEPT) | BIT(ACCEPT_MANY))
+#define ALL       UINT32_MAX /* of the world as a whole */
+
+static const uint32_t strikes[PROA_FAULT_COUNT] = {
+	[PROA_FAULT_LATE] = PX_KINDS_SOCKET | PX_KINDS_FILE | BIT(RESOLVE),
+	[PROA_FAULT_SHORT] = RECVS | SENDS | BIT(READ) | BIT(WRITE),
+	[PROA_FAULT_ONE_BYTE] = RECVS | SENDS | BIT(READ) | BIT(WRITE),
+	[PROA_FAULT_ERROR_BEFORE] = RECVS | SENDS | PX_KINDS_MSG | BIT(CONNECT) | BIT(RESOLVE),
+	[PROA_FAULT_ERROR_DURING] = SENDS,
+	[PROA_FAULT_ERROR_AFTER] = RECVS | SENDS,
+	[PROA_FAULT_RESET] = SENDS,
+	[PROA_FAULT_HALF_CLOSE] = SENDS,
+	[PROA_FAULT_STALL] = BIT(SEND), /* whatever sends: it is the network's */
+	[PROA_FAULT_EXHAUSTED] = ACCEPTS | BIT(CONNECT) | BIT(FILE_OPEN) | BIT(WORK),
+	[PROA_FAULT_NO_BUFFER] = BIT(RECV_POOLED) | BIT(RECV_MANY),
+	[PROA_FAULT_MULTISHOT] = BIT(ACCEPT_MANY) | BIT(RECV_MANY),
+	[PROA_FAULT_CANCEL_LATE] = PX_KINDS_SOCKET,
+	[PROA_FAULT_CANCEL_LOST] = PX_KINDS_SOCKET,
+	[PROA_FAULT_REFUSED] = BIT(CONNECT),
+	[PROA_FAULT_HANG] = BIT(CONNECT) | BIT(RESOLVE),
+	[PROA_FAULT_ABORTED] = ACCEPTS,
+	[PROA_FAULT_STORM] = ACCEPTS,
+	[PROA_FAULT_LOST] = BIT(CONNECT) | BIT(SEND_MSG),
+	[PROA_FAULT_TWICE] = BIT(SEND_MSG),
+	[PROA_FAULT_REORDER] = ALL,
+	[PROA_FAULT_NO_MEMORY] = ALL,
+	[PROA_FAULT_DISK_ERROR] = PX_KINDS_FILE,
+};
+
 static void fault_fill(px_world *w, proa_fault fault, uint32_t ppm)
 {
 	for (unsigned kind = 0; kind < PX_KIND_COUNT; kind++)
-		w->ppm[fault][kind] = ppm;
+		if (strikes[fault] & PX_KIND_BIT(kind))
+			w->ppm[fault][kind] = ppm;
 }
 
 void px_sim_faults_init(px_world *w, const proa_world_options *o)
@@ -54,6 +89,7 @@ void px_sim_faults_init(px_world *w, const proa_world_options *o)
 		[PROA_FAULT_HALF_CLOSE] = o->half_close_ppm,
 		[PROA_FAULT_STALL] = o->stall_ppm,
 		[PROA_FAULT_EXHAUSTED] = o->exhausted_ppm,
+		[PROA_FAULT_NO_BUFFER] = o->no_buffer_ppm,
 		[PROA_FAULT_MULTISHOT] = o->multishot_ppm,
 		[PROA_FAULT_CANCEL_LATE] = o->cancel_late_ppm,
 		[PROA_FAULT_CANCEL_LOST] = o->cancel_lost_ppm,
@@ -118,6 +154,8 @@ int proa_world_fault(proa_world *world, proa_fault fault, const char *kind, uint
 	int k = kind ? kind_of(kind) : 0;
 
 	if (k < 0 || (unsigned)fault >= PROA_FAULT_COUNT)
+		return -PROA_EINVAL;
+	if (kind && (strikes[fault] == ALL || !(strikes[fault] & PX_KIND_BIT(k))))
 		return -PROA_EINVAL;
 	if (kind)
 		w->ppm[fault][k] = ppm;

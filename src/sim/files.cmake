@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/sim/backend.c
+	src/sim/backend_msg.c
 	src/sim/backend_send.c
 	src/sim/dgram.c
 	src/sim/event.c

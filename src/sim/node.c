@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { CPUS = 2, FILES = 1024, PORT_FIRST = 32768 };
+enum { MILLION = 1000000, CPUS = 2, FILES = 1024, PORT_FIRST = 32768 };
 #define LATENCY_NS  (100 * PROA_USEC)
 #define LOOPBACK_NS (10 * PROA_USEC)
 /* Some day in 2024: the wall clock of every node when the world begins. */
@@ -148,9 +148,10 @@ static int nodes_room(px_world *w)
 
 /* ---- clocks ---- */
 
+/* In whole numbers: no two machines differ. */
 static int64_t scaled(int64_t ns, int32_t ppm)
 {
-	return ns + ns / 1000000 * ppm + ns % 1000000 * ppm / 1000000;
+	return ns + ns / MILLION * ppm + ns % MILLION * ppm / MILLION;
 }
 
 int64_t px_sim_node_now(const px_simnode *node)
@@ -160,14 +161,14 @@ int64_t px_sim_node_now(const px_simnode *node)
 
 int64_t px_sim_node_when(const px_simnode *node, int64_t node_ns)
 {
-	int64_t ahead = node_ns - node->base_ns, at;
+	int64_t ahead = node_ns - node->base_ns, rate = MILLION + node->ppm, at;
 
-	if (ahead > INT64_MAX / 2)
+	/* Behind that, a slow clock's time may be none of the world's. */
+	if (ahead > INT64_MAX / 32 || node->base_world > INT64_MAX / 2)
 		return INT64_MAX;
-	at = node->base_world + ahead;
 	if (node->ppm == 0)
-		return at;
-	at = node->base_world + (int64_t)((double)ahead * 1e6 / (1e6 + node->ppm));
+		return node->base_world + ahead;
+	at = node->base_world + ahead / rate * MILLION + ahead % rate * MILLION / rate;
 	while (node->base_ns + scaled(at - node->base_world, node->ppm) < node_ns)
 		at++;
 	return at;
@@ -288,7 +289,7 @@ void px_sim_node_drop(px_simnode *node, proa_kill how)
 	px_world *w = node->world;
 	px_node *n;
 
-	px_sim_threads_drop(w, node);
+	px_sim_threads_stop(w, node);
 	while ((n = px_list_first(&node->socks)))
 		px_sim_sock_drop(PX_OF(n, px_simsock, link), how);
 	for (unsigned fd = 0; fd < w->fds_max; fd++)
@@ -299,7 +300,8 @@ void px_sim_node_drop(px_simnode *node, proa_kill how)
 	else
 		px_simfs_drop_all(node->fs);
 	memset(node->signals, 0, sizeof node->signals);
-	px_sim_memory_drop(node);
+	px_sim_memory_drop(node); /* by the program's allocator, which may lie on a stack of it */
+	px_sim_threads_drop(w, node);
 }
 
 void px_sim_node_free(px_simnode *node)

@@ -21,8 +21,9 @@
  *   a thread       of a node: its program, workers, a group's loops; gone with the node
  *
  * The backend "sim" knows of an op what it is for and at which socket it waits, nothing of nodes;
- * the system's table (system.c) is what sys.h's calls become. Both stand on net.c (connections) and
- * dgram.c. Everything here is below the loop: what needs one is in world.c of the floor above. */
+ * the system's table (system.c) is what sys.h's calls become. Both stand on stream.c (connections)
+ * and dgram.c. Everything here is below the loop: what needs one is in world.c of the floor above.
+ */
 
 typedef struct proa_world px_world;
 typedef struct px_simnode px_simnode;
@@ -75,6 +76,8 @@ int px_sim_thread_new(px_world *w, px_simnode *node, void (*fn)(void *), void *a
  * time. */
 bool px_sim_wait(px_world *w, int64_t until_ns);
 void px_sim_ready(px_world *w, px_simthread *t);
+/* None of a node's threads runs any more; their stacks are there until they are dropped. */
+void px_sim_threads_stop(px_world *w, px_simnode *node);
 /* Takes a node's threads away, whatever they were doing. */
 void px_sim_threads_drop(px_world *w, px_simnode *node);
 void px_sim_threads_unstall(px_world *w, px_simnode *node); /* it is not paused any more */
@@ -302,7 +305,7 @@ int64_t px_sim_dgram_recv(px_simsock *s, proa_msg *msg, bool *cut, int32_t *sys_
 void px_sim_grams_init(px_world *w);
 void px_sim_grams_free(px_world *w);
 
-/* ---- ops at sockets, sim_backend.c ---- */
+/* ---- ops at sockets, backend.c ---- */
 
 /* A send's, a recv's or an accept's progress may be possible now. */
 void px_sim_poke(px_simsock *s, int dir);
@@ -313,7 +316,7 @@ void px_sim_sides_init(px_simsock *s);
 void px_sim_connected(px_simsock *s, int64_t result);
 extern const px_backend_ops px_backend_sim;
 
-/* ---- the system, sim_system.c ---- */
+/* ---- the system, system.c ---- */
 
 extern const px_system px_sim_system;
 px_simnode *px_sim_here(void);       /* the node whose code, or for whose loop, this runs */
@@ -340,6 +343,7 @@ bool px_sim_fault(px_world *w, proa_fault fault, px_kind kind);
 int64_t px_sim_between(px_world *w, int64_t low, int64_t high); /* uniform, both inclusive */
 /* Of `n` bytes those that a call moves. */
 size_t px_sim_cut(px_world *w, px_kind kind, size_t n);
+int64_t px_sim_late_max(const px_world *w);
 void px_sim_faults_init(px_world *w, const proa_world_options *o);
 void px_sim_disk_faults(px_world *w); /* those that the disks draw themselves */
 void px_sim_disk_counts(const px_world *w, uint64_t faults[PROA_FAULT_COUNT]); /* adds them */
@@ -369,6 +373,7 @@ typedef struct px_simfd {
 	px_simnode *node; /* NULL: free */
 	px_simsock *sock; /* NULL: a file, whose number on the node's disk is: */
 	int file;
+	unsigned birth; /* of those with this number, by turns: a stale proa_socket is found out */
 } px_simfd;
 
 #define PX_WORLD_MAGIC PX_MAGIC('s', 'i', 'm', 'w')
@@ -396,6 +401,8 @@ struct proa_world {
 	px_slab slab_sock, slab_gram, slab_seg[PX_SEG_CLASSES];
 	uint32_t ppm[PROA_FAULT_COUNT][PX_KIND_COUNT];
 	bool calm;
+	uint64_t kills;     /* of nodes: ops may have gone with them */
+	const void *thread; /* of the system: all of it runs there */
 	proa_world_stats stat;
 	px_tracer *tracer; /* of every loop of the world; the floor above's */
 	uint64_t hash;

@@ -51,7 +51,10 @@ int64_t px_sim_fd_new(px_simnode *node, px_simsock *s, int file, px_kind kind, i
 		return error;
 	}
 	fd = w->fds_from++;
-	w->fds[fd] = (px_simfd){.node = node, .sock = s, .file = file};
+	w->fds[fd] = (px_simfd){.node = node,
+	                        .sock = s,
+	                        .file = file,
+	                        .birth = (w->fds[fd].birth + 1) % PX_SOCKET_BIRTHS};
 	node->files++;
 	return fd;
 }
@@ -61,7 +64,7 @@ void px_sim_fd_free(px_world *w, int fd)
 	px_simfd *f = &w->fds[fd];
 
 	f->node->files--;
-	*f = (px_simfd){.node = NULL};
+	*f = (px_simfd){.birth = f->birth};
 	w->fds_from = PX_MIN(w->fds_from, (unsigned)fd);
 }
 
@@ -203,9 +206,19 @@ void px_simsys_socket_close(proa_socket socket)
 	px_world *w = px_sim_world(px_socket_world(socket));
 	px_simsock *s = w ? px_sim_sock(w, px_socket_fd(socket)) : NULL;
 
-	if (!s)
+	if (!s || w->fds[s->fd].birth != px_socket_birth(socket))
 		PX_PANIC("a simulated socket was closed that is not open");
 	sock_close(s, false);
+}
+
+void px_simsys_socket_adopted(proa_socket socket)
+{
+	px_simnode *node = px_sim_here();
+	const px_simsock *s = px_sim_sock(node->world, px_socket_fd(socket));
+
+	if (px_socket_world(socket) != node->world->number || !s || s->node != node ||
+	    node->world->fds[s->fd].birth != px_socket_birth(socket))
+		PX_PANIC("a simulated socket was adopted that is not open on this node");
 }
 
 static void side_drop(px_simsock *s, int dir)
@@ -423,18 +436,23 @@ int px_simsys_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
 	return rc;
 }
 
+/* A handle that is not open: what is asked of a socket is refused, as a kernel would. */
+enum { NO_SOCKET = -PROA_ENOTCONN };
+
 int px_simsys_sock_local(int fd, proa_addr *addr)
 {
+	if (fd < 0)
+		return NO_SOCKET;
 	*addr = sock_here(fd)->local;
 	return 0;
 }
 
 int px_simsys_sock_peer(int fd, proa_addr *addr)
 {
-	const px_simsock *s = sock_here(fd);
+	const px_simsock *s = fd < 0 ? NULL : sock_here(fd);
 
-	if (!s->connected)
-		return -PROA_ENOTCONN;
+	if (!s || !s->connected)
+		return NO_SOCKET;
 	*addr = s->remote;
 	return 0;
 }
@@ -443,25 +461,25 @@ int px_simsys_sock_peer(int fd, proa_addr *addr)
 
 int px_simsys_sock_flag(int fd, bool on)
 {
-	PX_UNUSED(sock_here(fd));
 	PX_UNUSED(on); /* nothing is held back, and nothing blocks */
-	return 0;
+	return fd < 0 || !sock_here(fd) ? NO_SOCKET : 0;
 }
 
 int px_simsys_sock_keepalive(int fd, int idle_s, int interval_s, int probes)
 {
-	PX_UNUSED(sock_here(fd));
 	PX_UNUSED(idle_s);
 	PX_UNUSED(interval_s);
 	PX_UNUSED(probes); /* docs/SIMULATION.md: no probes are sent */
-	return 0;
+	return fd < 0 || !sock_here(fd) ? NO_SOCKET : 0;
 }
 
 int px_simsys_sock_buffers(int fd, int recv_bytes, int send_bytes)
 {
-	px_simsock *s = sock_here(fd);
+	px_simsock *s = fd < 0 ? NULL : sock_here(fd);
 
 	PX_UNUSED(send_bytes);
+	if (!s)
+		return NO_SOCKET;
 	if (recv_bytes > 0)
 		s->rx_max = (size_t)recv_bytes;
 	return 0;

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { WORLDS = 1 << 20 }; /* numbers of worlds come again behind so many */
-
 /* ---- where the calling thread is ---- */
 
 static _Thread_local px_simnode *at;
@@ -46,11 +44,23 @@ void px_sim_return(px_simvisit from)
 /* ---- the thread's worlds ---- */
 
 static _Thread_local px_world *worlds;
-static _Thread_local unsigned worlds_ever;
+
+px_world *px_sim_world(unsigned number)
+{
+	px_world *w = worlds;
+
+	while (w && w->number != number)
+		w = w->next;
+	return w;
+}
 
 void px_sim_world_begins(px_world *w)
 {
-	w->number = 1 + worlds_ever++ % WORLDS;
+	w->number = 1;
+	while (px_sim_world(
+		w->number)) /* the lowest that is free: a seed sees the same each time */
+		w->number++;
+	px_assert(w->number < PX_SOCKET_WORLDS);
 	w->next = worlds;
 	worlds = w;
 }
@@ -63,15 +73,6 @@ void px_sim_world_ends(px_world *w)
 		link = &(*link)->next;
 	px_assert(*link);
 	*link = w->next;
-}
-
-px_world *px_sim_world(unsigned number)
-{
-	px_world *w = worlds;
-
-	while (w && w->number != number)
-		w = w->next;
-	return w;
 }
 
 static px_simnode *here(void)
@@ -327,6 +328,10 @@ static int64_t service_port(const char *service)
 {
 	int64_t port = 0;
 
+	if (service && !strcmp(service, "http"))
+		return 80;
+	if (service && !strcmp(service, "https"))
+		return 443;
 	for (; service && *service; service++) {
 		if (*service < '0' || *service > '9' || port > UINT16_MAX)
 			return -PROA_EINVAL;
@@ -349,6 +354,18 @@ static unsigned addrs_pick(const proa_addr *from, unsigned n, uint32_t family, u
 	return found;
 }
 
+/* Which no zone needs to have. */
+static int64_t localhost(uint32_t family, uint16_t port, proa_addr *out, unsigned max)
+{
+	proa_addr own[2];
+	unsigned n;
+
+	px_addr_parse(&own[0], "127.0.0.1", 0);
+	px_addr_parse(&own[1], "::1", 0);
+	n = addrs_pick(own, 2, family, port, out, max);
+	return n ? (int64_t)n : -PROA_ENONAME;
+}
+
 /* A question to a server takes its time, or for ever. */
 static int64_t lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                       unsigned max, int32_t *sys_error)
@@ -361,6 +378,8 @@ static int64_t lookup(const char *name, const char *service, uint32_t family, pr
 
 	*sys_error = 0;
 	px_sim_wait(w, w->now_ns + px_sim_between(w, 1, 20) * PROA_MSEC);
+	if (px_sim_fault(w, PROA_FAULT_LATE, PX_RESOLVE))
+		px_sim_wait(w, w->now_ns + px_sim_between(w, 0, px_sim_late_max(w)));
 	if (px_sim_fault(w, PROA_FAULT_HANG, PX_RESOLVE))
 		px_sim_wait(w, w->now_ns + 60 * PROA_SEC);
 	if (px_sim_fault(w, PROA_FAULT_ERROR_BEFORE, PX_RESOLVE))
@@ -372,6 +391,8 @@ static int64_t lookup(const char *name, const char *service, uint32_t family, pr
 		return n ? (int64_t)n : -PROA_ENONAME;
 	}
 	entry = zone_find(w, name);
+	if (!entry && !strcmp(name, "localhost"))
+		return localhost(family, (uint16_t)port, out, max);
 	n = entry ? addrs_pick(entry->addr, entry->n, family, (uint16_t)port, out, max) : 0;
 	return n ? (int64_t)n : -PROA_ENONAME;
 }
@@ -398,6 +419,7 @@ const px_system px_sim_system = {
 	.sock_listen = px_simsys_sock_listen,
 	.sock_close = px_simsys_sock_close,
 	.socket_close = px_simsys_socket_close,
+	.socket_adopted = px_simsys_socket_adopted,
 	.sock_set_nonblock = px_simsys_sock_flag,
 	.sock_set_nodelay = px_simsys_sock_flag,
 	.sock_set_keepalive = px_simsys_sock_keepalive,

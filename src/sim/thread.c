@@ -109,6 +109,17 @@ void px_sim_join(px_world *w, px_simthread *t)
 	}
 }
 
+void px_sim_threads_stop(px_world *w, px_simnode *node)
+{
+	for (px_node *n = px_list_first(&node->threads); n; n = px_list_next(&node->threads, n)) {
+		px_simthread *t = PX_OF(n, px_simthread, link);
+
+		px_sim_unschedule(w, &t->resume);
+		if (px_node_linked(&t->waits))
+			px_list_remove(&t->waits);
+	}
+}
+
 void px_sim_threads_drop(px_world *w, px_simnode *node)
 {
 	px_node *n;

@@ -13,8 +13,14 @@ proa_kind px_sock_kind(const proa_addr *addr)
 }
 
 /* The descriptor in bits 0 to 31, the kind in 32 to 39; the last is always set, so that no socket
- * is 0. A world's number is above it. */
-enum { SOCKET_KIND = 32, SOCKET_NONBLOCK = 40, SOCKET_SOME = 41, SOCKET_WORLD = 42 };
+ * is 0. A world's number is in 42 to 51, and above it which of those with that descriptor it is. */
+enum {
+	SOCKET_KIND = 32,
+	SOCKET_NONBLOCK = 40,
+	SOCKET_SOME = 41,
+	SOCKET_WORLD = 42,
+	SOCKET_BIRTH = 52
+};
 
 proa_socket px_socket_pack(int fd, proa_kind kind, bool nonblock)
 {
@@ -39,13 +45,18 @@ proa_kind px_socket_kind(proa_socket s)
 	return (proa_kind)(s.id >> SOCKET_KIND & 0xff);
 }
 
-proa_socket px_socket_of_world(proa_socket s, unsigned world)
+proa_socket px_socket_of_world(proa_socket s, unsigned world, unsigned birth)
 {
-	s.id |= (uint64_t)world << SOCKET_WORLD;
+	s.id |= (uint64_t)world << SOCKET_WORLD | (uint64_t)birth << SOCKET_BIRTH;
 	return s;
 }
 
 unsigned px_socket_world(proa_socket s)
 {
-	return (unsigned)(s.id >> SOCKET_WORLD);
+	return (unsigned)(s.id >> SOCKET_WORLD) & (PX_SOCKET_WORLDS - 1);
+}
+
+unsigned px_socket_birth(proa_socket s)
+{
+	return (unsigned)(s.id >> SOCKET_BIRTH);
 }

@@ -160,9 +160,13 @@ int px_socket_fd(proa_socket);
 proa_kind px_socket_kind(proa_socket);
 bool px_socket_nonblock(proa_socket);
 /* One of a simulated world, which has that number (from 1); 0: it is the machine's own. */
-proa_socket px_socket_of_world(proa_socket, unsigned world);
+enum { PX_SOCKET_WORLDS = 1 << 10, PX_SOCKET_BIRTHS = 1 << 12 };
+proa_socket px_socket_of_world(proa_socket, unsigned world, unsigned birth);
 unsigned px_socket_world(proa_socket);
+unsigned px_socket_birth(proa_socket);
 void px_system_socket_close(proa_socket); /* on the system that it is of */
+/* A loop of this system adopts it: stops the program if it is of another one, or stale. */
+void px_system_socket_adopted(const px_system *system, proa_socket);
 
 /* ---- datagrams, udp.c ---- */
 int64_t px_udp_open(const proa_addr *, bool nonblock, int32_t *sys_error); /* IP only */

@@ -232,6 +232,14 @@ void px_system_socket_close(proa_socket s)
 		PX_PANIC("a simulated socket was closed on a thread without its world");
 }
 
+void px_system_socket_adopted(const px_system *system, proa_socket s)
+{
+	if (PX_UNLIKELY((system != NULL) != (px_socket_world(s) != 0)))
+		PX_PANIC("a socket was adopted on another system than its own");
+	if (PX_UNLIKELY(system != NULL))
+		system->socket_adopted(s);
+}
+
 int px_sock_set_nonblock(int fd, bool on)
 {
 	if (PX_UNLIKELY(px_here.system != NULL))

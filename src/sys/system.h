@@ -31,6 +31,7 @@ struct px_system {
 	void (*sock_close)(int fd, bool reset);
 	/* One that no handle has, from inside or outside of where it is. */
 	void (*socket_close)(proa_socket);
+	void (*socket_adopted)(proa_socket);
 	int (*sock_set_nonblock)(int fd, bool on);
 	int (*sock_set_nodelay)(int fd, bool on);
 	int (*sock_set_keepalive)(int fd, int idle_s, int interval_s, int probes);

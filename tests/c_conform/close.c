@@ -12,11 +12,12 @@ enum { KINDS = 10 };
 static void submit_kind(proa_handle *h, rec *r, int kind, void *buf, size_t len)
 {
 	static proa_vec vec;
+	static char into[65536]; /* not what the sends lend */
 	proa_loop *loop = proa_handle_loop(h);
 
 	vec = (proa_vec){buf, len};
 	switch (kind) {
-	case 0: SUBMIT(proa_recv, h, r, buf, len); break;
+	case 0: SUBMIT(proa_recv, h, r, into, sizeof into); break;
 	case 1: SUBMIT(proa_recv_pooled, h, r, NULL); break;
 	case 2: SUBMIT(proa_recv_pooled_many, h, r, NULL, 2); break;
 	case 3: SUBMIT(proa_send, h, r, buf, len); break;
@@ -24,7 +25,7 @@ static void submit_kind(proa_handle *h, rec *r, int kind, void *buf, size_t len)
 	case 5: SUBMIT(proa_timer, h, r, proa_in(loop, 3600 * PROA_SEC)); break;
 	case 6: SUBMIT_BELL(h, r); break;
 	case 7: SUBMIT0(proa_shutdown, h, r); break;
-	case 8: SUBMIT(proa_recv, h, r, buf, 1); break;
+	case 8: SUBMIT(proa_recv, h, r, into, 1); break;
 	default: SUBMIT(proa_timer, h, r, 1); break;
 	}
 }

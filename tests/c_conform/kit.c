@@ -61,7 +61,7 @@ static void check_open(proa_loop *loop)
 {
 	CHECK_EQ(proa_checker_open(&checker, &(proa_checker_options){.violation = check_failed}),
 	         0);
-	if (checker)
+	if (checker && strcmp(proa_loop_backend(loop), "sim")) /* a world has one by itself */
 		proa_checker_watch(checker, loop);
 }
 
@@ -130,6 +130,11 @@ void kit_give_up(void)
 		kit_let_go();
 	kit_close(&loop);
 	test_leave();
+}
+
+bool kit_has(const proa_loop *loop)
+{
+	return loop == kit_loop && host_thread_id() == kit_thread;
 }
 
 void kit_give_up_soon(void)

@@ -43,6 +43,7 @@ extern kit_seam kit_put_in;
 /* The test cannot go on: its loop is closed, the account made, the test left. What its callbacks
  * still begin goes nowhere. In a callback or a run function, that function returns first. */
 void kit_give_up(void);
+bool kit_has(const proa_loop *loop); /* it would close that one */
 extern bool kit_given_up;
 extern void (*kit_let_go)(void); /* what the test holds, and the close would wait for; or NULL */
 /* Any thread, or a signal handler: the test takes too long, and is given up once it runs its loop.

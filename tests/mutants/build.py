@@ -15,6 +15,8 @@ import subprocess
 FOLDERS = ("src", "include", "tests")
 
 
+LIBRARY = "CMakeFiles/proa_objects.dir/"  # the objects that libproa.a is made of
+
 class Failed(Exception):
     """A mutant cannot be built: an error of the list."""
 
@@ -93,7 +95,7 @@ class Tree:
         linked = {a for p in programs for a in self.link(p) if a.endswith(".o")}
         users = {o for path in paths for o in self.users(path)
                  if o in self.commands()  # else of an earlier build
-                 and (o in linked or o.startswith("CMakeFiles/proa_objects.dir/"))}
+                 and (o in linked or o.startswith(LIBRARY))}
         made = {o: os.path.join(self.work, "obj", o.replace("/", "_")) for o in users}
         with concurrent.futures.ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
             list(pool.map(self.compile, made.items()))
@@ -106,7 +108,8 @@ class Tree:
         os.makedirs(os.path.dirname(out), exist_ok=True)
         own = set(self.link(name))
         at = argv.index("libproa.a")
-        argv[at:at] = sorted(m for o, m in made.items() if o not in own)
+        argv[at:at] = sorted(m for o, m in made.items()  # the library's, of which the archive has
+                             if o not in own and o.startswith(LIBRARY))  # the true ones
         argv[argv.index("-o") + 1] = out
         run(argv, self.build)
         return out

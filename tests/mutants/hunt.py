@@ -23,6 +23,7 @@ MEMORY = 6 << 30       # bytes of address space: a mutant may allocate for ever
 OUTPUT = 8 << 20       # or talk
 FEWEST_SEC = 5         # what a case is given at least, and...
 COUNT_SEC = 60         # counting cases or seeds stops then, which mutants that hang soon reach
+TALLY_SEC = 2          # counting what is always counted ends behind that
 TIMES = 6              # ...in times of what the slowest one needs unmutated
 SKIPPED = 77
 
@@ -221,7 +222,7 @@ class Script(Seeds):
         return []
 
     def judge(self, run, case=None):
-        said = [l for l in run.lines if l.startswith(("FAIL on ", "hung: "))]
+        said = [l for l in run.lines if l.startswith(("FAIL on ", "hung: ", "ended: "))]
         if said:
             seed = re.search(r"--from (\d+)", " ".join(run.lines))
             return f"fails seed {seed.group(1) if seed else '?'}"
@@ -234,6 +235,28 @@ class Script(Seeds):
     def once(self, paths, only, stop, first=1, n=QUICK):
         argv = [paths[0], "--backend", self.backend, "--seeds", str(n), "--from", str(first)]
         return Run(argv, self.env, self.whole, lambda line: line.startswith("hung: "))
+
+
+    def tally(self, paths):
+        """How many of the first seeds fail, one after another in few processes."""
+        bad, seconds, first, seed = 0, 0.0, None, 1
+        while seed <= self.QUICK and seconds < TALLY_SEC:
+            argv = [paths[0], "--backend", self.backend, "--keep-on", "--limit", "1",
+                    "--from", str(seed), "--seeds", str(self.QUICK + 1 - seed)]
+            run = Run(argv, self.env, FEWEST_SEC, None)
+            seconds += run.seconds
+            bad += sum(l.startswith("FAIL on ") for l in run.lines)
+            first = first or self.judge(run)
+            if run.code in (0, 1):
+                seed = self.QUICK + 1
+                break
+            ended = [l for l in run.lines if l.startswith(("hung: ", "ended: "))]
+            at = re.search(r"--from (\d+)", ended[-1]) if ended else None
+            if not at:
+                break  # it cannot say where
+            bad += 1
+            seed = int(at.group(1)) + 1
+        return Outcome(bool(first), first, max(bad, first is not None), max(seed - 1, 1), seconds)
 
 
 class Http(Frame):

@@ -15,7 +15,8 @@ alone is an empty line. The old text is in the file exactly once, as whole lines
 with further files.
 
 A line "also HUNTER..." outside of entries names hunters that count for all that follow in its list:
-asked only if it is to be counted how many of their seeds catch a mutant.
+asked only if it is to be counted how many of their seeds catch a mutant. "always HUNTER..." names
+those of which it is counted in each hunt, besides: by how many of some hundred seeds.
 """
 
 import os
@@ -53,7 +54,7 @@ class Edit:
 class Mutant:
     def __init__(self, where):
         self.where, self.name, self.breaks = where, None, None
-        self.hunters, self.also, self.edits = [], [], []
+        self.hunters, self.also, self.always, self.edits = [], [], [], []
 
     def check(self, texts, known):
         """`texts`: path -> text, or None if there is no such file; `known`: a hunter is one."""
@@ -64,7 +65,7 @@ class Mutant:
             if text is None:
                 raise Wrong(f"there is no {edit.path}")
             edit.apply(text)
-        for hunter in self.hunters + self.also:
+        for hunter in self.hunters + self.also + self.always:
             if not known(hunter):
                 raise Wrong(f"there is no hunter {hunter}")
 
@@ -91,16 +92,17 @@ def entry_line(mutant, line):
 
 def parse(name, text):
     """The mutants of one list; `name` is the list's, for messages."""
-    mutants, current, also = [], None, []
+    mutants, current = [], None
+    lines = {"also": [], "always": []}
     for number, line in enumerate(text.split("\n"), 1):
         if not line:
             current = None
-        elif line.startswith("also ") and not current:
-            also = line.split()[1:]
+        elif line.split()[0] in lines and not current:
+            lines[line.split()[0]] = line.split()[1:]
         elif not line.startswith("#"):
             if not current:
                 current = Mutant(f"{name}:{number}")
-                current.also = also
+                current.also, current.always = lines["also"], lines["always"]
                 mutants.append(current)
             try:
                 entry_line(current, line)

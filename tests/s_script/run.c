@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+enum { QUIET_SEC = 6 }; /* longer than any fault takes: proa/sim.h */
+
 run r;
 unsigned char script_pattern[PATTERN];
 
@@ -120,7 +122,7 @@ static void settle_fail(const char *what)
 
 void run_until(bool (*there)(void), const char *what)
 {
-	int64_t most = r.env->simulated ? 60 * PROA_SEC : 2 * PROA_SEC * host_slowness();
+	int64_t most = r.env->simulated ? script_patience_ns() : 2 * PROA_SEC * host_slowness();
 	int64_t limit = proa_clock(r.loop) + most;
 
 	while (!there() && !r.result->failure) {
@@ -138,12 +140,32 @@ static bool plan_there(void)
 	       r.moved == wanted->moved;
 }
 
+/* In a world: what is late or lies still has moved, also what nobody is told of, and no more has
+ * ended. */
+static void run_quiet(void)
+{
+	int64_t now = proa_clock(r.loop), until = now + QUIET_SEC * PROA_SEC, before;
+	bool told;
+
+	while (r.env->chances && !r.result->failure && now < until) {
+		before = now;
+		told = run_once(until);
+		plan_there();
+		now = proa_clock(r.loop);
+		if (!told && now == before) { /* nothing is in flight: then time stands still */
+			script_pass(until - now);
+			return;
+		}
+	}
+}
+
 void run_settle(unsigned step)
 {
 	r.phase++;
 	if (r.plan) {
 		wanted = &r.plan->settle[step];
 		run_until(plan_there, "settling");
+		run_quiet();
 		return;
 	}
 	for (unsigned i = 0, quiet = 0; i < 200 && quiet < 3; i++)
@@ -159,8 +181,19 @@ static bool connect_there(void)
 	return r.connect.told;
 }
 
+/* What completed meanwhile may have closed it, and begun it anew. */
+static bool pair_opens(const hand *h)
+{
+	return h->is == H_OPENING && h->pairing && !h->closing;
+}
+
+static const hand *connecting; /* of the pair that is being opened */
+
+/* One that has not connected, or that has been reset since, may never be accepted. */
 static bool accept_there(void)
 {
+	if (r.connect.result < 0 || !pair_opens(connecting))
+		proa_cancel(&r.accept.op);
 	return r.accept.told;
 }
 
@@ -187,12 +220,6 @@ static void pair_opened(unsigned number, bool small)
 		proa_set_buffers(&h->h, 32768, 32768);
 }
 
-/* What completed meanwhile may have closed it, and begun it anew. */
-static bool pair_opens(const hand *h)
-{
-	return h->is == H_OPENING && h->pairing && !h->closing;
-}
-
 /* Both ends; what else completes meanwhile is told as ever. */
 void run_pair(const script_step *s)
 {
@@ -201,16 +228,15 @@ void run_pair(const script_step *s)
 	a->is = b->is = H_OPENING;
 	a->pairing = b->pairing = true;
 	r.connect = r.accept = (own_op){.result = 0};
+	script_calm(true); /* a pair is where everything else begins */
 	if (!listener_open()) {
 		run_fail(F_RESULT, "no listener for a pair");
 		return;
 	}
-	script_calm(true); /* a pair is where everything else begins */
 	proa_accept(&r.listener, &r.accept.op, run_done_of());
 	proa_connect(&a->h, &r.connect.op, &r.listener_addr, run_done_of());
 	run_until(connect_there, "connecting a pair");
-	if (r.connect.result < 0)
-		proa_cancel(&r.accept.op);
+	connecting = a;
 	run_until(accept_there, "accepting a pair");
 	script_calm(false);
 	if (r.result->failure)

@@ -36,13 +36,17 @@ typedef enum script_failure {
 
 extern const char *const script_failure_name[F_COUNT];
 
+/* What a world may do: nothing; what only the library sees, so that the outcome stays the same;
+ * everything. */
+enum { CHANCES_NONE, CHANCES_UNSEEN, CHANCES_ALL };
+
 /* Where and how to run. */
 typedef struct script_env {
 	const char *backend;
 	uint64_t seed;     /* of the world, for the simulation */
 	const char *dir;   /* an empty folder for files */
 	bool simulated;    /* no threads, no signals, no time but the world's */
-	bool chances;      /* the world's faults are drawn from the seed */
+	uint8_t chances;   /* CHANCES_..., drawn from the seed */
 	int plant;         /* >= 0: a final of an op of this kind ... */
 	int64_t plant_min; /* ... with so much for a result is a failure; for tests */
 } script_env;
@@ -79,13 +83,19 @@ bool script_run(const script *, const plan *, const script_env *, script_result 
 /* Of the folder. */
 void script_files_remove(const script_env *);
 
-/* ---- the loop's making, loop.c ---- */
+/* ---- the loop's making, loop.c; its world's, world.c ---- */
 
 /* A loop of env->backend; NULL: it does not work here. In the simulation a world of env->seed is
  * made around it. */
 proa_loop *script_loop_open(const script_env *env, const proa_loop_options *);
+void script_world_open(proa_loop **loop, const script_env *env, const proa_loop_options *);
+int script_world_close(void); /* 0 if there is none */
 /* In a world: no faults for now. */
 void script_calm(bool calm);
+bool script_may(proa_fault fault); /* the seed has given it a chance */
+void script_pass(int64_t ns);      /* that time, in which the loop is not run */
+/* Within which everything ends that can: a look-up that nobody answers takes a minute. */
+int64_t script_patience_ns(void);
 /* Faults that the world has injected so far. */
 uint64_t script_faults(void);
 /* 0, or the error of the close. */
@@ -218,6 +228,9 @@ int64_t run_time(int us);
 bool run_stream(unsigned h); /* it has one, or gets it */
 void step_submit(const script_step *);
 void slot_submit(slot *t); /* also once more */
+
+/* Whether the contract has it; stated.c. */
+bool result_stated(const slot *t, int64_t result, int64_t count, uint32_t got);
 
 /* The loop's words; told.c. */
 void run_done(proa_op *);

@@ -111,6 +111,7 @@ static void do_udp(const script_step *s)
 
 	if (a == b || !hand_ready(s->h) || !hand_ready(s->to))
 		return;
+	script_calm(true); /* one half of it would be of no use */
 	rc = udp_begin(a, untold);
 	rc = rc ? rc : udp_begin(b, untold);
 	a->peer = b->addr;
@@ -119,6 +120,7 @@ static void do_udp(const script_step *s)
 		rc = proa_udp_connect(&a->h, &b->addr);
 	if (rc == 0 && !untold)
 		rc = proa_udp_connect(&b->h, &a->addr);
+	script_calm(false);
 	error_trace(s, TRACE_LIFE, rc);
 }
 

@@ -3,6 +3,7 @@
 #include "host_file.h"
 #include "s_script/shrink.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,19 +12,20 @@
 
 static const char *const usage =
 	"usage: script [--backend NAME] [--seeds N] [--from S] [--file FILE] [--print] [--plan]\n"
-	"              [--keep-on] [--shrink] [--c FILE] [--plant KIND[:RESULT]]\n"
+	"              [--keep-on] [--limit SEC] [--shrink] [--c FILE] [--plant KIND[:RESULT]]\n"
 	"  --seeds N    scripts of so many seeds (default 1)\n"
 	"  --from S     the first of them (default 1); odd ones are race-free, even ones race\n"
-	"  --file FILE  the script in that file instead\n"
+	"  --file FILE  the script in that file instead; --from: the world's seed\n"
 	"  --print      the script, and what each backend told of it\n"
 	"  --plan       what the model says of it, without running it\n"
 	"  --keep-on    with the next seed behind one that failed\n"
+	"  --limit SEC  a script that takes longer ends the program (default 30)\n"
 	"  --shrink     makes one that fails as short as it can be, and prints it\n"
 	"  --c FILE     ... and writes it there as a C test\n"
 	"  --plant ...  takes an op of that kind with at least that result for a failure\n";
 
 static struct {
-	const char *backend, *seeds, *from, *file, *plant;
+	const char *backend, *seeds, *from, *file, *plant, *limit;
 	const char *c;
 	bool print, plan, on, shrink;
 } asked;
@@ -50,11 +52,9 @@ static bool options_read(int argc, char **argv)
 {
 	const struct {
 		const char *name, **value;
-	} valued[] = {{"--backend", &asked.backend},
-	              {"--seeds", &asked.seeds},
-	              {"--from", &asked.from},
-	              {"--file", &asked.file},
-	              {"--c", &asked.c},
+	} valued[] = {{"--backend", &asked.backend}, {"--seeds", &asked.seeds},
+	              {"--from", &asked.from},       {"--file", &asked.file},
+	              {"--limit", &asked.limit},     {"--c", &asked.c},
 	              {"--plant", &asked.plant}};
 	size_t n = sizeof valued / sizeof *valued, k;
 
@@ -89,7 +89,8 @@ static bool plant_read(script_env *env)
 
 static const char *const backends[] = {"io_uring", "epoll", "kqueue", "iocp", "poll", "sim"};
 
-static char where[80]; /* how the script at work is had again */
+static char where[80];      /* how the script at work is had again */
+static const char *at_work; /* the backend */
 static uint64_t n_ops, n_faults, n_scripts;
 
 static void failed_print(const script_result *result, const char *backend)
@@ -132,21 +133,34 @@ static bool shortens(void)
 	return (asked.shrink || asked.c) && !host_lacks(HOST_FORK);
 }
 
+static int limit_sec(void)
+{
+	return asked.limit ? (int)strtol(asked.limit, NULL, 10) : 30 * host_slowness();
+}
+
+/* A panic, or what a sanitizer makes one. */
+static void on_abort(int signo)
+{
+	fprintf(stderr, "ended: --backend %s %s\n", at_work, where);
+	signal(signo, SIG_DFL);
+	raise(signo);
+}
+
 /* 0; 1: failed; 77: the backend does not work here. */
 static int run_on(const script *s, const plan *p, script_env *env, const char *backend)
 {
 	static script_result result;
 	static char hung[200];
 
-	env->backend = backend;
+	env->backend = at_work = backend;
 	env->simulated = !strcmp(backend, "sim");
-	env->chances = env->simulated && !p;
+	env->chances = !env->simulated ? CHANCES_NONE : p ? CHANCES_UNSEEN : CHANCES_ALL;
 	if (shortens() && script_fails(s, env) == F_CRASH) {
 		result.failure = F_CRASH;
 		snprintf(result.text, sizeof result.text, "the program ended");
 	} else {
 		snprintf(hung, sizeof hung, "hung: --backend %s %s\n", backend, where);
-		host_watchdog(30 * host_slowness(), hung);
+		host_watchdog(limit_sec(), hung);
 		if (!script_run(s, p, env, &result))
 			return 77;
 		host_watchdog(0, "");
@@ -220,7 +234,9 @@ static int file_try(script_env *env)
 	static script s;
 	bool good;
 
-	snprintf(where, sizeof where, "--file %.60s", asked.file);
+	env->seed = asked.from ? strtoull(asked.from, NULL, 10) : 0;
+	snprintf(where, sizeof where, "--file %.50s --from %llu", asked.file,
+	         (unsigned long long)env->seed);
 	if (!f) {
 		fprintf(stderr, "script: cannot read %s\n", asked.file);
 		return 2;
@@ -247,6 +263,8 @@ int main(int argc, char **argv)
 	if (!host_temp_dir(dir, sizeof dir))
 		return 2;
 	env.dir = dir;
+	signal(SIGABRT, on_abort);
+	signal(SIGSEGV, on_abort);
 	rc = asked.file ? file_try(&env) : seeds_try(&env);
 	host_watchdog(0, "");
 	script_files_remove(&env);

@@ -6,6 +6,13 @@
 
 enum { CLIENTS = 3 };
 
+/* Blocks of a loop's folder, workers and pool; one request would have as many again. */
+#ifdef PX_TORTURE
+enum { BLOCKS_LEFT = 40 }; /* the pool grows by single buffers */
+#else
+enum { BLOCKS_LEFT = 10 };
+#endif
+
 static const char *const names[] = {"server", "ann", "ben", "cid"};
 static const char *const addrs[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"};
 
@@ -77,6 +84,18 @@ static void town_open(uint64_t seed)
 	}
 }
 
+/* What the loop of an ended server holds: its folder, its workers, its pool. */
+static void left_check(void)
+{
+	proa_stats stats;
+
+	proa_world_run(t.w, PROA_SEC); /* its last file is being closed */
+	proa_loop_stats(t.s.loop, &stats);
+	MUST(stats.handles <= 1 && stats.in_flight == 0);
+	MUST(stats.memory_blocks <= BLOCKS_LEFT);
+	MUST(proa_buffers_free(proa_loop_buffers(t.s.loop)) == 4096);
+}
+
 /* The server has lived through it: it answers as if nothing had been, and lets go of everything. */
 static void town_after(void)
 {
@@ -96,6 +115,8 @@ static void town_after(void)
 		return;
 	server_end(&t.s);
 	MUST(proa_world_until(t.w, server_ended, NULL, 6 * PROA_SEC) == 0);
+	if (t.s.loop)
+		left_check();
 }
 
 static uint64_t town_run(uint64_t seed)

@@ -25,7 +25,7 @@ static bool wrong(const conn *c, const char *what)
 
 typedef struct fields {
 	int64_t length; /* -1: none */
-	bool chunked, close, keep, date, type, id, etag, modified, ranges, range, other;
+	bool chunked, close, keep, date, type, id, etag, modified, ranges, range, fill;
 } fields;
 
 static bool value_is(const conn *c, const char *name, const char *value, const char *must)
@@ -72,6 +72,8 @@ static bool field_take(conn *c, fields *f, const char *name, const char *value)
 		snprintf(text, sizeof text, "%u", asked(c)->id);
 		return once(&f->id) && value_is(c, name, value, text);
 	}
+	if (!strcmp(name, "X-Fill"))
+		return once(&f->fill) && strspn(value, "x") == strlen(value);
 	if (!strcmp(name, "Content-Range")) {
 		snprintf(text, sizeof text, "bytes %u-%u/%u", (unsigned)asked(c)->first,
 		         (unsigned)asked(c)->last, (unsigned)files[asked(c)->file].len);

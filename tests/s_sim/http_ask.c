@@ -234,7 +234,7 @@ bool ask_random(proa_world *w, ask *a, unsigned id, bool calm)
 	a->ms = (uint32_t)below(w, percent(w, 10) ? 3000 : 20);
 	a->file = (uint8_t)below(w, FILES);
 	a->bad = (uint8_t)below(w, ASK_BADS);
-	a->v10 = percent(w, 10);
+	a->v10 = percent(w, a->kind == ASK_CHUNKS ? 40 : 10);
 	if (ask_posts(a)) {
 		a->chunked = !a->v10 && percent(w, 40);
 		a->expects = !a->v10 && a->len && percent(w, 20);

@@ -45,12 +45,19 @@ static bool ask_read(const proa_http_request *req, ask *a)
 	return a->kind < ASK_KINDS;
 }
 
-static bool id_put(proa_http_request *req, const ask *a)
+/* Fields, sometimes many bytes of them. Who goes on without one has his connection closed. */
+static bool id_put(const served *s, proa_http_request *req, const ask *a)
 {
-	char id[16];
+	char id[16], fill[700];
+	int rc = 0;
 
 	snprintf(id, sizeof id, "%u", a->id);
-	return proa_http_set(req, "X-Id", id) == 0;
+	memset(fill, 'x', sizeof fill);
+	fill[below(s->w, sizeof fill)] = 0;
+	fill[sizeof fill - 1] = 0;
+	if (percent(s->w, 30))
+		rc = proa_http_set(req, "X-Fill", fill);
+	return (rc == 0 && proa_http_set(req, "X-Id", id) == 0) || percent(s->w, 50);
 }
 
 static void trouble(proa_http_request *req)
@@ -108,7 +115,9 @@ static void on_time(proa_op *op)
 {
 	job *j = PROA_OF(op, job, op);
 
-	if (j->req && op->result >= 0)
+	if (j->req && j->a.kind == ASK_FILE)
+		proa_http_reply_file(j->req, files[j->a.len].name);
+	else if (j->req && op->result >= 0)
 		reply_bytes(j->req, &j->a);
 	else if (j->req)
 		trouble(j->req); /* no worker, no memory; or refused, because it is closing */
@@ -213,7 +222,7 @@ static void on_head(proa_http_request *req, void *user)
 
 	if (!ask_read(req, &a))
 		return;
-	if (a.kind == ASK_EARLY && id_put(req, &a))
+	if (a.kind == ASK_EARLY && id_put(s, req, &a))
 		reply_bytes(req, &a);
 	else if (a.kind == ASK_EARLY)
 		trouble(req);
@@ -244,7 +253,7 @@ static void reply_later(served *s, proa_http_request *req, const ask *a)
 		trouble(req);
 	else if (a->kind == ASK_WORK)
 		proa_work(owner, &j->op, NULL, on_worker, on_time);
-	else if (a->kind == ASK_LATER)
+	else if (a->kind == ASK_LATER || a->kind == ASK_FILE)
 		proa_timer(owner, &j->op, proa_in(j->loop, (int64_t)a->ms * PROA_MSEC), on_time);
 	else if (a->ms % 2)
 		proa_timer(owner, &j->op, proa_in(j->loop, (int64_t)a->ms * PROA_MSEC), on_begin);
@@ -263,7 +272,7 @@ static void on_request(proa_http_request *req, void *user)
 		proa_http_reply(req, 404, "text/plain", "?", 1);
 		return;
 	}
-	if (!id_put(req, &a)) {
+	if (!id_put(s, req, &a)) {
 		if (a.kind == ASK_SUM)
 			job_drop(proa_http_data(req));
 		trouble(req);
@@ -276,7 +285,12 @@ static void on_request(proa_http_request *req, void *user)
 		proa_http_reply(req, 200, "application/octet-stream", body, len);
 		break;
 	case ASK_SUM: reply_sum(req); break;
-	case ASK_FILE: proa_http_reply_file(req, files[a.len % FILES].name); break;
+	case ASK_FILE:
+		if (percent(s->w, 50))
+			reply_later(s, req, &a);
+		else
+			proa_http_reply_file(req, files[a.len].name);
+		break;
 	case ASK_FOLDER: proa_http_reply_folder(req); break;
 	case ASK_MUTE: break;
 	default: reply_later(s, req, &a);

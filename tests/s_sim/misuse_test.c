@@ -203,7 +203,7 @@ TEST(misuse_from_outside)
 {
 	CHECK_DIES(die_run_nodes_loop, "a loop was run that its node's program runs");
 	CHECK_DIES(die_close_nodes_loop, "a loop was run that its node's program runs");
-	CHECK_DIES(die_await_for_ever, "nothing is left that could end the op");
+	CHECK_DIES(die_await_for_ever, "nothing is left that could end it");
 	CHECK_DIES(die_wait_for_ever, "a simulated world has come to a stop");
 	CHECK_DIES(die_no_node, "a world has no node of that name");
 	CHECK_DIES(die_socket_twice, "a simulated socket was closed that is not open");
@@ -216,6 +216,7 @@ TEST(misuse_of_options)
 {
 	proa_world *w = (proa_world *)&s;
 	proa_loop *loop;
+	char machines[32];
 	bed b;
 
 	CHECK_EQ(proa_world_open(&w, &(proa_world_options){.size = 1}), -PROA_ESIZES);
@@ -224,11 +225,17 @@ TEST(misuse_of_options)
 	CHECK_EQ(proa_world_close(&w), 0);
 	CHECK_EQ(proa_loop_open(&loop, &(proa_loop_options){.backend = "sim"}), -PROA_EINVAL);
 	CHECK(!loop);
+	CHECK_EQ(proa_loop_open(&loop, NULL), 0);
+	snprintf(machines, sizeof machines, "%s", proa_loop_backend(loop));
+	CHECK_EQ(proa_loop_close(&loop, 0), 0);
 	bed_open(&b, NULL);
 	CHECK_EQ(proa_node_open(proa_world_find(b.w, "a"), &loop,
-	                        &(proa_loop_options){.backend = "epoll"}),
+	                        &(proa_loop_options){.backend = machines}),
 	         -PROA_ENOTSUP);
 	CHECK(!loop);
+	CHECK_EQ(proa_node_open(proa_world_find(b.w, "a"), &loop,
+	                        &(proa_loop_options){.backend = "none"}),
+	         -PROA_EINVAL);
 	CHECK_EQ(proa_node_open(proa_world_find(b.w, "a"), &loop,
 	                        &(proa_loop_options){.backend = "sim"}),
 	         0);

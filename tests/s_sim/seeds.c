@@ -136,6 +136,7 @@ void seed_options(seed_rng *r, proa_world_options *o)
 			*ppm[i] = chance(r);
 	o->short_io_ppm *= 8; /* these do not end anything */
 	o->late_ppm *= 8;
+	o->no_memory_ppm *= 8; /* who keeps its memory asks rarely */
 	o->latency_min_ns = latency[seed_below(r, 3)];
 	o->latency_max_ns = o->latency_min_ns + latency[seed_below(r, 4)];
 	o->bandwidth = bandwidth[seed_below(r, 4)];

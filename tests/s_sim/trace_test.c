@@ -20,7 +20,7 @@ static void on_line(const char *text, void *user)
 
 static int program(proa_loop *loop, void *user)
 {
-	static proa_handle h; /* open when the program returns: its loop closes it */
+	static proa_handle h; /* the loop is closed when we are gone */
 	proa_addr to = bed_addr("10.0.0.9:1");
 	proa_op op = {0};
 

@@ -65,6 +65,15 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 		proa_add_test(seam_direct-${backend} seam_direct --backend ${backend})
 	endforeach()
 
+	find_program(PROA_PYTHON python3)
+	# That a run finds what is planted, and survives programs that die.
+	proa_files(files tests/seam/planted.c tests/c_conform/kit.c)
+	proa_seam_tests(planted ${files})
+	if(PROA_PYTHON AND PROA_TREE STREQUAL "")
+		proa_add_test(seam_can_fail ${PROA_PYTHON}
+			${PROJECT_SOURCE_DIR}/tests/seam/faults_test ${PROJECT_BINARY_DIR})
+	endif()
+
 	# Random programs in a storm of what reaches nobody: they must come out as in calm weather.
 	proa_files(files tests/seam/storm.c)
 	proa_seam_program(script $<TARGET_OBJECTS:test_script> ${files})
@@ -73,7 +82,6 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 		SEAM_RULE=any:1:50)
 
 	# A sample; all of it, also in the address build: ./dev faults
-	find_program(PROA_PYTHON python3)
 	if(PROA_PYTHON AND PROA_TREE STREQUAL "")
 		proa_add_test(seam_faults ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/seam/faults
 			${PROJECT_BINARY_DIR} --only "a*,o*,f*,r*" --first 2 --share 1 --most 250)

@@ -54,6 +54,7 @@ static seam_account own_account;
 seam_account *seam_now = &own_account;
 bool seam_armed, seam_says;
 int seam_waiting;
+_Thread_local int seam_held;
 
 const char *seam_call_name(seam_call call)
 {

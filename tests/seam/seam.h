@@ -98,8 +98,9 @@ typedef enum seam_call {
 } seam_call;
 
 /* short: one byte moves. single: a multishot is none. async: by a thread of the kernel's. late: the
- * completion is kept back for some enters. shuffle: it overtakes those of other ops. */
-#define SEAM_WORDS(X) X(short) X(single) X(async) X(late) X(shuffle)
+ * completion is kept back for some enters. shuffle: it overtakes those of other ops. lost: it never
+ * comes, which no kernel does: in no table, but the account must find it. */
+#define SEAM_WORDS(X) X(short) X(single) X(async) X(late) X(shuffle) X(lost)
 
 enum {
 	SEAM_PASS = 0, /* errors are above */
@@ -116,12 +117,14 @@ typedef struct seam_account {
 	long hits;    /* how often the rule did something */
 	long excused; /* checks that did not hold, and need not */
 	bool left;    /* the test was given up */
+	bool stuck;   /* because it waited for something of its own that could not come */
 } seam_account;
 
 extern seam_account *seam_now;
 extern bool seam_armed;  /* a test runs */
 extern bool seam_says;   /* each call that a rule of any strikes, on stderr */
-extern int seam_waiting; /* threads in a call that waits for the kernel */
+extern int seam_waiting; /* threads in a call of the library's that waits for the kernel */
+extern _Thread_local int seam_held; /* this one is, or in one that waits for another thread */
 
 /* Reads a rule; what is wrong with it, or NULL. An empty one makes nothing fail. */
 const char *seam_rule_set(const char *text);

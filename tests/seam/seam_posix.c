@@ -212,12 +212,14 @@ int seam_socketpair(int family, int type, int protocol, int pair[2])
 static int waited(int n)
 {
 	__atomic_sub_fetch(&seam_waiting, 1, __ATOMIC_RELAXED);
+	seam_held--;
 	return n;
 }
 
 static void wait_begins(void)
 {
 	__atomic_add_fetch(&seam_waiting, 1, __ATOMIC_RELAXED);
+	seam_held++;
 }
 
 int seam_eventfd(unsigned value, int flags)
@@ -352,6 +354,38 @@ int seam_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*fn)(v
 	int hit = seam_hit(SEAM_pthread_create);
 
 	return hit ? hit : pthread_create(id, attr, fn, arg);
+}
+
+/* Waiting for another thread: it is known who does, and nothing fails. */
+static int released(int error)
+{
+	seam_held--;
+	return error;
+}
+
+int seam_pthread_join(pthread_t id, void **value)
+{
+	seam_held++;
+	return released(pthread_join(id, value));
+}
+
+int seam_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+	seam_held++;
+	return released(pthread_cond_wait(cond, mutex));
+}
+
+int seam_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+                                const struct timespec *until)
+{
+	seam_held++;
+	return released(pthread_cond_timedwait(cond, mutex, until));
+}
+
+int seam_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	seam_held++;
+	return released(pthread_mutex_lock(mutex));
 }
 
 int seam_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,

@@ -37,6 +37,10 @@ int seam_close(int);
 void *seam_mmap(void *, size_t, int, int, int, off_t);
 int seam_munmap(void *, size_t);
 int seam_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int seam_pthread_join(pthread_t, void **);
+int seam_pthread_cond_wait(pthread_cond_t *, pthread_mutex_t *);
+int seam_pthread_cond_timedwait(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+int seam_pthread_mutex_lock(pthread_mutex_t *);
 int seam_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 long seam_syscall(long, ...);
 

@@ -292,6 +292,8 @@ static void list_put(ring *r, const px_uring_cqe *cqe)
 	int hit = seam_hit(SEAM_uring_cqe);
 	unsigned at = hit == SEAM_W_shuffle_ ? place_in_front(r, cqe->user_data) : r->n;
 
+	if (hit == SEAM_W_lost_)
+		return;
 	memmove(&r->list[at + 1], &r->list[at], (r->n - at) * sizeof *r->list);
 	r->list[at] = (kept){*cqe, hit == SEAM_W_late_ ? LATE_ENTERS : 0};
 	r->n++;
