@@ -1,54 +1,8 @@
 /* An echo server in a world: the same on every seed, whatever happens to it. */
 /* SPDX-License-Identifier: MIT */
-#include "proa.h"
-#include "test.h"
+#include "s_sim/bed.h"
 
 #include <string.h>
-
-/* ---- the server ---- */
-
-typedef struct conn {
-	proa_handle h;
-	proa_op op;
-} conn;
-
-static void on_sent(proa_op *op);
-
-static void on_recv(proa_op *op)
-{
-	conn *c = PROA_OF(op, conn, op);
-
-	if (op->result <= 0)
-		proa_close(&c->h, NULL);
-	else
-		proa_send_pooled(&c->h, op, op->buf, (size_t)op->result, on_sent);
-}
-
-static void on_sent(proa_op *op)
-{
-	conn *c = PROA_OF(op, conn, op);
-
-	if (op->result < 0)
-		proa_close(&c->h, NULL);
-	else
-		proa_recv_pooled(&c->h, op, NULL, on_recv);
-}
-
-static void on_start(proa_handle *h, void *user)
-{
-	conn *c = PROA_OF(h, conn, h);
-
-	(void)user;
-	proa_recv_pooled(h, &c->op, NULL, on_recv);
-}
-
-static int echo_start(proa_loop *loop, void *user)
-{
-	proa_serve_options o = {
-		.conn_bytes = sizeof(conn), .idle_ns = 30 * PROA_SEC, .start = on_start};
-
-	return proa_serve(proa_root(loop), user, "*:7", &o);
-}
 
 /* ---- one seed ---- */
 
@@ -67,7 +21,7 @@ static void world_echo(uint64_t seed, proa_world_options *o, uint64_t *hash)
 	serving = proa_world_node(w, "server", "10.0.0.1");
 	client = proa_world_node(w, "client", "10.0.0.2");
 	REQUIRE(serving && client);
-	CHECK_EQ(echo_start(serving, &server), 0);
+	CHECK_EQ(bed_echo(serving, &server), 0);
 	CHECK_EQ(proa_addr_parse(&a, "10.0.0.1:7", 0), 0);
 	proa_handle_init(proa_root(client), &h);
 	proa_connect(&h, &op, &a, NULL);
