@@ -90,8 +90,9 @@ typedef struct proa_loop_options {
 
 /* Opens a loop. `*loop` is NULL on failure. Errors: ENOTSUP (the named backend cannot work here),
  * EINVAL (unknown name), ESIZES (options of another version of this header), ENOMEM, EMFILE,
- * ENFILE. The loop belongs to the first thread that submits or runs; other threads may call
- * proa_post, proa_notify, proa_stop and proa_loop_load. */
+ * ENFILE, ENOSPC (no more watches of epoll for this user). The loop belongs to the first thread
+ * that submits or runs; other threads may call proa_post, proa_notify, proa_stop and
+ * proa_loop_load. */
 PROA_API int proa_loop_open(proa_loop **loop, const proa_loop_options *options);
 
 /* Closes the root, and with it everything, runs every callback and frees the loop (`*loop` becomes

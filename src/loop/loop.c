@@ -16,10 +16,12 @@ enum {
 
 /* ---- open ---- */
 
-/* Want of descriptors or memory is no fault of a backend, and is said as what it is. */
+/* Want of descriptors, memory or room (epoll's watches have a limit) is no fault of a backend, and
+ * is said as what it is. */
 static int error_of_open(int rc)
 {
-	bool starved = rc == -PROA_EMFILE || rc == -PROA_ENFILE || rc == -PROA_ENOMEM;
+	bool starved = rc == -PROA_EMFILE || rc == -PROA_ENFILE || rc == -PROA_ENOMEM ||
+	               rc == -PROA_ENOSPC;
 
 	return starved ? rc : -PROA_ENOTSUP;
 }
@@ -421,7 +423,10 @@ static void loop_wait(proa_loop *loop, int64_t deadline_ns)
 	while (spin_until && px_sys_now_ns() < spin_until && !loop_has_work(loop) &&
 	       px_mpsc_empty(&core->inbox))
 		core->ops->wait(core, PROA_POLL);
-	if (!loop_has_work(loop))
+	/* Awake until the end: who has sent that is about to ask whether to ring. */
+	if (spin_until && !px_mpsc_empty(&core->inbox))
+		core->ops->wait(core, PROA_POLL);
+	else if (!loop_has_work(loop))
 		loop_sleep(loop, deadline_ns);
 }
 

@@ -42,6 +42,8 @@ endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING
 	AND PROA_TREE MATCHES "^(asan)?$")
 	file(READ ${PROJECT_SOURCE_DIR}/tests/s_sim/kit_sim.h wraps)
+	set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+		${PROJECT_SOURCE_DIR}/tests/s_sim/kit_sim.h)
 	string(REGEX MATCHALL "\tX\\([a-z ]+[*]?, [a-z_]+" wraps "${wraps}")
 	list(TRANSFORM wraps REPLACE ".*, " "-Wl,--wrap=")
 	proa_files(files tests/s_sim/kit_sim.c tests/s_sim/kit_sock.c)

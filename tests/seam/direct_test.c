@@ -234,6 +234,26 @@ TEST(abort_that_was_asked_for_is_ecanceled)
 	kit_close(&loop);
 }
 
+/* ---- opening a loop ---- */
+
+/* Want of what the system has little of is told as that, not as a backend that cannot work. */
+TEST(open_tells_what_there_is_too_little_of)
+{
+	static const struct {
+		const char *how;
+		int result;
+	} wants[] = {{"1:ENOSPC", -PROA_ENOSPC}, {"1:ENOMEM", -PROA_ENOMEM}};
+	proa_loop *loop;
+
+	for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
+		fails("epoll_ctl", "epoll_ctl", wants[i].how);
+		CHECK_EQ(proa_loop_open(&loop, &(proa_loop_options){.backend = "epoll"}),
+		         wants[i].result);
+		CHECK_EQ(fails_no_more(), 1);
+		CHECK(!loop);
+	}
+}
+
 /* ---- the last words ---- */
 
 static void panic(void)

@@ -6,6 +6,7 @@
 #include "seam/seam.h"
 #include "sys/sys.h"
 
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,22 +276,36 @@ static void said_print(FILE *said, int status)
 		       strsignal(WTERMSIG(status)));
 }
 
-/* Forked, runs, and waited for; its status. */
+static int entry_drop(const char *path, const struct stat *st, int what, struct FTW *at)
+{
+	(void)st;
+	(void)what;
+	(void)at;
+	remove(path); /* what stays, the folder above it shows */
+	return 0;
+}
+
+/* Forked, runs in a folder of its own, and waited for; its status. One that is given up leaves its
+ * files, and numbers of processes come again. */
 static int test_fork(const test_case *t, FILE *said)
 {
+	char place[] = "seam-XXXXXX";
 	int status;
 	pid_t child;
 
 	fflush(stdout);
+	if (!mkdtemp(place))
+		return -1;
 	*seam_now = (seam_account){0};
 	if ((child = fork()) == 0) {
 		dup2(fileno(said), STDOUT_FILENO);
 		dup2(fileno(said), STDERR_FILENO);
-		status = test_play(t);
+		status = chdir(place) ? 1 : test_play(t);
 		fflush(stdout);
 		_exit(status);
 	}
 	waitpid(child, &status, 0);
+	nftw(place, entry_drop, 8, FTW_DEPTH | FTW_PHYS);
 	return status;
 }
 
