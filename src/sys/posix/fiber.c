@@ -8,7 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#if !defined(__x86_64__) && !defined(__aarch64__) && !defined(__riscv)
+#if !defined(__x86_64__) && !defined(__aarch64__) && \
+	!(defined(__riscv_float_abi_double) && __riscv_xlen == 64)
 #include <ucontext.h>
 #define BY_UCONTEXT 1
 #endif
