@@ -166,10 +166,11 @@ static void submitted_here(px_tracer *t, px_core *core, const px_op *op)
 	counts_compare(c, core, op, 1);
 }
 
-/* It may have been the handle's idle time; and a deadline that was moved is not looked at. */
+/* Of what moves bytes the handle's idle time may have been the reason, which may be off again by
+ * now; and a deadline that was moved is not looked at. */
 static bool timed_out_early(const px_core *core, const px_op *op, const px_checked *e)
 {
-	if (!(op->flags & PX_F_TIMEOUT) || px_handle_closing(op->handle) || op->handle->idle_ms)
+	if (!(op->flags & PX_F_TIMEOUT) || px_kind_dir[op->kind] != PX_DIR_NONE)
 		return false;
 	return op->deadline_ns == e->deadline_ns &&
 	       op->deadline_ns > px_system_clock(core->system, core->place);
