@@ -143,7 +143,7 @@ class Frame:
         ended = [l for l in run.lines if "s: ended)" in l]
         told = [l for l in run.lines if re.match(r"(ok  |FAIL|skip) \S+", l)]
         if ended:
-            return f"hangs in {failed[-1]}"
+            return f"hangs in {failed[-1]}" if failed else "hangs"
         if failed:
             return f"fails {failed[0]}"
         if run.late:
