@@ -279,6 +279,15 @@ static bool seed_run(struct run *r, proa_world_stats *stats)
 	return !*r->wrong;
 }
 
+/* 0: it is none. */
+static uint64_t number(const char *text)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 10);
+
+	return *end || *text == '-' ? 0 : n;
+}
+
 static int seeds_run(uint64_t first, uint64_t n, unsigned bug, bool trace)
 {
 	uint64_t operations = 0, faults = 0;
@@ -363,11 +372,11 @@ int main(int argc, char **argv)
 			i += bug != KV_BUG_NONE;
 			bug = bug ? bug : KV_BUG_RETRY;
 		} else if (!strcmp(argv[i], "--seeds") && argv[i + 1]) {
-			n = strtoull(argv[++i], NULL, 10);
+			n = number(argv[++i]);
 		} else if (!strcmp(argv[i], "--from") && argv[i + 1]) {
-			first = strtoull(argv[++i], NULL, 10);
+			first = number(argv[++i]);
 		} else if (!strcmp(argv[i], "--seed") && argv[i + 1]) {
-			first = strtoull(argv[++i], NULL, 10);
+			first = number(argv[++i]);
 			n = 1;
 		} else if (!strcmp(argv[i], "--trace")) {
 			trace = true;
@@ -375,5 +384,7 @@ int main(int argc, char **argv)
 			return say_usage();
 		}
 	}
+	if (!first || !n)
+		return say_usage();
 	return seeds_run(first, n, bug, trace);
 }

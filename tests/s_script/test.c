@@ -250,6 +250,14 @@ static int file_try(script_env *env)
 	return script_try(&s, env);
 }
 
+static bool backend_known(const char *name)
+{
+	for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
+		if (!strcmp(backends[i], name))
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	script_env env = {0};
@@ -258,6 +266,10 @@ int main(int argc, char **argv)
 
 	if (!options_read(argc, argv) || !plant_read(&env)) {
 		fputs(usage, stderr);
+		return 2;
+	}
+	if (asked.backend && !backend_known(asked.backend)) {
+		fprintf(stderr, "script: no backend is called %s\n", asked.backend);
 		return 2;
 	}
 	if (!host_temp_dir(dir, sizeof dir))
