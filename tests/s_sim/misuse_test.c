@@ -167,36 +167,61 @@ static void die_no_node(void)
 	proa_world_kill(s.w, "c", PROA_KILL_POWER);
 }
 
-static void die_socket_twice(void)
-{
-	proa_handle listener, h = {0};
-	proa_addr addr = bed_addr("10.0.0.2:7");
-	proa_op op = {0}, accept = {0};
+/* A connection that b has accepted and nobody adopts yet; its listener is there for more. */
+static proa_handle asked[2], listener;
 
+static proa_socket socket_accepted(unsigned n)
+{
+	proa_addr addr = bed_addr("10.0.0.2:7");
+	static proa_op op[2], accept[2];
+
+	proa_handle_init(proa_root(s.a), &asked[n]);
+	proa_connect(&asked[n], &op[n], &addr, NULL);
+	proa_accept(&listener, &accept[n], NULL);
+	proa_world_await(s.w, &accept[n]);
+	return accept[n].socket;
+}
+
+static proa_socket socket_first(void)
+{
 	bed_open(&s, NULL);
 	bed_listen(s.b, &listener, "*:7");
+	return socket_accepted(0);
+}
+
+static void die_socket_twice(void)
+{
+	proa_socket socket = socket_first();
+
+	proa_socket_close(socket);
+	proa_socket_close(socket);
+}
+
+/* The same number, but another connection by now. */
+static void die_socket_stale(void)
+{
+	proa_socket socket = socket_first();
+
+	proa_socket_close(socket);
+	socket_accepted(1);
+	proa_socket_close(socket);
+}
+
+static void die_socket_of_another_node(void)
+{
+	proa_socket socket = socket_first();
+	static proa_handle h;
+
 	proa_handle_init(proa_root(s.a), &h);
-	proa_connect(&h, &op, &addr, NULL);
-	proa_accept(&listener, &accept, NULL);
-	proa_world_await(s.w, &accept);
-	proa_socket_close(accept.socket);
-	proa_socket_close(accept.socket);
+	proa_adopt(&h, socket);
 }
 
 static void die_socket_of_no_world(void)
 {
-	proa_handle listener, h = {0};
-	proa_addr addr = bed_addr("10.0.0.2:7");
-	proa_op op = {0}, accept = {0};
+	proa_socket socket = socket_first();
 
-	bed_open(&s, NULL);
-	bed_listen(s.b, &listener, "*:7");
-	proa_handle_init(proa_root(s.a), &h);
-	proa_connect(&h, &op, &addr, NULL);
-	proa_accept(&listener, &accept, NULL);
-	proa_world_await(s.w, &accept);
 	proa_world_close(&s.w);
-	proa_socket_close(accept.socket);
+	proa_socket_close(socket);
 }
 
 TEST(misuse_from_outside)
@@ -207,6 +232,9 @@ TEST(misuse_from_outside)
 	CHECK_DIES(die_wait_for_ever, "a simulated world has come to a stop");
 	CHECK_DIES(die_no_node, "a world has no node of that name");
 	CHECK_DIES(die_socket_twice, "a simulated socket was closed that is not open");
+	CHECK_DIES(die_socket_stale, "a simulated socket was closed that is not open");
+	CHECK_DIES(die_socket_of_another_node,
+	           "a simulated socket was adopted that is not open on this node");
 	CHECK_DIES(die_socket_of_no_world, "a simulated socket was closed that is not open");
 }
 
