@@ -5,7 +5,8 @@ proa_bench(sim bench/sim.c)
 include(CheckFunctionExists)
 check_function_exists(epoll_pwait2 PROA_HAS_EPOLL_PWAIT2) # glibc 2.35
 if(PROA_HAS_EPOLL_PWAIT2)
-	proa_bench(raw_epoll bench/raw_epoll.c bench/common.c)
+	proa_bench(raw_epoll bench/raw_epoll.c bench/echo.c bench/common.c)
+	proa_bench(raw_poll bench/raw_poll.c bench/echo.c bench/common.c)
 	proa_bench(raw_uring bench/raw_uring.c bench/ring.c bench/common.c)
 	proa_bench(raw_blocking bench/raw_blocking.c bench/common.c)
 	proa_bench(load
