@@ -176,22 +176,17 @@ static void idles_due(px_core *core, uint64_t tick)
  * only after a look at the kernel, where bytes may have come while callbacks ran. */
 static void time_pass(px_core *core, bool looked)
 {
-	uint64_t tick, next;
+	uint64_t tick;
 
 	core->now_ns = px_sys_now_ns();
 	tick = (uint64_t)core->now_ns >> PX_TICK_SHIFT;
-	while ((next = px_wheel_next(&core->deadlines)) <= tick)
-		deadlines_due(core, next);
-	/* Nothing is due: move the wheel's own time on, so that near timers land in fine slots. */
-	deadlines_due(core, tick);
-	if (!looked)
-		return;
-	while ((next = px_wheel_next(&core->idles)) <= tick)
-		idles_due(core, next);
-	idles_due(core, tick);
+	while (!px_wheel_pass(&core->deadlines, tick))
+		deadlines_due(core, px_wheel_next(&core->deadlines));
+	while (looked && !px_wheel_pass(&core->idles, tick))
+		idles_due(core, px_wheel_next(&core->idles));
 }
 
-static int64_t time_next_ns(const px_core *core)
+static int64_t time_next_ns(px_core *core)
 {
 	uint64_t a = px_wheel_next(&core->deadlines), b = px_wheel_next(&core->idles);
 	uint64_t tick = PX_MIN(a, b);
