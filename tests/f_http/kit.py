@@ -49,7 +49,7 @@ class Client:
             self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.s.settimeout(10)
         self.s.connect(("127.0.0.1", port))
-        self.buf = b""
+        self.buf = bytearray()  # grows in place: bytes would be copied whole at each piece
 
     def __enter__(self):
         return self
@@ -69,26 +69,30 @@ class Client:
             raise Broken("end of stream")
         self.buf += data
 
+    def take(self, n):
+        data = bytes(self.buf[:n])
+        del self.buf[:n]
+        return data
+
     def line(self):
         while b"\n" not in self.buf:
             self.more()
-        line, self.buf = self.buf.split(b"\n", 1)
-        assert line.endswith(b"\r"), line
-        return line[:-1].decode("latin-1")
+        line = self.take(self.buf.index(b"\n") + 1)
+        assert line.endswith(b"\r\n"), line
+        return line[:-2].decode("latin-1")
 
     def exact(self, n):
         while len(self.buf) < n:
             self.more()
-        data, self.buf = self.buf[:n], self.buf[n:]
-        return data
+        return self.take(n)
 
     def chunks(self):
-        body = b""
+        body = bytearray()
         while True:
             n = int(self.line(), 16)
             if n == 0:
                 assert self.line() == ""
-                return body
+                return bytes(body)
             body += self.exact(n)
             assert self.exact(2) == b"\r\n"
 
@@ -97,8 +101,7 @@ class Client:
             while True:
                 self.more()
         except Broken:
-            data, self.buf = self.buf, b""
-            return data
+            return self.take(len(self.buf))
 
     def response(self, head=False):
         version, status, _ = (self.line() + " ").split(" ", 2)
