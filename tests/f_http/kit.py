@@ -15,6 +15,7 @@ PROA = None
 APP = None
 RUN = []  # what runs a program of another system
 TERM = signal.SIGTERM  # what asks a server to end
+CALM_SEC = 30  # without a byte, in Wine, where all programs share one server for each call
 
 
 def windows(why):
@@ -47,7 +48,7 @@ class Client:
         self.s = socket.socket()
         if rcvbuf:
             self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
-        self.s.settimeout(10)
+        self.s.settimeout(CALM_SEC if BACKEND == "iocp" else 10)
         self.s.connect(("127.0.0.1", port))
         self.buf = bytearray()  # grows in place: bytes would be copied whole at each piece
 
@@ -173,16 +174,41 @@ class Process:
         folder = f"/proc/{self.p.pid}/fd/"
         return sum(not wine_pipe(folder + name) for name in os.listdir(folder))
 
+    def stands(self):
+        """Where each of its threads is: a line each."""
+        lines = []
+        folder = f"/proc/{self.p.pid}/task/"
+        for task in os.listdir(folder):
+            try:
+                told = [open(folder + task + "/" + name).read() for name in ("stat", "wchan")]
+            except OSError:
+                continue  # ended since it was listed
+            name, rest = told[0].rsplit(")", 1)
+            fields = rest.split()
+            lines.append(f"{name.split('(', 1)[1]}: {fields[0]} in {told[1]}, "
+                         f"ticks {fields[11]}+{fields[12]}")
+        return "\n".join(lines)
+
+    def later(self):
+        """Whether the deadline of a drain, 10 s, ends what did not end by itself."""
+        start = time.monotonic()
+        try:
+            self.p.communicate(timeout=12)
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            self.p.communicate()
+            return "nor 12 s later"
+        return f"{time.monotonic() - start:.1f} s later, with {self.p.returncode}"
+
     def end(self, seconds=8):
         """Asked to end; what is left must be a clean exit and an empty stderr."""
         if self.p.poll() is None:
             self.p.send_signal(TERM)
         try:
             out, err = self.p.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self.p.kill()
-            self.p.communicate()
-            raise
+        except subprocess.TimeoutExpired as e:
+            where = self.stands()
+            raise AssertionError(f"not ended after {seconds} s; {self.later()}\n{where}") from e
         return self.p.returncode, out, err
 
 
