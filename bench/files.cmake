@@ -11,6 +11,8 @@ if(PROA_HAS_EPOLL_PWAIT2)
 	proa_bench(load
 		bench/load.c
 		bench/load_flow.c
+		bench/load_watch.c
+		bench/load_echo.c
 		bench/load_epoll.c
 		bench/load_uring.c
 		bench/ring.c

@@ -20,6 +20,8 @@ static const char usage[] =
 	"  --warmup S        not counted before that (0)\n"
 	"  --engine NAME     epoll or io_uring (epoll)\n"
 	"  --busy            never sleep\n"
+	"  --sources N       connect from N addresses of 127/8 in turn (1)\n"
+	"  --watch PID,...   tell what the server's processes use meanwhile\n"
 	"  --timeout S       nothing moved for so long is an error (5)\n"
 	"modes, closed loop if none:\n"
 	"  --open-loop RATE  requests a second, measured from when each was due\n"
@@ -74,6 +76,10 @@ static bool option_set(px_load_options *o, const char *name, const char *value)
 		o->engine = value;
 	} else if (!strcmp(name, "--connections")) {
 		o->connections = (uint32_t)number(value);
+	} else if (!strcmp(name, "--sources")) {
+		o->sources = (uint32_t)number(value);
+	} else if (!strcmp(name, "--watch")) {
+		px_load_watch(value);
 	} else if (!strcmp(name, "--size")) {
 		o->size = (uint64_t)number(value);
 	} else if (!strcmp(name, "--depth")) {
@@ -105,6 +111,7 @@ static void options_read(px_load_options *o, int argc, char **argv)
 	*o = (px_load_options){.engine = "epoll",
 	                       .connections = 50,
 	                       .depth = 1,
+	                       .sources = 1,
 	                       .size = 64,
 	                       .requests = UINT64_MAX,
 	                       .hold_ns = 1000000000,
@@ -155,6 +162,9 @@ static void report(void)
 	printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, "
 	       "\"mean_us\": %.1f, ",
 	       us(50), us(99), us(99.9), us(100), px_hist_mean(&load.latency) / 1000);
+	printf("\"client_ns\": %" PRId64 ", \"server_ns\": %" PRId64 ", \"slept\": %" PRIu64
+	       ", \"preempted\": %" PRIu64 ", ",
+	       load.used.client_ns, load.used.server_ns, load.used.slept, load.used.preempted);
 	printf("\"bytes\": %" PRIu64 ", \"errors\": 0}\n", load.bytes);
 }
 
@@ -166,6 +176,7 @@ int main(int argc, char **argv)
 	options_read(o, argc, argv);
 	px_bench_prepare();
 	load.engine = engine_named(o);
+	load.protocol = &px_load_echo;
 	load.addr = px_bench_parse(o->connect);
 	/* Open loop: a connection may fall this far behind before it is passed over. */
 	depth = o->mode == LOAD_OPEN && o->depth == 1 ? 1024 : o->depth;
