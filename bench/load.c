@@ -28,6 +28,7 @@ static const char usage[] =
 	"  --churn           connect, one message, close, over and over; epoll\n"
 	"  --reset           with --churn: reset, half of them before the answer\n"
 	"  --idle N          N connections, silent for --hold S (1), then all at once\n"
+	"  --hold-stdin      with --idle: until standard input ends, instead\n"
 	"exit status: 0 every byte was right, 1 loss, mismatch or early close, 2 usage or set-up";
 
 px_load load;
@@ -61,6 +62,8 @@ static bool flag_set(px_load_options *o, const char *name)
 		o->busy = true;
 	else if (!strcmp(name, "--reset"))
 		o->reset = true;
+	else if (!strcmp(name, "--hold-stdin"))
+		o->hold_stdin = true;
 	else if (!strcmp(name, "--churn"))
 		mode_set(o, LOAD_CHURN);
 	else

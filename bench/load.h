@@ -21,7 +21,7 @@ typedef struct px_load_options {
 	int64_t duration_ns, warmup_ns, hold_ns, timeout_ns;
 	double rate;      /* requests a second, open loop */
 	uint32_t sources; /* addresses to connect from, of 127/8 */
-	bool busy, reset;
+	bool busy, reset, hold_stdin;
 	const char *path, *expect; /* HTTP: what is asked for, the file with the right body */
 	bool close;                /* HTTP: the server is asked to close behind each answer */
 } px_load_options;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,12 +351,22 @@ static void churn_run(void)
 	}
 }
 
+static bool held(int64_t until_ns)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	char byte;
+
+	if (!load.options.hold_stdin)
+		return px_bench_now_ns() < until_ns;
+	return poll(&in, 1, 0) == 0 || read(STDIN_FILENO, &byte, 1) > 0;
+}
+
 /* Nothing may end while it is held, and all are active at once after it. */
 static void idle_run(void)
 {
 	int64_t until_ns = px_bench_now_ns() + load.options.hold_ns;
 
-	while (px_bench_now_ns() < until_ns)
+	while (held(until_ns))
 		load.engine->wait(TICK_NS);
 	counting_begin();
 	load.alive_ns = load.begin_ns;

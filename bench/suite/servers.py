@@ -1,0 +1,162 @@
+# What is measured: proa on each backend, the references on the bare interfaces, the peers.
+# SPDX-License-Identifier: MIT
+import os
+import re
+import select
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+
+from suite.machine import Failure, SERVER_CPU, child_setup, cpu_ns, resident_bytes
+
+# What stands beside each of proa's backends; poll has no reference of its own.
+REFERENCES = {"io_uring": "raw_uring", "epoll": "raw_epoll", "poll": "raw_epoll"}
+SETUP = "./dev setup bench"
+
+
+@dataclass
+class Contestant:
+    """`kind` is proa, raw or peer. `command` takes the place of {address} in it; without one the
+    program chooses a port itself and tells it. `backend` of proa's."""
+    name: str
+    kind: str
+    command: list
+    backend: str = ""
+    install: str = SETUP
+    needs: str = ""  # a file that has to be there; default: the program
+    environment: dict = field(default_factory=dict)
+    ends_well: bool = True  # with status 0 when it is asked to end
+
+    def missing(self):
+        needs = self.needs or self.command[0]
+        return not os.access(needs, os.F_OK if self.needs else os.X_OK)
+
+
+LISTEN = ["--listen", "127.0.0.1:0"]
+
+
+def proa(build, backend, *more):
+    return Contestant(f"proa {backend}", "proa",
+                      [f"{build}/proa", "echo", *LISTEN, "--backend", backend, *more], backend,
+                      "./dev build")
+
+
+def raw(build, name):
+    return Contestant(name, "raw", [f"{build}/bench/{name}", *LISTEN], install="./dev build")
+
+
+PEERS = ("libuv", "libevent", "bufferevent", "libev", "asio", "asio_uring")
+RUST_PEERS = ("mio", "tokio", "monoio")
+
+
+def echo_peers(build):
+    for name in PEERS:
+        yield Contestant(name, "peer", [f"{build}/bench/peer_{name}", *LISTEN])
+    for name in RUST_PEERS:
+        yield Contestant(name, "peer", [f"{build}/bench/rust/release/peer_{name}", *LISTEN])
+    python = f"{build}/bench/python/bin/python"
+    script = os.path.join(os.path.dirname(os.path.dirname(__file__)), "peers", "peer_uvloop.py")
+    yield Contestant("uvloop", "peer", [python, script, *LISTEN])
+
+
+def echo_all(build, backends):
+    """Every echo server, a backend's reference behind it."""
+    found = {}
+    for backend in backends:
+        for contestant in (proa(build, backend), raw(build, REFERENCES[backend])):
+            found.setdefault(contestant.name, contestant)
+    found["raw_blocking"] = raw(build, "raw_blocking")
+    return [*found.values(), *echo_peers(build)]
+
+
+def port_free():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A contestant that runs, pinned, until stop()."""
+
+    def __init__(self, contestant, before=()):
+        self.name = contestant.name
+        self.errors = tempfile.TemporaryFile("w+")
+        self.output = b""
+        address = f"127.0.0.1:{port_free()}"
+        command = [part.format(address=address, port=address.rpartition(":")[2])
+                   for part in contestant.command]
+        tells = command == contestant.command
+        self.process = subprocess.Popen([*before, *command], stdout=subprocess.PIPE,
+                                        stderr=self.errors, preexec_fn=child_setup(SERVER_CPU),
+                                        env={**os.environ, **contestant.environment})
+        self.patience = 60 if before else 10
+        self.address = self.listening() if tells else self.reachable(address)
+
+    def listening(self):
+        end = time.monotonic() + self.patience
+        while time.monotonic() < end:
+            if select.select([self.process.stdout], [], [], 0.1)[0]:
+                part = os.read(self.process.stdout.fileno(), 4096)
+                if not part:
+                    break
+                self.output += part
+            found = re.search(rb"listening (\S+:\d+)\s", self.output)
+            if found:
+                return found.group(1).decode()
+        self.fail("does not listen")
+
+    def reachable(self, address):
+        host, _, port = address.rpartition(":")
+        end = time.monotonic() + self.patience
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                socket.create_connection((host, int(port)), 1).close()
+                return address
+            except OSError:
+                time.sleep(0.02)
+        self.fail("does not listen")
+
+    def fail(self, why):
+        self.stop()
+        raise Failure(f"{self.name}: {self.last_words or why}")
+
+    def pids(self):
+        """Its process and those below it: a server may have a worker."""
+        found, new = [], [self.process.pid]
+        while new:
+            pid = new.pop()
+            found.append(pid)
+            try:
+                with open(f"/proc/{pid}/task/{pid}/children") as file:
+                    new += map(int, file.read().split())
+            except OSError:
+                pass
+        return found
+
+    def cpu_ns(self):
+        return sum(cpu_ns(pid) for pid in self.pids())
+
+    def memory(self):
+        return sum(resident_bytes(pid) for pid in self.pids())
+
+    def files(self):
+        if self.process.poll() is not None:
+            self.fail(f"died, status {self.process.returncode}")
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids())
+
+    def stop(self, patience=15):
+        """Its status; killed when it does not end by itself."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(patience)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if not self.errors.closed:
+            self.errors.seek(0)
+            self.last_words = (self.errors.read().strip().splitlines() or [""])[-1]
+            self.errors.close()
+            self.process.stdout.close()
+        return self.process.returncode
