@@ -111,7 +111,7 @@ def idle_cell(bench, count):
     rows = [row_make(c, found[c.name]) for c in here if c.name not in failed]
     slab_split(rows)
     return {"name": name, "rows": rows, "failed": failed, "notes": {},
-            "missing": {c.name: c.install for c in contestants if c.missing()}}
+            "missing": {c.name: c.missing() for c in contestants if c.missing()}}
 
 
 def idle_run(bench):

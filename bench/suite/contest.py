@@ -103,7 +103,7 @@ class Contest:
                 row["figures"].update(self.counts.get(c.name, {}))
                 rows.append(row)
         return {"name": self.name, "rows": rows, "failed": self.failed, "notes": self.notes,
-                "missing": {c.name: c.install for c in self.missing},
+                "missing": {c.name: c.missing() for c in self.missing},
                 "load": {"connections": self.load.connections, "size": self.load.size,
                          "depth": self.load.depth, "engine": self.load.engine}, **more}
 

@@ -87,7 +87,7 @@ def judge(goal, results):
 
 # ---- the table ----
 
-BACKENDS = (("io_uring", "raw_uring"), ("epoll", "raw_epoll"), ("poll", "raw_epoll"))
+BACKENDS = (("io_uring", "raw_uring"), ("epoll", "raw_epoll"), ("poll", "raw_poll"))
 
 
 def echo_goals():

@@ -7,31 +7,30 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from peers.peers import PEERS
 from suite.machine import Failure, SERVER_CPU, child_setup, cpu_ns, resident_bytes
 
-# What stands beside each of proa's backends; poll has no reference of its own.
-REFERENCES = {"io_uring": "raw_uring", "epoll": "raw_epoll", "poll": "raw_epoll"}
+# What stands beside each of proa's backends.
+REFERENCES = {"io_uring": "raw_uring", "epoll": "raw_epoll", "poll": "raw_poll"}
 SETUP = "./dev setup bench"
 
 
 @dataclass
 class Contestant:
-    """`kind` is proa, raw or peer. `command` takes the place of {address} in it; without one the
-    program chooses a port itself and tells it. `backend` of proa's."""
+    """`kind` is proa, raw or peer. `command` takes the place of {address} and {port} in it; without
+    them the program chooses a port itself and tells it. `gone`: why it cannot be run."""
     name: str
     kind: str
     command: list
     backend: str = ""
-    install: str = SETUP
-    needs: str = ""  # a file that has to be there; default: the program
-    environment: dict = field(default_factory=dict)
-    ends_well: bool = True  # with status 0 when it is asked to end
+    gone: str = ""
 
     def missing(self):
-        needs = self.needs or self.command[0]
-        return not os.access(needs, os.F_OK if self.needs else os.X_OK)
+        if self.gone or os.access(self.command[0], os.X_OK):
+            return self.gone
+        return "./dev build" if self.kind != "peer" else SETUP
 
 
 LISTEN = ["--listen", "127.0.0.1:0"]
@@ -39,26 +38,16 @@ LISTEN = ["--listen", "127.0.0.1:0"]
 
 def proa(build, backend, *more):
     return Contestant(f"proa {backend}", "proa",
-                      [f"{build}/proa", "echo", *LISTEN, "--backend", backend, *more], backend,
-                      "./dev build")
+                      [f"{build}/proa", "echo", *LISTEN, "--backend", backend, *more], backend)
 
 
 def raw(build, name):
-    return Contestant(name, "raw", [f"{build}/bench/{name}", *LISTEN], install="./dev build")
-
-
-PEERS = ("libuv", "libevent", "bufferevent", "libev", "asio", "asio_uring")
-RUST_PEERS = ("mio", "tokio", "monoio")
+    return Contestant(name, "raw", [f"{build}/bench/{name}", *LISTEN])
 
 
 def echo_peers(build):
-    for name in PEERS:
-        yield Contestant(name, "peer", [f"{build}/bench/peer_{name}", *LISTEN])
-    for name in RUST_PEERS:
-        yield Contestant(name, "peer", [f"{build}/bench/rust/release/peer_{name}", *LISTEN])
-    python = f"{build}/bench/python/bin/python"
-    script = os.path.join(os.path.dirname(os.path.dirname(__file__)), "peers", "peer_uvloop.py")
-    yield Contestant("uvloop", "peer", [python, script, *LISTEN])
+    return [Contestant(peer.name, "peer", [*peer.command(build), *LISTEN], peer.interface,
+                       peer.missing(build) or "") for peer in PEERS]
 
 
 def echo_all(build, backends):
@@ -88,8 +77,7 @@ class Server:
                    for part in contestant.command]
         tells = command == contestant.command
         self.process = subprocess.Popen([*before, *command], stdout=subprocess.PIPE,
-                                        stderr=self.errors, preexec_fn=child_setup(SERVER_CPU),
-                                        env={**os.environ, **contestant.environment})
+                                        stderr=self.errors, preexec_fn=child_setup(SERVER_CPU))
         self.patience = 60 if before else 10
         self.address = self.listening() if tells else self.reachable(address)
 
