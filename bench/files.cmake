@@ -1,6 +1,7 @@
 # The references on the bare interfaces, and what loads them; bench/run runs them.
 # SPDX-License-Identifier: MIT
 proa_bench(sim bench/sim.c)
+proa_bench(http_hello bench/http_hello.c)
 
 include(CheckFunctionExists)
 check_function_exists(epoll_pwait2 PROA_HAS_EPOLL_PWAIT2) # glibc 2.35
@@ -14,6 +15,7 @@ if(PROA_HAS_EPOLL_PWAIT2)
 		bench/load_flow.c
 		bench/load_watch.c
 		bench/load_echo.c
+		bench/load_http.c
 		bench/load_epoll.c
 		bench/load_uring.c
 		bench/ring.c

@@ -1,4 +1,4 @@
-/* The load generator: sends to an echo server, verifies every byte, reports one line of JSON. */
+/* The load generator: asks echo or HTTP servers, verifies every byte, reports one line of JSON. */
 /* SPDX-License-Identifier: MIT */
 #include "load.h"
 
@@ -23,6 +23,9 @@ static const char usage[] =
 	"  --sources N       connect from N addresses of 127/8 in turn (1)\n"
 	"  --watch PID,...   tell what the server's processes use meanwhile\n"
 	"  --timeout S       nothing moved for so long is an error (5)\n"
+	"  --http PATH       GET requests, not echoes; --size means nothing then\n"
+	"  --expect FILE     with --http: every body must be this file's content\n"
+	"  --close           with --http: each on a connection of its own\n"
 	"modes, closed loop if none:\n"
 	"  --open-loop RATE  requests a second, measured from when each was due\n"
 	"  --churn           connect, one message, close, over and over; epoll\n"
@@ -66,6 +69,8 @@ static bool flag_set(px_load_options *o, const char *name)
 		o->hold_stdin = true;
 	else if (!strcmp(name, "--churn"))
 		mode_set(o, LOAD_CHURN);
+	else if (!strcmp(name, "--close"))
+		o->close = true;
 	else
 		return false;
 	return true;
@@ -79,6 +84,10 @@ static bool option_set(px_load_options *o, const char *name, const char *value)
 		o->engine = value;
 	} else if (!strcmp(name, "--connections")) {
 		o->connections = (uint32_t)number(value);
+	} else if (!strcmp(name, "--http")) {
+		o->path = value;
+	} else if (!strcmp(name, "--expect")) {
+		o->expect = value;
 	} else if (!strcmp(name, "--sources")) {
 		o->sources = (uint32_t)number(value);
 	} else if (!strcmp(name, "--watch")) {
@@ -129,6 +138,10 @@ static void options_read(px_load_options *o, int argc, char **argv)
 	if (!o->connect || !o->connections || !o->size || !o->depth || o->connections > 1000000 ||
 	    o->depth > 1000000 || (o->mode == LOAD_OPEN && !(o->rate > 0)))
 		px_bench_usage(argv[0], usage);
+	if (!o->path != !o->expect || (o->close && !o->path) || (o->path && o->reset))
+		px_bench_usage(argv[0], usage);
+	if (o->close)
+		mode_set(o, LOAD_CHURN);
 	if (o->mode == LOAD_IDLE)
 		o->depth = 1;
 	else if (o->requests == UINT64_MAX && !o->duration_ns)
@@ -179,7 +192,7 @@ int main(int argc, char **argv)
 	options_read(o, argc, argv);
 	px_bench_prepare();
 	load.engine = engine_named(o);
-	load.protocol = &px_load_echo;
+	load.protocol = o->path ? &px_load_http : &px_load_echo;
 	load.addr = px_bench_parse(o->connect);
 	/* Open loop: a connection may fall this far behind before it is passed over. */
 	depth = o->mode == LOAD_OPEN && o->depth == 1 ? 1024 : o->depth;

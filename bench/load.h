@@ -41,7 +41,8 @@ typedef struct px_load_conn {
 	/* HTTP */
 	char *head; /* of the answer under way, as far as it came, when it came in pieces */
 	uint32_t head_bytes; /* of that */
-	uint64_t body_left;  /* of the answer under way; 0: in its head */
+	bool in_body;        /* of the answer under way, at byte body_at */
+	uint64_t body_at;
 } px_load_conn;
 
 /* What is said on a connection. */

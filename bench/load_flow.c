@@ -130,11 +130,12 @@ static void conn_request(px_load_conn *c, int64_t due_ns)
 
 /* ---- churn: connect, one message, its answer, close ---- */
 
-/* The kernel ends the port's life in our place (TIME_WAIT) when the server has closed as well. */
+/* The kernel ends the port's life in our place (TIME_WAIT) when the server has closed as well; an
+ * HTTP server that was asked to close does so first. */
 static void churn_finish(px_load_conn *c)
 {
 	c->finishing = true;
-	if (!load.options.reset)
+	if (!load.options.reset && !load.options.close)
 		shutdown(c->fd, SHUT_WR);
 }
 

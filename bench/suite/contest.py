@@ -49,13 +49,18 @@ class Contest:
             server = self.attempt(c, lambda c=c: Server(c))
             if server:
                 self.servers[c.name] = server
-                self.files[c.name] = server.files()
                 self.rounds[c.name] = []
 
     def warm(self):
         for c in self.live():
             self.attempt(c, lambda c=c: measure(self.bench.build, self.servers[c.name], self.load,
                                                 "--seconds", WARM_SECONDS))
+
+    def files_note(self):
+        """What a server keeps open after its first clients, a file's cache included."""
+        time.sleep(0.2)
+        for c in self.live():
+            self.files[c.name] = self.attempt(c, self.servers[c.name].files)
 
     def round(self, nth):
         """Every second one backwards, so that nobody always comes behind the same."""
@@ -114,10 +119,12 @@ def contest(bench, name, contestants, load):
     try:
         c.start()
         c.warm()
+        c.files_note()
         for nth in range(bench.rounds):
             c.round(nth)
         for contestant in c.live():
-            c.attempt(contestant, lambda name=contestant.name: c.left_behind(name))
+            c.attempt(contestant, lambda name=contestant.name: c.left_behind(name),
+                      c.notes if contestant.kind == "peer" else c.failed)
         c.count()
     finally:
         c.stop()

@@ -1,5 +1,5 @@
 # All scenarios by name, in the order in which they run.
 # SPDX-License-Identifier: MIT
-from suite import conns, echo
+from suite import conns, echo, http
 
-SCENARIOS = {s.name: s for module in (echo, conns) for s in module.SCENARIOS}
+SCENARIOS = {s.name: s for module in (echo, conns, http) for s in module.SCENARIOS}

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from string import Template
 
 from peers.peers import PEERS
 from suite.machine import Failure, SERVER_CPU, child_setup, cpu_ns, resident_bytes
@@ -19,13 +20,15 @@ SETUP = "./dev setup bench"
 
 @dataclass
 class Contestant:
-    """`kind` is proa, raw or peer. `command` takes the place of {address} and {port} in it; without
-    them the program chooses a port itself and tells it. `gone`: why it cannot be run."""
+    """`kind` is proa, raw or peer. `gone`: why it cannot be run. In `command` and in `files`, which
+    are written before it starts, $address, $port and $folder (where the files are) are filled in;
+    without files the program chooses a port itself and tells it."""
     name: str
     kind: str
     command: list
     backend: str = ""
     gone: str = ""
+    files: dict = field(default_factory=dict)
 
     def missing(self):
         if self.gone or os.access(self.command[0], os.X_OK):
@@ -72,14 +75,22 @@ class Server:
         self.name = contestant.name
         self.errors = tempfile.TemporaryFile("w+")
         self.output = b""
+        self.folder = tempfile.TemporaryDirectory()
         address = f"127.0.0.1:{port_free()}"
-        command = [part.format(address=address, port=address.rpartition(":")[2])
-                   for part in contestant.command]
-        tells = command == contestant.command
+        command = self.filled(contestant, address)
         self.process = subprocess.Popen([*before, *command], stdout=subprocess.PIPE,
                                         stderr=self.errors, preexec_fn=child_setup(SERVER_CPU))
         self.patience = 60 if before else 10
-        self.address = self.listening() if tells else self.reachable(address)
+        self.address = self.reachable(address) if contestant.files else self.listening()
+
+    def filled(self, contestant, address):
+        """Writes the files; the command."""
+        known = {"address": address, "port": address.rpartition(":")[2],
+                 "folder": self.folder.name}
+        for name, text in contestant.files.items():
+            with open(os.path.join(self.folder.name, name), "w") as file:
+                file.write(Template(text).substitute(known))
+        return [Template(part).substitute(known) for part in contestant.command]
 
     def listening(self):
         end = time.monotonic() + self.patience
@@ -146,5 +157,6 @@ class Server:
             self.errors.seek(0)
             self.last_words = (self.errors.read().strip().splitlines() or [""])[-1]
             self.errors.close()
+            self.folder.cleanup()
             self.process.stdout.close()
         return self.process.returncode
