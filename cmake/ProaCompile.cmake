@@ -45,6 +45,33 @@ if(PROA_TORTURE)
 	target_compile_definitions(proa_flags INTERFACE PX_TORTURE=1)
 endif()
 
+# The objects keep their machine code beside what the linker optimizes, so that libproa.a can be
+# linked by others too.
+if(PROA_LTO)
+	if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		add_compile_options(-flto=auto -ffat-lto-objects)
+		add_link_options(-flto=auto)
+	else()
+		add_compile_options(-flto=thin)
+		add_link_options(-flto=thin)
+	endif()
+endif()
+
+# A profile lies beside the object that wrote it: both steps are done in one tree.
+if(PROA_PGO)
+	if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		message(FATAL_ERROR "PROA_PGO is set up for gcc, not for ${CMAKE_C_COMPILER_ID}")
+	elseif(PROA_PGO STREQUAL "generate")
+		add_compile_options(-fprofile-generate -fprofile-update=prefer-atomic)
+		add_link_options(-fprofile-generate)
+	elseif(PROA_PGO STREQUAL "use")
+		add_compile_options(-fprofile-use -fprofile-correction -Wno-missing-profile)
+		add_link_options(-fprofile-use)
+	else()
+		message(FATAL_ERROR "PROA_PGO is empty, generate or use")
+	endif()
+endif()
+
 # Everything that is linked together is sanitized together, llhttp too.
 if(PROA_SANITIZE)
 	add_compile_options(-fsanitize=${PROA_SANITIZE} -fno-sanitize-recover=all

@@ -161,7 +161,15 @@ def http_goals():
                "best proa", "nginx", 0.95)
 
 
-GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals())
+def timer_goals():
+    for figure, limit in (("arm_ns", 1.0), ("cancel_ns", 1.0), ("fire_ns", 0.6)):
+        yield Goal(f"1,000,000 timers, {figure}: proa / libev", "timers", "timers", figure,
+                   "proa", "libev", limit)
+        yield Goal(f"1,000,000 timers, {figure}: proa / libuv", "timers", "timers", figure,
+                   "proa", "libuv", 0.25)
+
+
+GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *timer_goals())
 
 
 def verdicts(results, scenarios=None):

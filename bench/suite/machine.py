@@ -26,12 +26,14 @@ def read(path):
 
 
 def child_setup(cpu):
-    """Pinned, before others where that is allowed, never left behind when this program dies."""
+    """Pinned (None: where it likes), before others where that is allowed, never left behind when
+    this program dies."""
     libc = ctypes.CDLL(None)
 
     def setup():
         libc.prctl(1, signal.SIGTERM)
-        os.sched_setaffinity(0, {cpu})
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
         try:

@@ -18,7 +18,7 @@ def si(value):
 
 
 def plain(value):
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def per(value):
@@ -55,7 +55,9 @@ def table_lines(header, rows):
 
 def cell_print(cell):
     print(f"\n{cell['name']}")
-    shown = [c for c in COLUMNS if any(r["figures"].get(c[1]) is not None for r in cell["rows"])]
+    columns = [(name.replace("_", " "), name, plain) for name in cell.get("columns", ())]
+    shown = [c for c in columns or COLUMNS
+             if any(r["figures"].get(c[1]) is not None for r in cell["rows"])]
     rows = []
     for row in cell["rows"]:
         noisy = f" ~{row['noisy']}" if row.get("noisy") else ""

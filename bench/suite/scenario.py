@@ -32,6 +32,9 @@ class Bench:
     def wants(self, cell):
         return not self.cells or any(fnmatch.fnmatch(cell, p) for p in self.cells)
 
+    def matches(self, contestant):
+        return not self.contestants or any(fnmatch.fnmatch(contestant, p)
+                                           for p in self.contestants)
+
     def chosen(self, contestants):
-        return [c for c in contestants if not self.contestants or
-                any(fnmatch.fnmatch(c.name, p) for p in self.contestants)]
+        return [c for c in contestants if self.matches(c.name)]
