@@ -10,6 +10,7 @@ if(PROA_HAS_EPOLL_PWAIT2)
 	proa_bench(raw_poll bench/raw_poll.c bench/echo.c bench/common.c)
 	proa_bench(raw_uring bench/raw_uring.c bench/ring.c bench/common.c)
 	proa_bench(raw_blocking bench/raw_blocking.c bench/common.c)
+	proa_bench(crowd bench/crowd.c bench/common.c)
 	proa_bench(load
 		bench/load.c
 		bench/load_flow.c

@@ -1,5 +1,6 @@
 # Connections themselves: many that are silent, many that are short, more than there are buffers.
 # SPDX-License-Identifier: MIT
+import json
 import resource
 import time
 from dataclasses import replace
@@ -9,7 +10,7 @@ from suite.contest import contest, row_make
 from suite.load import Load, command_idle, run_all
 from suite.machine import Failure
 from suite.scenario import Scenario
-from suite.servers import REFERENCES, Server, echo_all, proa, raw
+from suite.servers import LISTEN, REFERENCES, Contestant, Server, echo_all, proa, raw
 
 # ---- silent ones: what each costs, and whether all answer after it ----
 
@@ -32,6 +33,12 @@ def idle_counts(bench):
     return counts if not counts or counts[-1] == most else counts + [most]
 
 
+def parts(count):
+    """Connections by client processes."""
+    share = descriptors()
+    return [min(share, count - begin) for begin in range(0, count, share)]
+
+
 class Held:
     """Silent connections to a server, and what they cost while they are."""
 
@@ -39,9 +46,7 @@ class Held:
         self.server, self.count = server, count
         self.files, self.memory = server.files(), server.memory()
         self.slab = machine.slab_bytes()
-        share = descriptors()
-        commands = [command_idle(build, server.address, min(share, count - begin))
-                    for begin in range(0, count, share)]
+        commands = [command_idle(build, server.address, part) for part in parts(count)]
         self.figures = {}
         self.reports = run_all(commands, self.look)
 
@@ -120,6 +125,59 @@ def idle_run(bench):
             yield idle_cell(bench, count)
 
 
+# ---- silent ones, and timers and posts by the million beside them ----
+
+CROWD = 1_000_000
+CROWD_WAIT = 6  # seconds in which all have to be connected
+
+
+def crowd_once(build, backend, count):
+    """The figures of one run: connections are silent while the timers are pending, and all ask
+    while those come out and posts come in. Each has to be done exactly once."""
+    begin = time.monotonic()
+    server = Server(Contestant(f"proa {backend}", "proa", [
+        f"{build}/bench/crowd", *LISTEN, "--backend", backend, "--count", str(CROWD), "--wait",
+        str(CROWD_WAIT)], backend))
+
+    def look(_):
+        time.sleep(max(0, begin + CROWD_WAIT + 0.2 - time.monotonic()))
+
+    try:
+        reports = run_all([command_idle(build, server.address, part)
+                           for part in parts(count)], look)
+        time.sleep(1.5)
+    finally:
+        status = server.stop()
+    if status != 0:
+        raise Failure(f"status {status}: {server.last_words}")
+    told = json.loads(server.output.decode().splitlines()[-1])
+    answered = sum(report["requests"] for report in reports)
+    wanted = {"fired": CROWD, "posted": CROWD, "early": 0, "again": 0, "connections": count}
+    wrong = {key: told[key] for key, value in wanted.items() if told[key] != value}
+    if wrong or answered != count:
+        raise Failure(f"{answered} of {count} answered; of the others {wrong}")
+    longest = max(report["seconds"] for report in reports)
+    return {**told, "answered": answered, "rps": answered / max(longest, 1e-9), "noise": 0}
+
+
+def crowd_run(bench):
+    count = min(IDLE_COUNTS[-1], descriptors())
+    rows, failed = [], {}
+    for backend in bench.backends:
+        contestant = Contestant(f"proa {backend}", "proa", [], backend)
+        if not bench.matches(contestant.name):
+            continue
+        bench.progress.say(f"crowd: {contestant.name}")
+        try:
+            rows.append(row_make(contestant, [crowd_once(bench.build, backend, count)]))
+        except (Failure, OSError) as failure:
+            failed[contestant.name] = str(failure)
+    bench.progress.say("")
+    yield {"name": f"{count} silent", "rows": rows, "failed": failed, "notes": {}, "missing": {},
+           "columns": ["answered", "connections", "pending", "fired", "posted", "armed_bytes",
+                       "rps"]}
+
+
 # ---- short ones ----
 
 SOURCES = ("--sources", "64")  # a client's ports rest for a second behind a connection
@@ -160,6 +218,8 @@ SCENARIOS = (
              "allow): bytes of each; then all at once", idle_run,
              (("resident_bytes", "resident bytes a connection"),
               ("slab_bytes", "bytes of kernel objects a connection"))),
+    Scenario("crowd", "19,000 silent connections, 1,000,000 timers and as many posts on one loop: "
+             "each done exactly once", crowd_run, ()),
     Scenario("churn", "connect, one message, close, over and over; and with resets", churn_run,
              (CPU, ("rps", "connections a second"))),
     Scenario("pool", "1,000 busy connections on 16 buffers, and on enough", pool_run, (CPU,)),

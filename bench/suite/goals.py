@@ -140,8 +140,11 @@ def conns_goals():
         yield Goal(f"connect-request-close: server CPU, proa {backend} / {raw}", "churn", "closed",
                    "server_ns", f"proa {backend}", raw, 1.05)
     for backend, _ in BACKENDS:
-        yield Goal(f"19000 idle connections, then each answers: proa {backend}", "idle",
-                   "19000 silent", "answered", f"proa {backend}", "", 19000, at_most=False)
+        yield Goal(f"19000 idle connections, 1,000,000 timers, as many posts, each once: {backend}",
+                   "crowd", "19000 silent", "answered", f"proa {backend}", "", 19000,
+                   at_most=False)
+    yield Goal("idle echo connection: bytes of an armed handle and op alone", "crowd",
+               "19000 silent", "armed_bytes", "best proa", "", 240)
     for backend, _ in BACKENDS:
         yield Goal(f"16 buffers, 1,000 busy connections: server CPU, proa {backend} / ample",
                    "pool", "64 B x 1000", "server_ns", f"proa {backend}, 16 buffers",

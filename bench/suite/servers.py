@@ -157,6 +157,7 @@ class Server:
             self.errors.seek(0)
             self.last_words = (self.errors.read().strip().splitlines() or [""])[-1]
             self.errors.close()
+            self.output += self.process.stdout.read()
             self.folder.cleanup()
             self.process.stdout.close()
         return self.process.returncode
