@@ -48,8 +48,8 @@ def roundtrip_run(bench):
 
 
 def tail_run(bench):
-    """The rate is half of what the slowest of those that matter can do, the same for all: who is
-    faster has no harder time."""
+    """The rate is half of what the median server can do, the same for all: who is faster has no
+    harder time."""
     servers = echo_all(bench.build, bench.backends)
     short = replace(bench, rounds=1, seconds=min(bench.seconds, 0.5), calls=False,
                     instructions=False)
