@@ -83,6 +83,8 @@ class Contest:
             time.sleep(0.02)
 
     def count(self):
+        if self.load.connections > counts.CONNECTIONS_MAX:
+            return
         for c in self.live():
             found = self.counts.setdefault(c.name, {})
             if self.bench.calls:
