@@ -56,6 +56,21 @@ else()
 endif()
 option(PROA_LTO "Optimise the library as a whole, across its files (GCC)" ${lto})
 
+# A profile lies beside the object that wrote it: both steps are done in one tree.
+if(PROA_PGO)
+	if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		message(FATAL_ERROR "PROA_PGO is set up for gcc, not for ${CMAKE_C_COMPILER_ID}")
+	elseif(PROA_PGO STREQUAL "generate")
+		add_compile_options(-fprofile-generate -fprofile-update=prefer-atomic)
+		add_link_options(-fprofile-generate)
+	elseif(PROA_PGO STREQUAL "use")
+		add_compile_options(-fprofile-use -fprofile-correction -Wno-missing-profile)
+		add_link_options(-fprofile-use)
+	else()
+		message(FATAL_ERROR "PROA_PGO is empty, generate or use")
+	endif()
+endif()
+
 # Everything that is linked together is sanitized together, llhttp too.
 if(PROA_SANITIZE)
 	add_compile_options(-fsanitize=${PROA_SANITIZE} -fno-sanitize-recover=all

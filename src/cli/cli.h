@@ -8,11 +8,11 @@
 /* Exit statuses. */
 enum { CLI_OK = 0, CLI_FAILED = 2 };
 
-enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024 };
+enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768 };
 
 typedef struct cli_args {
 	const char *dir, *listen, *backend;
-	unsigned workers; /* 0: not given */
+	unsigned workers, buffers; /* 0: not given */
 	bool log, stats, json, help;
 } cli_args;
 
@@ -24,7 +24,8 @@ enum {
 	CLI_WORKERS = 8,
 	CLI_LOG = 16,
 	CLI_STATS = 32,
-	CLI_JSON = 64
+	CLI_JSON = 64,
+	CLI_BUFFERS = 128
 };
 
 typedef struct cli_command {
