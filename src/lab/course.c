@@ -22,7 +22,7 @@ typedef struct plan {
 	const px_lab_model *models[COURSE_MODELS_MAX];
 	uint32_t counts[COUNTS_MAX];
 	size_t model_count, count_count;
-	bool stalls, accepts; /* the second and third part: not when models were picked */
+	bool quick, rest; /* rest: the other parts too, as no models were picked */
 	double seconds, stall_seconds;
 	const char *output;
 } plan;
@@ -100,8 +100,8 @@ static bool plan_make(plan *p, const px_lab_options *o, char *error, size_t size
 {
 	const char *counts = o->quick ? "1,100,1000" : "1,10,100,1000,5000,10000";
 
-	*p = (plan){.seconds = o->seconds, .output = o->output, .stalls = !o->models};
-	p->accepts = p->stalls;
+	*p = (plan){
+		.seconds = o->seconds, .output = o->output, .quick = o->quick, .rest = !o->models};
 	if (!(p->seconds > 0))
 		p->seconds = o->quick ? 0.25 : 1.5;
 	p->stall_seconds = p->seconds < 1 ? p->seconds : 1;
@@ -135,29 +135,38 @@ static void cells_run(const plan *p)
 		}
 }
 
+static void calls_of(const px_lab_model *model, uint32_t connections)
+{
+	px_lab_calls *c = &course.calls[course.calls_count++];
+
+	px_lab_progress("%s: system calls", model->name);
+	c->model = model;
+	c->connections = connections;
+	c->calls = px_lab_count(model, connections);
+}
+
+/* Of one connection, and of many: what is shared by a batch shows in the difference. */
 static void calls_run(const plan *p)
 {
-	uint32_t connections = 1;
+	uint32_t many = 1;
 
 	for (size_t k = 0; k < p->count_count; k++)
-		if (p->counts[k] <= CALLS_CONNECTIONS && p->counts[k] > connections)
-			connections = p->counts[k];
+		if (p->counts[k] <= CALLS_CONNECTIONS && p->counts[k] > many)
+			many = p->counts[k];
 	for (size_t i = 0; i < p->model_count && !px_lab_stopped; i++) {
-		px_lab_calls *c = &course.calls[course.calls_count++];
-
-		px_lab_progress("%s: system calls", p->models[i]->name);
-		c->model = p->models[i];
-		c->connections = connections;
-		c->calls = px_lab_count(c->model, c->connections);
+		calls_of(p->models[i], 1);
+		if (many > 1 && !px_lab_stopped)
+			calls_of(p->models[i], many);
 	}
 	if (!px_lab_stopped)
 		px_lab_print_calls(&course);
 }
 
-/* How long they take by themselves, in a process that nobody talks to. */
+/* How long they take by themselves, in a process that nobody talks to. The servers do as we did. */
 static void stalls_time(void)
 {
-	course.disk = px_lab_stall_open();
+	course.disk = px_lab_stall_open(&course.read_ns);
+	setenv(PX_LAB_DISK, course.disk ? "read" : "sleep", 1);
 	course.disk_ns = px_lab_stall_ns(STALL_DISK);
 	course.name_ns = px_lab_stall_ns(STALL_NAME);
 	px_lab_stall_close();
@@ -165,7 +174,8 @@ static void stalls_time(void)
 
 static void stalls_run(const plan *p)
 {
-	static const double shares[] = {0, 0.001, 0.01, 0.1};
+	static const double all[] = {0, 0.001, 0.01, 0.1}, few[] = {0, 0.01, 0.1};
+	const double *shares = p->quick ? few : all;
 	static const char kinds[] = {STALL_DISK, STALL_NAME};
 	static px_lab_load orders;
 
@@ -174,7 +184,7 @@ static void stalls_run(const plan *p)
 	px_lab_print_stalls_head(&course);
 	for (unsigned kind = 0; kind < 2; kind++)
 		for (unsigned i = 0; px_lab_stalls[i]; i++)
-			for (unsigned k = 0; k < 4 && !px_lab_stopped; k++) {
+			for (unsigned k = 0; k < (p->quick ? 3 : 4) && !px_lab_stopped; k++) {
 				px_lab_stalling *s = &course.stalls[course.stall_count];
 
 				orders.mark = s->kind = kinds[kind];
@@ -239,10 +249,10 @@ static int course_run(const px_lab_options *o, char *error, size_t size)
 	cells_run(&p);
 	if (!px_lab_stopped)
 		calls_run(&p);
-	if (p.stalls && !px_lab_stopped)
+	if (p.rest && !px_lab_stopped)
 		stalls_run(&p);
-	if (p.accepts && !px_lab_stopped)
-		accepts_run(o->quick);
+	if (p.rest && !px_lab_stopped)
+		accepts_run(p.quick);
 	px_lab_progress("%s", "");
 	if (px_lab_stopped)
 		return INTERRUPTED;

@@ -24,13 +24,14 @@ typedef struct px_lab_calls {
 typedef struct px_lab_course {
 	double seconds;
 	px_lab_cell cells[COURSE_CELLS_MAX];
-	px_lab_calls calls[COURSE_MODELS_MAX];
+	px_lab_calls calls[2 * COURSE_MODELS_MAX];
 	px_lab_stalling stalls[COURSE_STALLS_MAX];
 	px_lab_accepts accepts[ACCEPT_WAYS];
 	size_t cell_count, calls_count, stall_count;
 	bool accepted;            /* accepts was filled in */
-	bool disk;                /* reads go around the cache; else they are sleeps */
-	int64_t disk_ns, name_ns; /* how long each takes by itself */
+	bool disk;                /* reads are reads; else they are sleeps */
+	int64_t read_ns;          /* how long a read of the disk takes; 0: not to be had */
+	int64_t disk_ns, name_ns; /* how long each that blocks takes */
 } px_lab_course;
 
 /* ---- table.c: a line for each, as it comes ---- */

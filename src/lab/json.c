@@ -61,9 +61,9 @@ static void machine_write(FILE *to, const px_lab_course *course)
 	text_write(to, system.release);
 	fprintf(to,
 	        ", \"cpus\": %d}, \"message_bytes\": %d, \"seconds\": %.2f,\n\"disk\": %s, "
-	        "\"disk_ns\": %" PRId64 ", \"name_ns\": %" PRId64 ",\n",
+	        "\"read_ns\": %" PRId64 ", \"disk_ns\": %" PRId64 ", \"name_ns\": %" PRId64 ",\n",
 	        cpus, LAB_MESSAGE, course->seconds, course->disk ? "true" : "false",
-	        course->disk_ns, course->name_ns);
+	        course->read_ns, course->disk_ns, course->name_ns);
 }
 
 static void models_write(FILE *to)

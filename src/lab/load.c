@@ -37,8 +37,8 @@ static struct {
 	conn *conns;
 	proa_addr addr;
 	int queue;
-	uint32_t dialled, waiting; /* connections: begun, without their answer */
-	bool paused;               /* no new messages */
+	uint32_t dialled, settled, waiting; /* connections: begun, opened or refused, unanswered */
+	bool paused;                        /* no new messages */
 	uint64_t random;
 	int64_t alive_ns; /* somebody connected, or was served for the first time */
 } client;
@@ -177,15 +177,22 @@ static void dial(conn *c)
 	client.dialled++;
 }
 
+static void conn_settle(conn *c, uint32_t events)
+{
+	client.settled++;
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		conn_drop(c);
+		return;
+	}
+	c->open = true;
+	client.o->connected++;
+	client.alive_ns = px_lab_now_ns();
+}
+
 static void conn_event(conn *c, uint32_t events)
 {
-	if (!c->open && events & (EPOLLERR | EPOLLHUP)) {
-		conn_drop(c);
-	} else if (!c->open && events & EPOLLOUT) {
-		c->open = true;
-		client.o->connected++;
-		client.alive_ns = px_lab_now_ns();
-	}
+	if (!c->open && events & (EPOLLERR | EPOLLHUP | EPOLLOUT))
+		conn_settle(c, events);
 	if (c->open && events & EPOLLIN)
 		conn_read(c);
 }
@@ -213,9 +220,8 @@ static void connect_all(void)
 	px_lab_load *o = client.o;
 
 	client.alive_ns = px_lab_now_ns();
-	while (o->connected + o->dropped < o->connections && alive()) {
-		while (client.dialled < o->connections &&
-		       client.dialled - o->connected - o->dropped < DIALS)
+	while (client.settled < o->connections && alive()) {
+		while (client.dialled < o->connections && client.dialled - client.settled < DIALS)
 			dial(&client.conns[client.dialled]);
 		wait_once();
 	}

@@ -10,9 +10,13 @@
 enum { STALL_DISK = 'd', STALL_NAME = 'n' };
 
 /* A file of our own, nameless, that is read around the cache; and a stand-in for a name server, a
- * process that answers after NAME_MS. False: such a read cannot be had here, it is a sleep. */
-enum { NAME_MS = 5 };
-bool px_lab_stall_open(void);
+ * process that answers after NAME_MS. A disk that is too fast to show anything, or that cannot be
+ * read so, is replaced by a sleep of SLEEP_MS; the environment may have decided that before, so
+ * that all do the same. False: it is a sleep. *read_ns (may be NULL): what a read takes, 0 if there
+ * is none. */
+enum { NAME_MS = 5, SLEEP_MS = 2 };
+#define PX_LAB_DISK "PROA_LAB_DISK" /* "read" or "sleep" */
+bool px_lab_stall_open(int64_t *read_ns);
 void px_lab_stall_close(void);
 
 static inline bool px_lab_stalls_for(char kind)

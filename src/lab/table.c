@@ -79,11 +79,14 @@ const char *px_lab_stall_kind(char kind)
 
 void px_lab_print_stalls_head(const px_lab_course *course)
 {
-	printf("\nsome messages block: a disk read of %.2f ms%s, or a look-up of %.2f ms; what the "
-	       "others see\n",
-	       (double)course->disk_ns / 1e6,
-	       course->disk ? "" : " (a sleep: no read here goes around the cache)",
-	       (double)course->name_ns / 1e6);
+	printf("\nsome messages block, %.2f ms for the disk or %.2f ms for a name; what the others "
+	       "see\n",
+	       (double)course->disk_ns / 1e6, (double)course->name_ns / 1e6);
+	if (!course->disk && course->read_ns)
+		printf("(\"the disk\" is a sleep: this one needs %.2f ms, which is not seen)\n",
+		       (double)course->read_ns / 1e6);
+	else if (!course->disk)
+		printf("(\"the disk\" is a sleep: no read here goes around the cache)\n");
 	printf("%-16s %6s %8s %10s %9s %9s %9s\n", "server", "blocks", "share", "requests/s",
 	       "p50 us", "p99 us", "p99.9 us");
 }

@@ -50,7 +50,7 @@ static void serve(const char *addr)
 	int queue = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event ready[BATCH], listening = {.events = EPOLLIN};
 
-	px_lab_stall_open();
+	px_lab_stall_open(NULL);
 	if (queue < 0 || epoll_ctl(queue, EPOLL_CTL_ADD, listener, &listening))
 		px_lab_die("epoll", errno);
 	px_lab_announce(listener);

@@ -82,7 +82,7 @@ static void serve(const char *addr)
 	proa_workers_options many = {.threads = {WORKERS}};
 	proa_loop_options loop = {0};
 
-	px_lab_stall_open();
+	px_lab_stall_open(NULL);
 	if (proa_workers_open(&loop.workers, &many) < 0)
 		px_lab_die("workers", 0);
 	px_lab_proa_serve(addr, &loop, &o);
