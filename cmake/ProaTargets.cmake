@@ -89,9 +89,18 @@ function(proa_program target folder name)
 		RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${folder})
 endfunction()
 
-# proa_command(FILE...): build/proa.
+# proa_lab(FILE...): what proa_command takes in for "proa lab". It sees src/ and bench/.
+function(proa_lab)
+	proa_files(files ${ARGN})
+	proa_object_library(proa_lab_objects ${files})
+	target_include_directories(proa_lab_objects PRIVATE ${PROJECT_SOURCE_DIR})
+endfunction()
+
+# proa_command(FILE...): build/proa, which sees the public headers and lab/lab.h.
 function(proa_command)
 	proa_program(proa_cli . proa ${ARGN})
+	target_include_directories(proa_cli PRIVATE ${PROJECT_SOURCE_DIR}/src)
+	target_sources(proa_cli PRIVATE $<TARGET_OBJECTS:proa_lab_objects>)
 endfunction()
 
 # proa_example(NAME FILE...): build/examples/NAME.

@@ -56,6 +56,52 @@ static bool set_buffers(cli_args *args, const char *value)
 	return set_number("--buffers", value, CLI_BUFFERS_MAX, &args->buffers);
 }
 
+static bool set_models(cli_args *args, const char *value)
+{
+	args->models = value;
+	return true;
+}
+
+static bool set_connections(cli_args *args, const char *value)
+{
+	args->connections = value;
+	return true;
+}
+
+static bool set_output(cli_args *args, const char *value)
+{
+	args->output = value;
+	if (*value)
+		return true;
+	cli_fail("--output needs a folder");
+	return false;
+}
+
+static bool set_seconds(cli_args *args, const char *value)
+{
+	char *end;
+
+	args->seconds = strtod(value, &end);
+	if (end != value && !*end && args->seconds >= 0.01 && args->seconds <= 3600)
+		return true;
+	cli_fail("--seconds takes a number from 0.01 to 3600, not '%s'", value);
+	return false;
+}
+
+static bool set_list(cli_args *args, const char *value)
+{
+	(void)value;
+	args->list = true;
+	return true;
+}
+
+static bool set_quick(cli_args *args, const char *value)
+{
+	(void)value;
+	args->quick = true;
+	return true;
+}
+
 static bool set_log(cli_args *args, const char *value)
 {
 	(void)value;
@@ -92,6 +138,12 @@ static const option options[] = {
 	{"--log", CLI_LOG, set_log, false},
 	{"--stats", CLI_STATS, set_stats, false},
 	{"--json", CLI_JSON, set_json, false},
+	{"--models", CLI_LAB, set_models, true},
+	{"--connections", CLI_LAB, set_connections, true},
+	{"--output", CLI_LAB, set_output, true},
+	{"--seconds", CLI_LAB, set_seconds, true},
+	{"--list", CLI_LAB, set_list, false},
+	{"--quick", CLI_LAB, set_quick, false},
 	{"--help", ~0u, set_help, false},
 	{"-h", ~0u, set_help, false},
 };

@@ -12,8 +12,10 @@ enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768 };
 
 typedef struct cli_args {
 	const char *dir, *listen, *backend;
-	unsigned workers, buffers; /* 0: not given */
-	bool log, stats, json, help;
+	const char *models, *connections, *output; /* the laboratory's */
+	double seconds;                            /* 0: not given */
+	unsigned workers, buffers;                 /* 0: not given */
+	bool log, stats, json, list, quick, help;
 } cli_args;
 
 /* Which of them a command takes. */
@@ -25,7 +27,8 @@ enum {
 	CLI_LOG = 16,
 	CLI_STATS = 32,
 	CLI_JSON = 64,
-	CLI_BUFFERS = 128
+	CLI_BUFFERS = 128,
+	CLI_LAB = 256
 };
 
 typedef struct cli_command {
@@ -37,7 +40,7 @@ typedef struct cli_command {
 	int (*run)(const cli_args *);
 } cli_command;
 
-extern const cli_command cli_serve, cli_echo, cli_doctor;
+extern const cli_command cli_serve, cli_echo, cli_doctor, cli_lab;
 
 /* One line on stderr, "proa: " before it. Returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -41,7 +41,7 @@ class Words(unittest.TestCase):
         self.assertIn(b"usage: proa", r.stderr)
         self.assertEqual(run("--help").returncode, 0)
         self.assertRegex(run("--version").stdout, rb"\Aproa \d+\.\d+\.\d+\n\Z")
-        for command in ("serve", "echo", "doctor"):
+        for command in ("serve", "echo", "doctor", "lab"):
             r = run(command, "--help")
             self.assertEqual((r.returncode, r.stderr), (0, b""))
             self.assertIn(b"usage: proa " + command.encode(), r.stdout)
