@@ -118,6 +118,9 @@ PROA_API int64_t proa_now(const proa_loop *loop);   /* monotonic; read once an i
 PROA_API int64_t proa_clock(const proa_loop *loop); /* the same clock, read now */
 PROA_API int64_t proa_wall(const proa_loop *loop);  /* since 1970 began (UTC), read now; somebody
                                                        may set it */
+/* Counts the loop's iterations. What one delivers, bytes received not least, was there before it
+ * began: what is read in the same iteration, a file say, is at least as new. */
+PROA_API uint64_t proa_turn(const proa_loop *loop);
 PROA_API int64_t proa_in(const proa_loop *loop,
                          int64_t ns); /* proa_now + ns, saturating; ns < 0: none (0) */
 PROA_API size_t

@@ -204,6 +204,18 @@ int64_t px_dir_read(int fd, void *buf, size_t len,
                     int32_t *sys_error); /* packs proa_dirents; 0 no more */
 void px_file_close(int fd);
 
+/* ---- files at once, now.c: what memory holds, for a loop's own thread. PX_AGAIN: it would have to
+ * wait, or might; nothing was done, and the calls above do it on a worker ---- */
+/* Whether these calls may be made for an open file or folder: it is on a file system of this
+ * machine's, where opening, looking and reading ask nobody. May itself block. Never in a
+ * simulation. */
+bool px_file_near(int fd);
+/* For reading, below a near folder and on its file system: a descriptor; ENOENT and ENOTDIR, if
+ * that is known; else PX_AGAIN. */
+int64_t px_file_open_now(int dir_fd, const char *path, int32_t *sys_error);
+/* Of a near file: some bytes, 0 at its end, an error. */
+int64_t px_file_read_now(int fd, void *, size_t, int64_t offset, int32_t *sys_error);
+
 /* ---- signals, signal.c: the one process-wide table (a signal is a process-wide thing) ---- */
 /* While a slot is held, `ring` is called in the handler's context for each `signo`. The slot >= 0,
  * or -PROA_EINVAL, -PROA_EBUSY. */

@@ -63,7 +63,9 @@
 	X(openat, "EINTR | EMFILE ENFILE ENOMEM EACCES")                                           \
 	X(openat2, "EINTR EAGAIN ENOSYS EPERM | EMFILE ENOMEM EXDEV")                              \
 	X(getdents64, "| EIO ENOENT")                                                              \
+	X(preadv2, "EINTR EAGAIN EOPNOTSUPP")                                                      \
 	X(fstat, "| EIO ENOMEM")                                                                   \
+	X(fstatfs, "EINTR EIO ENOSYS")                                                             \
 	X(lseek, "| EIO")                                                                          \
 	X(close, "after_EINTR after_EIO")                                                          \
 	X(mmap, "| ENOMEM")                                                                        \
