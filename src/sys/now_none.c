@@ -25,3 +25,11 @@ int64_t px_file_read_now(int fd, void *buf, size_t len, int64_t offset, int32_t 
 	*sys_error = 0;
 	return PX_AGAIN;
 }
+
+bool px_file_held(int fd, int64_t offset, int64_t len)
+{
+	PX_UNUSED(fd);
+	PX_UNUSED(offset);
+	PX_UNUSED(len);
+	return false;
+}

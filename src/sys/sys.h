@@ -139,6 +139,8 @@ int64_t px_sock_error(int fd, int32_t *sys_error); /* SO_ERROR as 0 or -PROA_E..
 int64_t px_sock_recv(int fd, void *, size_t,
                      int32_t *sys_error); /* bytes, 0 end, PX_AGAIN, error */
 int64_t px_sock_send(int fd, const void *, size_t, int32_t *sys_error); /* never raises SIGPIPE */
+int64_t px_sock_send_first(int fd, const void *, size_t, bool followed,
+                           int32_t *sys_error); /* `followed`: by another at once; not on Windows */
 int64_t px_sock_sendv(int fd, const proa_vec *, unsigned n, size_t skip,
                       int32_t *sys_error); /* skip: bytes already sent */
 int64_t px_sock_send_file(int fd, int file, int64_t offset, int64_t count,
@@ -214,6 +216,7 @@ bool px_file_near(int fd);
  * that is known; else PX_AGAIN. */
 int64_t px_file_open_now(int dir_fd, const char *path, int32_t *sys_error);
 /* Of a near file: some bytes, 0 at its end, an error. */
+bool px_file_held(int fd, int64_t offset, int64_t len); /* all of that is in memory */
 int64_t px_file_read_now(int fd, void *, size_t, int64_t offset, int32_t *sys_error);
 
 /* ---- signals, signal.c: the one process-wide table (a signal is a process-wide thing) ---- */

@@ -64,6 +64,7 @@
 	X(openat2, "EINTR EAGAIN ENOSYS EPERM | EMFILE ENOMEM EXDEV")                              \
 	X(getdents64, "| EIO ENOENT")                                                              \
 	X(preadv2, "EINTR EAGAIN EOPNOTSUPP")                                                      \
+	X(cachestat, "ENOSYS EPERM EOPNOTSUPP")                                                    \
 	X(fstat, "| EIO ENOMEM")                                                                   \
 	X(fstatfs, "EINTR EIO ENOSYS")                                                             \
 	X(lseek, "| EIO")                                                                          \

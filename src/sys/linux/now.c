@@ -13,7 +13,20 @@
 #include <unistd.h>
 
 /* What headers do not have everywhere, or at all. Linux 5.12 for the first. */
-enum { HOW_CACHED = 0x20, MAGIC_XFS = 0x58465342, MAGIC_ZFS = 0x2fc12fc1 };
+enum {
+	HOW_CACHED = 0x20,
+	SYS_CACHESTAT = 451, /* 6.5, the same everywhere */
+	MAGIC_XFS = 0x58465342,
+	MAGIC_ZFS = 0x2fc12fc1
+};
+
+/* cachestat(2)'s arguments. */
+typedef struct cache_range {
+	uint64_t off, len;
+} cache_range;
+typedef struct cache_stat {
+	uint64_t pages, dirty, writeback, evicted, recently_evicted;
+} cache_stat;
 
 /* A cached path says nothing of open(2) itself, which on network file systems and FUSE asks the
  * other side each time. So those that are known to ask nobody are named. */
@@ -43,8 +56,7 @@ int64_t px_file_open_now(int dir_fd, const char *path, int32_t *sys_error)
 {
 	struct open_how how = {
 		.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		.resolve = HOW_CACHED | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
-	                   RESOLVE_NO_XDEV,
+		.resolve = HOW_CACHED | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
 	};
 	long fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
 
@@ -62,4 +74,15 @@ int64_t px_file_read_now(int fd, void *buf, size_t len, int64_t offset, int32_t 
 
 	*sys_error = 0;
 	return n >= 0 ? n : PX_AGAIN;
+}
+
+bool px_file_held(int fd, int64_t offset, int64_t len)
+{
+	cache_range range = {.off = (uint64_t)offset, .len = (uint64_t)len};
+	cache_stat stat;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t pages = (range.off + range.len - 1) / page - range.off / page + 1;
+
+	return len > 0 && !syscall(SYS_CACHESTAT, (long)fd, &range, &stat, 0L) &&
+	       stat.pages >= pages;
 }

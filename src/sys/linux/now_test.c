@@ -49,6 +49,7 @@ TEST(now_opens_and_reads)
 			n = pread((int)fd, buf, sizeof buf, 1);
 		CHECK_EQ(n, 4);
 		CHECK_MEM(buf, "ytes", 4);
+		CHECK(!px_file_held((int)fd, 0, 1 << 20)); /* it has no such page */
 		n = px_file_read_now((int)fd, buf, sizeof buf, 5, &e);
 		CHECK(n == 0 || n == PX_AGAIN);
 		CHECK_EQ(fcntl((int)fd, F_GETFD), FD_CLOEXEC);
