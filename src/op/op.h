@@ -215,6 +215,7 @@ enum {
 	PX_HF_FINISHING = 1 << 6,  /* proa_finish is at work */
 	PX_HF_REGISTERED = 1 << 7, /* with the selector */
 	PX_HF_READABLE = 1 << 8,
+	PX_HF_NEAR = 1 << 8, /* the same bit of a file: px_file_near */
 	PX_HF_WRITABLE = 1 << 9,
 	PX_HF_HANGUP = 1 << 10,
 	PX_HF_AGAIN_IN = 1 << 11, /* a backend's own */
