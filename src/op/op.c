@@ -268,6 +268,18 @@ void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b)
 	op->args.engine.b = b;
 }
 
+void px_op_join(px_op *op)
+{
+	px_assert(op->state == PX_WAITING && !px_op_asked(op));
+	op->state = PX_INFLIGHT;
+}
+
+void px_op_part(px_op *op)
+{
+	px_assert(op->state == PX_INFLIGHT);
+	op->state = PX_WAITING;
+}
+
 void px_queue_advance(px_handle *h, int dir)
 {
 	uint16_t busy = dir == PX_DIR_IN ? PX_HF_BUSY_IN : PX_HF_BUSY_OUT;

@@ -369,6 +369,11 @@ void px_op_rearm(px_op *op);
 void px_op_due(px_op *op, int64_t now);
 /* When the op with this wheel node has to come out. */
 uint64_t px_op_tick(const px_node *timer);
+/* WAITING -> INFLIGHT, and back: a backend takes it along with the head of its direction, or has
+ * done nothing of it after all. Whoever asked for its end meanwhile was told so by ops->cancel, so
+ * the backend ends it. */
+void px_op_join(px_op *op);
+void px_op_part(px_op *op);
 /* Starts what stands at the head of a direction, as far as it ends at once. */
 void px_queue_advance(px_handle *h, int dir);
 /* Ends every op of the handle's FIFOs that waits (not the one with the backend). */
