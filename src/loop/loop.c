@@ -346,7 +346,7 @@ static void deliver_notice(proa_loop *loop)
 	int64_t error = loop->core.noticed;
 
 	loop->core.noticed = 0;
-	if (!error || !loop->notice)
+	if (!loop->notice)
 		return;
 	loop->core.calling = true;
 	loop->notice(loop, error, loop->core.noticed_what, loop->notice_user);
@@ -364,10 +364,12 @@ void px_loop_deliver(proa_loop *loop)
 	px_list_splice_back(&loop->batch, &core->done);
 	px_list_splice_back(&more, &core->more);
 	atomic_store_explicit(&loop->busy_since_ns, core->now_ns, memory_order_relaxed);
-	deliver_notice(loop);
+	if (PX_UNLIKELY(core->noticed))
+		deliver_notice(loop);
 	deliver_done(loop);
 	deliver_more(loop, &more);
-	deliver_closed(loop);
+	if (!px_list_empty(&core->closed))
+		deliver_closed(loop);
 	atomic_store_explicit(&loop->busy_since_ns, 0, memory_order_relaxed);
 }
 
@@ -419,10 +421,9 @@ static void loop_spin(proa_loop *loop, int64_t deadline_ns)
 
 /* What there is already is delivered first, unless it has gone on for long: looking costs a system
  * call. False: it has not looked. */
-static bool loop_wait(proa_loop *loop, int64_t deadline_ns)
+static bool loop_wait(proa_loop *loop, bool work, int64_t deadline_ns)
 {
 	px_core *core = &loop->core;
-	bool work = loop_has_work(loop);
 
 	if (work && ++loop->unseen < UNSEEN_MAX)
 		return false;
@@ -438,15 +439,10 @@ static bool loop_wait(proa_loop *loop, int64_t deadline_ns)
 	return true;
 }
 
-/* The clock is left alone where nothing asks what time it is: before a sleep without end. */
-static void time_read(proa_loop *loop, int64_t deadline_ns)
+static bool loop_is_timed(px_core *core)
 {
-	px_core *core = &loop->core;
-
-	if (deadline_ns != INT64_MAX || loop_has_work(loop) ||
-	    px_wheel_next(&core->deadlines) != UINT64_MAX ||
-	    px_wheel_next(&core->idles) != UINT64_MAX)
-		core->now_ns = px_sys_now_ns();
+	return px_wheel_next(&core->deadlines) != UINT64_MAX ||
+	       px_wheel_next(&core->idles) != UINT64_MAX;
 }
 
 static void memory_publish(px_core *core)
@@ -461,13 +457,19 @@ static void memory_publish(px_core *core)
 void px_loop_iterate(proa_loop *loop, int64_t deadline_ns)
 {
 	px_core *core = &loop->core;
+	bool work;
 
 	deadline_ns = deadline_ns ? deadline_ns : INT64_MAX;
 	px_count(&core->stat.iterations);
 	px_loop_receive(core);
-	time_read(loop, deadline_ns);
-	time_pass(core, false);
-	if (loop_wait(loop, deadline_ns)) { /* which has read the clock, if it slept */
+	work = loop_has_work(loop);
+	/* The clock is left alone where nothing asks for the time: before a sleep without end. */
+	if (work || deadline_ns != INT64_MAX || loop_is_timed(core)) {
+		core->now_ns = px_sys_now_ns();
+		time_pass(core, false);
+		work = loop_has_work(loop);
+	}
+	if (loop_wait(loop, work, deadline_ns)) { /* which has read the clock, if it slept */
 		px_loop_receive(core);
 		time_pass(core, true);
 	}
