@@ -29,6 +29,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/backend/epoll.c
 		src/backend/uring.c
+		src/backend/uring_direct.c
 		src/backend/uring_file.c
 		src/backend/uring_gather.c
 		src/backend/uring_msg.c

@@ -271,8 +271,8 @@ static int64_t step_send(px_op *op, int64_t total, int32_t *sys_error)
 {
 	const unsigned char *bytes = op->args.io.ptr;
 
-	return px_sock_send(op->handle->fd, bytes + op->count, (size_t)(total - op->count),
-	                    sys_error);
+	return px_sock_send_first(op->handle->fd, bytes + op->count, (size_t)(total - op->count),
+	                          (op->want & PROA_FOLLOWED) != 0, sys_error);
 }
 
 static bool try_send(px_core *core, px_op *op)

@@ -222,6 +222,9 @@ uint16_t px_ur_recv_flags(const px_uring *u, const px_handle *h);
 void px_ur_recv_seen(px_handle *h, const px_uring_cqe *cqe);
 void px_ur_received(px_core *core, px_handle *h, int64_t bytes);
 void px_ur_sent(px_uring *u, px_op *op, int bytes);
+/* Of a send_file, as far as it needs no ring. True: it is whole, or waits for room; false: the next
+ * piece is the ring's. */
+bool px_ur_send_file_direct(px_uring *u, px_op *op);
 uint32_t px_ur_send_flags(const px_handle *h, size_t len);
 /* True: it was an error, and the send has ended or has been started anew. */
 bool px_ur_send_failed(px_uring *u, px_op *op, int res);

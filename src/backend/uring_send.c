@@ -25,7 +25,8 @@ static void send_push(px_uring *u, px_op *op, const void *from, size_t len)
 
 	sqe->addr = px_ur_addr(from);
 	sqe->len = (uint32_t)PX_MIN(len, (size_t)SEND_MAX);
-	sqe->msg_flags = px_ur_send_flags(op->handle, len);
+	sqe->msg_flags = px_ur_send_flags(op->handle, len) |
+	                 (op->want & PROA_FOLLOWED ? (unsigned)MSG_MORE : 0);
 	if (op->count && px_ur_has(u, PX_UR_POLL_FIRST)) /* it stopped because there was no room */
 		sqe->ioprio = PX_IORING_RECVSEND_POLL_FIRST;
 }
