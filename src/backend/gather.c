@@ -14,10 +14,11 @@ static int64_t send_rest(const px_op *op)
 	return total - op->count;
 }
 
-static void piece_add(px_gather *g, const void *base, size_t len)
+/* All but the first `gone` bytes; an empty piece may have no address. */
+static void piece_add(px_gather *g, const void *base, size_t len, size_t gone)
 {
-	if (len)
-		g->vec[g->pieces++] = (proa_vec){.base = (void *)(uintptr_t)base, .len = len};
+	if (len > gone)
+		g->vec[g->pieces++] = (proa_vec){(const char *)base + gone, len - gone};
 }
 
 /* What the op has left. False: there is no room for it, and nothing was added. */
@@ -35,13 +36,13 @@ static bool op_add(px_gather *g, const px_op *op)
 	g->bytes += rest;
 	g->ops++;
 	if (op->kind != PX_SENDV) {
-		piece_add(g, (const char *)op->args.io.ptr + gone, (size_t)rest);
+		piece_add(g, op->args.io.ptr, op->args.io.len, gone);
 		return true;
 	}
 	for (; n--; vec++) {
 		size_t skip = PX_MIN(gone, vec->len);
 
-		piece_add(g, (const char *)vec->base + skip, vec->len - skip);
+		piece_add(g, vec->base, vec->len, skip);
 		gone -= skip;
 	}
 	return true;
