@@ -79,11 +79,16 @@ bool px_answer_keeps(const proa_http_request *req)
 	       c->served + 1 < req->local->http->o.requests_max;
 }
 
-/* Printed once a second a loop. */
+/* The clock is read once a turn, and the date printed once a second; a loop. */
 static const char *date_now(px_local *local)
 {
-	int64_t now = proa_wall(local->loop) / PROA_SEC;
+	uint64_t turn = proa_turn(local->loop);
+	int64_t now;
 
+	if (turn == local->date_turn)
+		return local->date;
+	local->date_turn = turn;
+	now = proa_wall(local->loop) / PROA_SEC;
 	if (now != local->date_s) {
 		px_date_print(now, local->date);
 		local->date_s = now;
@@ -94,18 +99,29 @@ static const char *date_now(px_local *local)
 static void put_field(px_buf *out, const char *name, const char *value)
 {
 	px_buf_text(out, name);
-	px_buf_put(out, ": ", 2);
+	px_buf_literal(out, ": ");
 	px_buf_text(out, value);
-	px_buf_put(out, "\r\n", 2);
+	px_buf_literal(out, "\r\n");
 }
 
 static void put_status_line(px_buf *out, int status)
 {
-	px_buf_put(out, "HTTP/1.1 ", 9);
+	if (status == 200) {
+		px_buf_literal(out, "HTTP/1.1 200 OK\r\n");
+		return;
+	}
+	px_buf_literal(out, "HTTP/1.1 ");
 	px_buf_number(out, (uint64_t)status);
 	px_buf_char(out, ' ');
 	px_buf_text(out, proa_http_reason(status));
-	px_buf_put(out, "\r\n", 2);
+	px_buf_literal(out, "\r\n");
+}
+
+static void put_date(px_buf *out, px_local *local)
+{
+	px_buf_literal(out, "Date: ");
+	px_buf_put(out, date_now(local), PX_DATE_TEXT - 1);
+	px_buf_literal(out, "\r\n");
 }
 
 void px_put_head(proa_http_request *req, int status, const char *type, int64_t length)
@@ -117,22 +133,25 @@ void px_put_head(proa_http_request *req, int status, const char *type, int64_t l
 	req->begun = true;
 	req->status = status;
 	put_status_line(out, status);
-	put_field(out, "Date", date_now(req->local));
-	if (type)
-		put_field(out, "Content-Type", type);
+	put_date(out, req->local);
+	if (type) {
+		px_buf_literal(out, "Content-Type: ");
+		px_buf_text(out, type);
+		px_buf_literal(out, "\r\n");
+	}
 	if (req->chunked_out) {
-		put_field(out, "Transfer-Encoding", "chunked");
+		px_buf_literal(out, "Transfer-Encoding: chunked\r\n");
 	} else if (length >= 0 && status != 204) { /* RFC 9110, 8.6 */
-		px_buf_text(out, "Content-Length: ");
+		px_buf_literal(out, "Content-Length: ");
 		px_buf_number(out, (uint64_t)length);
-		px_buf_put(out, "\r\n", 2);
+		px_buf_literal(out, "\r\n");
 	}
 	if (!keeps)
-		put_field(out, "Connection", "close");
+		px_buf_literal(out, "Connection: close\r\n");
 	else if (req->version == 10)
-		put_field(out, "Connection", "keep-alive");
+		px_buf_literal(out, "Connection: keep-alive\r\n");
 	px_buf_put(out, req->extra.data, req->extra.len);
-	px_buf_put(out, "\r\n", 2);
+	px_buf_literal(out, "\r\n");
 	out->failed = out->failed || req->extra.failed;
 }
 

@@ -10,8 +10,7 @@ enum { BUF_FIRST = 1 };
 enum { BUF_FIRST = 512 };
 #endif
 
-/* Apart, and not inlined, so that what nearly always happens saves no registers. */
-static __attribute__((noinline)) bool buf_grow(px_buf *buf, size_t more)
+bool px_buf_grow(px_buf *buf, size_t more)
 {
 	size_t cap = buf->cap ? buf->cap : BUF_FIRST;
 	char *data;
@@ -30,23 +29,7 @@ static __attribute__((noinline)) bool buf_grow(px_buf *buf, size_t more)
 
 bool px_buf_fits(px_buf *buf, size_t more)
 {
-	return (buf->cap - buf->len >= more && !buf->failed) || buf_grow(buf, more);
-}
-
-bool px_buf_room(px_buf *buf, size_t more)
-{
-	if (px_buf_fits(buf, more))
-		return true;
-	buf->failed = true;
-	return false;
-}
-
-void px_buf_put(px_buf *buf, const void *bytes, size_t len)
-{
-	if (!len || !px_buf_room(buf, len))
-		return;
-	memcpy(buf->data + buf->len, bytes, len);
-	buf->len += len;
+	return (buf->cap - buf->len >= more && !buf->failed) || px_buf_grow(buf, more);
 }
 
 void px_buf_text(px_buf *buf, const char *text)
@@ -59,7 +42,7 @@ void px_buf_char(px_buf *buf, char c)
 	px_buf_put(buf, &c, 1);
 }
 
-static void put_digits(px_buf *buf, uint64_t n, unsigned base)
+static inline void put_digits(px_buf *buf, uint64_t n, unsigned base)
 {
 	char text[20];
 	size_t at = sizeof text;

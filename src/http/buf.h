@@ -5,6 +5,8 @@
 
 #include "proa/loop.h"
 
+#include <string.h>
+
 /* All zero but for `loop` is empty. Running out of memory is remembered in `failed` and told once,
  * at the end of what is being built, so that building needs no check at each step; from then on
  * nothing goes in, so that nothing has a hole. */
@@ -15,11 +17,28 @@ typedef struct px_buf {
 	bool failed;
 } px_buf;
 
+/* Makes room where there is not enough. */
+bool px_buf_grow(px_buf *buf, size_t more);
 /* Room for `more` bytes behind data + len, which the caller then counts in by himself. */
-bool px_buf_room(px_buf *buf, size_t more);
+static inline bool px_buf_room(px_buf *buf, size_t more)
+{
+	if (buf->cap - buf->len >= more && !buf->failed)
+		return true;
+	buf->failed = !px_buf_grow(buf, more);
+	return !buf->failed;
+}
 /* The same, and if there is none nothing is remembered. */
 bool px_buf_fits(px_buf *buf, size_t more);
-void px_buf_put(px_buf *buf, const void *bytes, size_t len);
+static inline void px_buf_put(px_buf *buf, const void *bytes, size_t len)
+{
+	if (!len || !px_buf_room(buf, len))
+		return;
+	memcpy(buf->data + buf->len, bytes, len);
+	buf->len += len;
+}
+
+/* Of a text in quotes. */
+#define px_buf_literal(buf, text) px_buf_put(buf, text, sizeof(text) - 1)
 void px_buf_text(px_buf *buf, const char *text);
 void px_buf_char(px_buf *buf, char c);
 void px_buf_number(px_buf *buf, uint64_t n);

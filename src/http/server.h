@@ -182,6 +182,7 @@ struct px_local {
 	bool dir_bound; /* the handle is: opening may fail, and be tried again */
 	px_recent recent[PX_RECENT_FILES];
 	unsigned recent_next;
+	uint64_t date_turn; /* when it was looked at */
 	int64_t date_s;
 	char date[PX_DATE_TEXT];
 };

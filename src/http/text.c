@@ -42,10 +42,18 @@ static bool is_alnum(char c)
 	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9');
 }
 
+/* RFC 9110, 5.6.2: a bit for each character of ASCII that is one of a token's. */
+static bool is_token(unsigned char c)
+{
+	static const uint32_t bits[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+
+	return bits[c / 32] >> c % 32 & 1;
+}
+
 bool px_text_token(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(text[i]) && (!text[i] || !strchr("!#$%&'*+-.^_`|~", text[i])))
+		if (!is_token((unsigned char)text[i]))
 			return false;
 	return len > 0;
 }
