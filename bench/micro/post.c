@@ -1,4 +1,4 @@
-/* A call handed to another thread's loop: while that is awake, asleep, or looks before it sleeps. */
+/* A call handed to another loop: while that is awake, asleep, or looks before it sleeps. */
 /* SPDX-License-Identifier: MIT */
 #include "post.h"
 
