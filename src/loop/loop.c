@@ -11,6 +11,7 @@
 
 enum {
 	PULLS_MAX = 64, /* completions of one multishot op an iteration */
+	DUE_MAX = 512,  /* deadlines and timers, until their callbacks have run */
 	UNSEEN_MAX = 8, /* iterations in a row that only deliver, before a look at the kernel */
 };
 
@@ -78,8 +79,8 @@ void px_core_init(px_core *core, const proa_loop_options *o)
 	px_list_init(&core->more);
 	px_list_init(&core->closed);
 	px_list_init(&core->pools);
-	px_wheel_init(&core->deadlines, (uint64_t)now >> PX_TICK_SHIFT);
-	px_wheel_init(&core->idles, (uint64_t)now >> PX_TICK_SHIFT);
+	px_wheel_init(&core->deadlines, (uint64_t)now >> PX_TICK_SHIFT, px_op_tick);
+	px_wheel_init(&core->idles, (uint64_t)now >> PX_TICK_SHIFT, NULL);
 	core->now_ns = now;
 	core->pool_count = o->buffers_count;
 	core->pool_bytes = o->buffers_size_bytes;
@@ -150,15 +151,17 @@ int proa_loop_open(proa_loop **out, const proa_loop_options *options)
 
 /* ---- time ---- */
 
-static void deadlines_due(px_core *core, uint64_t tick)
+static unsigned deadlines_due(px_core *core, uint64_t tick)
 {
 	px_list due;
 	px_node *node;
+	unsigned n = 0;
 
 	px_list_init(&due);
 	px_wheel_advance(&core->deadlines, tick, &due);
-	while ((node = px_list_pop_front(&due)))
+	for (; (node = px_list_pop_front(&due)); n++)
 		px_op_due(PX_OF(node, px_op, timer), (int64_t)(tick << PX_TICK_SHIFT));
+	return n;
 }
 
 static void idles_due(px_core *core, uint64_t tick)
@@ -172,26 +175,24 @@ static void idles_due(px_core *core, uint64_t tick)
 		px_handle_idle_due(PX_OF(node, px_handle, idle));
 }
 
-/* Slot by slot, so that timers fire in the order of their ticks also after a long pause. Idle times
- * only after a look at the kernel, where bytes may have come while callbacks ran. */
+/* Slot by slot, so that timers fire in the order of their ticks also after a long pause; and not
+ * many at once, so that callbacks find them in the cache, and what else there is to do is not kept
+ * waiting by a million. Idle times only after a look at the kernel, where bytes may have come while
+ * callbacks ran. */
 static void time_pass(px_core *core, bool looked)
 {
-	uint64_t tick, next;
+	unsigned n = 0;
+	uint64_t tick;
 
 	core->now_ns = px_sys_now_ns();
 	tick = (uint64_t)core->now_ns >> PX_TICK_SHIFT;
-	while ((next = px_wheel_next(&core->deadlines)) <= tick)
-		deadlines_due(core, next);
-	/* Nothing is due: move the wheel's own time on, so that near timers land in fine slots. */
-	deadlines_due(core, tick);
-	if (!looked)
-		return;
-	while ((next = px_wheel_next(&core->idles)) <= tick)
-		idles_due(core, next);
-	idles_due(core, tick);
+	while (n < DUE_MAX && !px_wheel_pass(&core->deadlines, tick))
+		n += deadlines_due(core, px_wheel_next(&core->deadlines));
+	while (looked && !px_wheel_pass(&core->idles, tick))
+		idles_due(core, px_wheel_next(&core->idles));
 }
 
-static int64_t time_next_ns(const px_core *core)
+static int64_t time_next_ns(px_core *core)
 {
 	uint64_t a = px_wheel_next(&core->deadlines), b = px_wheel_next(&core->idles);
 	uint64_t tick = PX_MIN(a, b);

@@ -176,6 +176,16 @@ static void ring_ask(px_node **ring)
 	}
 }
 
+/* A root's timers, which the wheel has and no ring: there may be a million, in no order of their
+ * memory, and two neighbours more to be fetched for each would be half of what one costs. */
+static void timer_ask(px_node *node, void *root)
+{
+	px_op *op = PX_OF(node, px_op, timer);
+
+	if (op->kind == PX_TIMER && op->handle == root)
+		px_op_cancel(op, PX_F_CANCEL);
+}
+
 void px_handle_close(px_handle *h, proa_closed *closed)
 {
 	px_core *core;
@@ -197,6 +207,8 @@ void px_handle_close(px_handle *h, proa_closed *closed)
 	ring_ask(&h->in);
 	ring_ask(&h->out);
 	ring_ask(&h->owned);
+	if (!h->owner)
+		px_wheel_each(&core->deadlines, timer_ask, h);
 	px_handle_check(h);
 }
 
