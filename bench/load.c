@@ -181,7 +181,8 @@ static void report(void)
 	printf("\"client_ns\": %" PRId64 ", \"server_ns\": %" PRId64 ", \"slept\": %" PRIu64
 	       ", \"preempted\": %" PRIu64 ", ",
 	       load.used.client_ns, load.used.server_ns, load.used.slept, load.used.preempted);
-	printf("\"bytes\": %" PRIu64 ", \"errors\": 0}\n", load.bytes);
+	printf("\"server_resident\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"errors\": 0}\n",
+	       px_load_resident(), load.bytes);
 }
 
 int main(int argc, char **argv)

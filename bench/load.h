@@ -117,5 +117,6 @@ void px_load_run(void);
 /* "17,18": what the server's processes use is told too. */
 void px_load_watch(const char *pids);
 void px_load_use(px_load_usage *);
+uint64_t px_load_resident(void); /* bytes of the server */
 
 #endif

@@ -9,6 +9,7 @@ from suite.machine import Failure, alone
 from suite.servers import Server
 
 WARM_SECONDS = "0.1"
+RESIDENT_MIN = 1000  # connections; fewer are lost among what a server needs anyway
 
 
 def row_make(contestant, rounds, noise_max=NOISE_MAX):
@@ -26,7 +27,8 @@ class Contest:
         self.bench, self.name, self.load = bench, name, load
         self.missing = [c for c in contestants if c.missing()]
         self.contestants = [c for c in contestants if not c.missing()]
-        self.servers, self.files, self.rounds, self.counts = {}, {}, {}, {}
+        self.servers, self.files, self.memory = {}, {}, {}
+        self.rounds, self.counts = {}, {}
         self.failed, self.notes = {}, {}
 
     def say(self, text):
@@ -49,6 +51,7 @@ class Contest:
             server = self.attempt(c, lambda c=c: Server(c))
             if server:
                 self.servers[c.name] = server
+                self.memory[c.name] = server.memory()
                 self.rounds[c.name] = []
 
     def warm(self):
@@ -108,6 +111,9 @@ class Contest:
             if c.name not in self.failed and self.rounds.get(c.name):
                 row = row_make(c, self.rounds[c.name], self.load.noise_max)
                 row["figures"].update(self.counts.get(c.name, {}))
+                if self.load.connections >= RESIDENT_MIN:
+                    row["figures"]["resident_bytes"] = (
+                        row["figures"]["resident"] - self.memory[c.name]) / self.load.connections
                 rows.append(row)
         return {"name": self.name, "rows": rows, "failed": self.failed, "notes": self.notes,
                 "missing": {c.name: c.missing() for c in self.missing},

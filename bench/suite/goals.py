@@ -172,7 +172,15 @@ def timer_goals():
                    "proa", "libuv", 0.25)
 
 
-GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *timer_goals())
+def post_goals():
+    for figure, reference, limit in (("awake_writes", "", 0.001), ("awake_ns", "libevent", 0.5),
+                                     ("asleep_ns", "eventfd", 1.02), ("spin_ns", "", 2000)):
+        against = f" / {reference}" if reference else ""
+        yield Goal(f"post from another thread, {figure}: best proa{against}", "post", "post",
+                   figure, "best proa", reference, limit)
+
+
+GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *timer_goals(), *post_goals())
 
 
 def verdicts(results, scenarios=None):

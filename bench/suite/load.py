@@ -83,7 +83,7 @@ def figures(report):
         "slept": report["slept"] * each,
         "preempted": report["preempted"] * each,
         "server_busy": report["server_ns"] / 1e9 / max(report["seconds"], 1e-9),
-        "requests": report["requests"],
+        "requests": report["requests"], "resident": report["server_resident"],
     }
 
 

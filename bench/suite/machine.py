@@ -8,6 +8,7 @@ import platform
 import re
 import resource
 import signal
+import subprocess
 import sys
 import time
 
@@ -118,6 +119,13 @@ def describe():
     return {"kernel": platform.release(), "cpus": os.cpu_count(),
             "model": cpu.group(1) if cpu else platform.machine(),
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1]}
+
+
+def commit():
+    """Of what is measured; "+" behind it: and changes."""
+    done = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty=+"],
+                          capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 class Progress:

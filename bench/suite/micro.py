@@ -20,7 +20,7 @@ TOPICS = {
 }
 ONE_BACKEND = ("timers",)  # what they measure has nothing to do with the backend
 PATIENCE = 120
-KINDS = ("proa", "raw")
+KINDS = {"proa": "proa", "raw": "raw", "eventfd": "raw"}  # how a name begins; others are peers
 
 
 def programs(build, topic):
@@ -93,7 +93,7 @@ class Topic:
 
 def micro_row(name, rounds):
     series = {key: [r[key] for r in rounds if r.get(key) is not None] for key in rounds[0]}
-    kind = next((kind for kind in KINDS if name.startswith(kind)), "peer")
+    kind = next((kind for begin, kind in KINDS.items() if name.startswith(begin)), "peer")
     return {"name": name, "kind": kind, "noisy": 0, "spread": None, "rounds": series,
             "figures": {key: statistics.median(values) if values else None
                         for key, values in series.items()}}

@@ -6,8 +6,13 @@ import shutil
 import subprocess
 import time
 
+from peers.peers import PEERS, said
+
 from suite import goals, machine
 from suite.load import NOISE_MAX
+
+
+HTTP_PACKAGES = {"nginx": "nginx", "h2o": "h2o", "lighttpd": "lighttpd", "haproxy": "haproxy"}
 
 
 def si(value):
@@ -97,10 +102,20 @@ def results_write(folder, scenario, options, cells):
     os.makedirs(folder, exist_ok=True)
     result = {"scenario": scenario.name, "about": scenario.about,
               "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-              "machine": machine.describe(), "options": options, "cells": cells}
+              "commit": machine.commit(), "machine": machine.describe(), "options": options,
+              "versions": versions(os.path.join(machine.TOP, options.get("build", ""))),
+              "cells": cells}
     with open(f"{folder}/{scenario.name}.json", "w") as file:
         file.write(json_text(result) + "\n")
     return result
+
+
+def versions(build):
+    """Of the peers that are here."""
+    found = {peer.name: peer.version(build) for peer in PEERS if not peer.missing(build)}
+    for name, package in HTTP_PACKAGES.items():
+        found[name] = said(["dpkg-query", "-W", "-f", "${Version}", package])
+    return {name: version for name, version in found.items() if version}
 
 
 def rounded(value):
@@ -159,6 +174,16 @@ def colours_of(rows):
     return found
 
 
+WIDE = 30  # largest to smallest: then bars on a linear scale would vanish
+
+
+def scale_of(rows, figure):
+    values = [row["figures"][figure] for row in rows if row["figures"][figure] > 0]
+    if not values or max(values) < WIDE * min(values):
+        return ["set yrange [0:*]"]
+    return ["set logscale y", f"set yrange [{min(values) / 2:.6g}:*]"]
+
+
 def chart_script(path, title, label, cells, figure):
     """Bars, a group for each cell, for gnuplot."""
     rows = [row for cell in cells for row in cell["rows"]
@@ -174,8 +199,8 @@ def chart_script(path, title, label, cells, figure):
     lines += ["EOD", f"set terminal svg size {min(width, 2400)},420 noenhanced",
               f"set output '{path}'", f"set title '{title}'", f"set ylabel '{label}'",
               "set style data histogram", "set style histogram clustered gap 1.5",
-              "set style fill solid border -1", "set yrange [0:*]", "set grid ytics",
-              "set key outside right", "set xtics rotate by -20"]
+              "set style fill solid border -1", *scale_of(rows, figure), "set grid ytics",
+              "set format y '%.0s%c'", "set key outside right", "set xtics rotate by -20"]
     plots = [f"$data using {i + 2}:xtic(1) title '{name}' linecolor rgb '{colour}'"
              for i, (name, colour) in enumerate(colours.items())]
     return "\n".join([*lines, "plot " + ", \\\n\t".join(plots)]) + "\n"
