@@ -11,6 +11,8 @@ enum { MASK = PX_WHEEL_SLOTS - 1, TOP_SHIFT = PX_WHEEL_TOP * PX_WHEEL_BITS };
 void px_wheel_init(px_wheel *w, uint64_t now_tick)
 {
 	w->now = now_tick;
+	w->next = UINT64_MAX;
+	w->levels = 0;
 	px_list_init(&w->due);
 	memset(w->occupied, 0, sizeof w->occupied);
 	for (unsigned level = 0; level < PX_WHEEL_LEVELS; level++)
@@ -18,10 +20,15 @@ void px_wheel_init(px_wheel *w, uint64_t now_tick)
 			px_list_init(&w->slots[level][slot]);
 }
 
-static void slot_add(px_wheel *w, unsigned level, unsigned slot, px_node *node)
+/* `number` counts slots of this level from tick 0 on. */
+static void slot_add(px_wheel *w, unsigned level, uint64_t number, px_node *node)
 {
+	unsigned slot = (unsigned)(number & MASK);
+
 	px_list_push_back(&w->slots[level][slot], node);
 	w->occupied[level] |= UINT64_C(1) << slot;
+	w->levels |= 1u << level;
+	w->next = PX_MIN(w->next, number << level * PX_WHEEL_BITS);
 }
 
 /* Now's own slot stays free, or the circle could not tell a whole turn from none. */
@@ -30,7 +37,7 @@ static void top_add(px_wheel *w, px_node *node, uint64_t tick)
 	uint64_t now = w->now >> TOP_SHIFT;
 	uint64_t slot = PX_MIN(tick >> TOP_SHIFT, now + MASK);
 
-	slot_add(w, PX_WHEEL_TOP, slot & MASK, node);
+	slot_add(w, PX_WHEEL_TOP, slot, node);
 }
 
 void px_wheel_add(px_wheel *w, px_node *node, uint64_t tick)
@@ -40,24 +47,34 @@ void px_wheel_add(px_wheel *w, px_node *node, uint64_t tick)
 	px_assert(!px_node_linked(node));
 	if (tick <= w->now) {
 		px_list_push_back(&w->due, node);
+		w->next = w->now;
 		return;
 	}
 	level = px_log2_64(tick ^ w->now) / PX_WHEEL_BITS;
 	if (level >= PX_WHEEL_TOP)
 		top_add(w, node, tick);
 	else
-		slot_add(w, level, tick >> level * PX_WHEEL_BITS & MASK, node);
+		slot_add(w, level, tick >> level * PX_WHEEL_BITS, node);
 }
 
-/* If `head` is a slot's, marks that slot empty. As integers: pointers into different objects have
- * no order in C. */
-static void slot_emptied(px_wheel *w, const px_list *head)
+static void slot_mark_empty(px_wheel *w, unsigned level, unsigned slot)
+{
+	w->occupied[level] &= ~(UINT64_C(1) << slot);
+	if (!w->occupied[level])
+		w->levels &= ~(1u << level);
+}
+
+/* The list at `head` has lost its last node; a slot's is marked. As integers: pointers into
+ * different objects have no order in C. What comes next is not known any more, and is not looked
+ * for before somebody asks: deadlines come and go oftener. */
+static void list_emptied(px_wheel *w, const px_list *head)
 {
 	uintptr_t offset = (uintptr_t)head - (uintptr_t)w->slots;
 	uintptr_t index = offset / sizeof(px_list);
 
 	if (offset < sizeof w->slots)
-		w->occupied[index >> PX_WHEEL_BITS] &= ~(UINT64_C(1) << (index & MASK));
+		slot_mark_empty(w, (unsigned)(index >> PX_WHEEL_BITS), index & MASK);
+	w->next = PX_WHEEL_UNKNOWN;
 }
 
 void px_wheel_del(px_wheel *w, px_node *node)
@@ -65,18 +82,8 @@ void px_wheel_del(px_wheel *w, px_node *node)
 	if (!px_node_linked(node))
 		return;
 	if (node->next == node->prev)
-		slot_emptied(w, node->next);
+		list_emptied(w, node->next);
 	px_list_remove(node);
-}
-
-/* The lowest level with an occupied slot (see 3. in the header), or PX_WHEEL_LEVELS. */
-static unsigned level_first(const px_wheel *w)
-{
-	unsigned level = 0;
-
-	while (level < PX_WHEEL_LEVELS && !w->occupied[level])
-		level++;
-	return level;
 }
 
 /* When the earliest occupied slot of `level`, which has one, begins. The distance is counted from
@@ -91,14 +98,13 @@ static uint64_t level_begin(const px_wheel *w, unsigned level)
 	return (now + px_ctz64(turned)) << shift;
 }
 
-uint64_t px_wheel_next(const px_wheel *w)
+uint64_t px_wheel_look(px_wheel *w)
 {
-	unsigned level;
-
 	if (!px_list_empty(&w->due))
-		return w->now;
-	level = level_first(w);
-	return level == PX_WHEEL_LEVELS ? UINT64_MAX : level_begin(w, level);
+		w->next = w->now;
+	else /* the lowest level that has any: see 3. in the header */
+		w->next = w->levels ? level_begin(w, px_ctz64(w->levels)) : UINT64_MAX;
+	return w->next;
 }
 
 /* Nothing is added on the way, so all slots can be read from where time stood: it jumps once. */
@@ -108,13 +114,15 @@ void px_wheel_advance(px_wheel *w, uint64_t now_tick, px_list *due_list)
 	uint64_t begin;
 
 	px_list_splice_back(due_list, &w->due);
-	while ((level = level_first(w)) < PX_WHEEL_LEVELS) {
+	w->next = PX_WHEEL_UNKNOWN;
+	while (w->levels) {
+		level = px_ctz64(w->levels);
 		begin = level_begin(w, level);
 		if (begin > now_tick)
 			break;
 		slot = begin >> level * PX_WHEEL_BITS & MASK;
 		px_list_splice_back(due_list, &w->slots[level][slot]);
-		w->occupied[level] &= ~(UINT64_C(1) << slot);
+		slot_mark_empty(w, level, slot);
 	}
 	if (now_tick > w->now)
 		w->now = now_tick;

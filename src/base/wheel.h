@@ -4,8 +4,7 @@
 #define PX_BASE_WHEEL_H
 
 #include "base/list.h"
-
-#include <stdint.h>
+#include "base/util.h"
 
 /* Time is cut into ticks; what a tick lasts is the caller's business. Level 0 has a slot for each
  * of 64 ticks, level 1 one for each 64 slots of level 0, and so on: write a tick in base 64, and
@@ -54,8 +53,12 @@ enum {
 	PX_WHEEL_TOP = PX_WHEEL_LEVELS - 1,
 };
 
+#define PX_WHEEL_UNKNOWN 0
+
 typedef struct px_wheel {
 	uint64_t now;
+	uint64_t next;                      /* of px_wheel_next; UNKNOWN: to be looked for */
+	uint32_t levels;                    /* bit L: level L has an occupied slot */
 	px_list due;                        /* added for now or earlier: out at the next advance */
 	uint64_t occupied[PX_WHEEL_LEVELS]; /* bit s of word L: slot s of level L is not empty */
 	px_list slots[PX_WHEEL_LEVELS][PX_WHEEL_SLOTS];
@@ -74,8 +77,23 @@ void px_wheel_del(px_wheel *w, px_node *node);
  * every node of the slots that begin then or earlier, after those that were due when added. */
 void px_wheel_advance(px_wheel *w, uint64_t now_tick, px_list *due_list);
 
+uint64_t px_wheel_look(px_wheel *w); /* px_wheel_next where it is not known */
+
 /* The beginning of the earliest occupied slot: no node need come out before, and none is lost by
- * sleeping until then. now_tick itself if some are due already; UINT64_MAX if there are none. */
-uint64_t px_wheel_next(const px_wheel *w);
+ * sleeping until then. w->now if some are due already; UINT64_MAX if there are none. */
+static inline uint64_t px_wheel_next(px_wheel *w)
+{
+	return PX_LIKELY(w->next != PX_WHEEL_UNKNOWN) ? w->next : px_wheel_look(w);
+}
+
+/* Moves time to now_tick if nothing comes out by that, which a loop asks at every turn and mostly
+ * finds so. False: px_wheel_advance is to be called, and nothing has been done. */
+static inline bool px_wheel_pass(px_wheel *w, uint64_t now_tick)
+{
+	if (px_wheel_next(w) <= PX_MAX(now_tick, w->now))
+		return false;
+	w->now = PX_MAX(now_tick, w->now);
+	return true;
+}
 
 #endif

@@ -53,15 +53,20 @@ static unsigned wheel_run(px_wheel *w, uint64_t now)
 	return fired;
 }
 
-/* Every bit says whether its slot has nodes. */
-static bool wheel_sound(const px_wheel *w)
+/* Every bit says whether its slot, or its level, has nodes; and what is known to come next does. */
+static bool wheel_sound(px_wheel *w)
 {
-	for (unsigned level = 0; level < PX_WHEEL_LEVELS; level++)
+	uint64_t known = w->next;
+
+	for (unsigned level = 0; level < PX_WHEEL_LEVELS; level++) {
 		for (unsigned slot = 0; slot < PX_WHEEL_SLOTS; slot++)
 			if ((w->occupied[level] >> slot & 1) ==
 			    px_list_empty(&w->slots[level][slot]))
 				return false;
-	return true;
+		if ((w->levels >> level & 1) != (w->occupied[level] != 0))
+			return false;
+	}
+	return known == PX_WHEEL_UNKNOWN || known == px_wheel_look(w);
 }
 
 TEST(wheel_empty)
@@ -169,6 +174,28 @@ TEST(wheel_top_level_wraps)
 		}
 		CHECK(wheel_sound(&w));
 	}
+}
+
+/* Time passes as long as nothing comes out by it, and never back. */
+TEST(wheel_passes_what_is_not_due)
+{
+	static px_wheel w;
+	timer a, b;
+
+	px_wheel_init(&w, 10);
+	CHECK(px_wheel_pass(&w, 20) && w.now == 20);
+	timer_arm(&w, &a, 30);
+	timer_arm(&w, &b, 25);
+	CHECK(px_wheel_pass(&w, 15) && w.now == 20);
+	CHECK(px_wheel_pass(&w, 24) && w.now == 24);
+	CHECK(!px_wheel_pass(&w, 25) && w.now == 24);
+	timer_disarm(&w, &b); /* the earliest goes: the next one counts */
+	CHECK(px_wheel_pass(&w, 29) && w.now == 29);
+	CHECK(!px_wheel_pass(&w, 31));
+	CHECK(wheel_run(&w, 31) == 1 && px_wheel_pass(&w, UINT64_MAX - 1));
+	timer_arm(&w, &a, 3); /* due already, whatever is asked for */
+	CHECK(!px_wheel_pass(&w, 2));
+	CHECK(wheel_run(&w, 2) == 1);
 }
 
 TEST(wheel_never_comes)

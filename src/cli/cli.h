@@ -8,13 +8,13 @@
 /* Exit statuses. */
 enum { CLI_OK = 0, CLI_FAILED = 2 };
 
-enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024 };
+enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768 };
 
 typedef struct cli_args {
 	const char *dir, *listen, *backend;
 	const char *models, *connections, *output; /* the laboratory's */
 	double seconds;                            /* 0: not given */
-	unsigned workers;                          /* 0: not given */
+	unsigned workers, buffers;                 /* 0: not given */
 	bool log, stats, json, list, quick, help;
 } cli_args;
 
@@ -27,7 +27,8 @@ enum {
 	CLI_LOG = 16,
 	CLI_STATS = 32,
 	CLI_JSON = 64,
-	CLI_LAB = 128
+	CLI_BUFFERS = 128,
+	CLI_LAB = 256
 };
 
 typedef struct cli_command {

@@ -106,7 +106,7 @@ static void loop_stop(unsigned again, void *user)
 
 static int run_loop(echo *e)
 {
-	proa_loop_options o = {.backend = e->args->backend};
+	proa_loop_options o = {.backend = e->args->backend, .buffers_count = e->args->buffers};
 	proa_addr addr;
 	int rc = proa_loop_open(&e->loop, &o);
 
@@ -166,7 +166,8 @@ static void group_loop_drain(proa_group *group, proa_loop *loop, unsigned index,
 
 static int run_group(echo *e)
 {
-	proa_loop_options loop = {.backend = e->args->backend, .stay = true};
+	proa_loop_options loop = {
+		.backend = e->args->backend, .stay = true, .buffers_count = e->args->buffers};
 	proa_group_options o = {.loops = e->args->workers,
 	                        .loop = &loop,
 	                        .start = group_loop_start,
@@ -208,14 +209,15 @@ static int echo_run(const cli_args *args)
 
 const cli_command cli_echo = {
 	.name = "echo",
-	.usage = "--listen ADDR:PORT [--workers N] [--backend NAME] [--stats]",
+	.usage = "--listen ADDR:PORT [--workers N] [--backend NAME] [--buffers N] [--stats]",
 	.about = "Sends back what it is sent, over TCP.",
 	.help = "  --listen ADDR:PORT   127.0.0.1:7777, [::1]:7777, :7777; port 0: any,\n"
 		"                       it is printed\n"
 		"  --workers N          loops, each on a thread of its own (default 1)\n"
 		"  --backend NAME       one of 'proa doctor', or it fails (default: the best)\n"
+		"  --buffers N          of 64 KiB, for what is received, at most (default 4096)\n"
 		"  --stats              at the end, one line of counters\n\n"
 		"SIGTERM or SIGINT ends it within 10 seconds, a second one at once.\n",
-	.takes = CLI_LISTEN | CLI_WORKERS | CLI_BACKEND | CLI_STATS,
+	.takes = CLI_LISTEN | CLI_WORKERS | CLI_BACKEND | CLI_BUFFERS | CLI_STATS,
 	.run = echo_run,
 };

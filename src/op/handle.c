@@ -5,13 +5,6 @@
 #include "op/pool.h"
 #include "sys/sys.h"
 
-px_core *px_handle_core(const px_handle *h)
-{
-	while (h->owner)
-		h = h->owner;
-	return PX_OF(h, px_core, root);
-}
-
 void px_handle_bind(px_handle *owner, px_handle *h)
 {
 	if (h->state != PX_H_FREE)
@@ -21,6 +14,7 @@ void px_handle_bind(px_handle *owner, px_handle *h)
 	px_core_enter(px_handle_core(owner));
 	h->kind = PX_HANDLE_TAG | PROA_NONE;
 	h->state = PX_H_INIT;
+	h->core = owner->core;
 	h->owner = owner;
 	h->fd = -1;
 	px_ring_push(&owner->owned, &h->link);

@@ -126,6 +126,11 @@ typedef union px_args {
 	} io; /* recv, send, sendv (vec, n), read, write, connect, recv_msg and send_msg (the
 	         proa_msg) */
 	struct {
+		const void *ptr;
+		size_t len;
+		px_pool *pool;
+	} lent; /* send_pooled, as io; aux: which buffer of the pool */
+	struct {
 		px_handle *file;
 		int64_t off, len;
 	} file; /* send_file */
@@ -236,10 +241,16 @@ struct __attribute__((may_alias)) px_handle {
 	uint8_t state;      /* PX_H_... */
 	uint16_t flags;     /* PX_HF_... */
 	uint32_t in_flight; /* its ops not yet retired + owned handles CLOSED and not yet told */
-	px_handle *owner;   /* NULL: the root */
-	px_node *owned;     /* ring: unordered ops and handles */
-	px_node *in, *out;  /* rings: the FIFO of each direction */
-	px_node idle;       /* in core->idles while an idle time is set */
+	px_core *core;
+	px_handle *owner; /* NULL: the root */
+	union {
+		struct {
+			px_node *owned;    /* ring: unordered ops and handles */
+			px_node *in, *out; /* rings: the FIFO of each direction */
+		};
+		px_node *queues[3]; /* the same by direction */
+	};
+	px_node idle; /* in core->idles while an idle time is set */
 	union {
 		proa_closed *closed; /* CLOSING on */
 		struct {
@@ -296,13 +307,18 @@ extern const char *const px_kind_name[PX_KIND_COUNT];
 
 static inline px_node **px_queue(px_handle *h, int dir)
 {
-	return dir == PX_DIR_IN ? &h->in : dir == PX_DIR_OUT ? &h->out : &h->owned;
+	return &h->queues[dir];
 }
 
 /* The op at the head of a direction, NULL if there is none. */
 static inline px_op *px_queue_head(px_handle *h, int dir)
 {
 	return px_op_linked(px_ring_first(*px_queue(h, dir)));
+}
+
+static inline px_core *px_handle_core(const px_handle *h)
+{
+	return h->core;
 }
 
 static inline proa_kind px_handle_kind(const px_handle *h)
@@ -364,7 +380,6 @@ void px_handle_close(px_handle *h, proa_closed *closed);
 void px_handle_check(px_handle *h);    /* CLOSING -> CLOSED if all has ended */
 void px_handle_told(px_handle *h);     /* CLOSED -> FREE; the loop calls `closed` next */
 void px_handle_idle_due(px_handle *h); /* its idle node came due */
-px_core *px_handle_core(const px_handle *h);
 
 /* A byte moved on this handle: two stores. */
 void px_handle_moved(px_core *core, px_handle *h);

@@ -61,6 +61,8 @@ class Words(unittest.TestCase):
                 (["serve", "--backend", ""], "--backend"), (["echo"], "--listen"),
                 (["echo", "--listen", ":0", "x"], "x"), (["echo", "--log"], "--log"),
                 (["echo", "--listen", "127.0.0.1:0", "--backend", "frob"], "frob"),
+                (["echo", "--buffers", "0"], "0"), (["echo", "--buffers", "32769"], "32768"),
+                (["serve", "--buffers", "5"], "--buffers"),
                 (["doctor", "x"], "x"), (["serve", self.folder + "/none"], "none"),
                 (["serve", self.folder + "/file"], "folder"), (["serve", "a\nb"], "a?b"),
                 (["serve", self.folder, "--listen", "192.0.2.1:80"], "192.0.2.1")]:
