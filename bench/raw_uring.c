@@ -168,8 +168,18 @@ static void conn_park(conn *c)
 	waiting = c;
 }
 
-/* The one place that decides what comes next, whatever just completed. */
-static void conn_step(conn *c)
+/* Neither direction has its end in sight. */
+static void conn_flow(conn *c)
+{
+	if (!c->sending && c->first)
+		conn_send(c);
+	if (c->held >= HELD_MAX)
+		conn_stop(c);
+	if (!c->receiving && !c->parked && !c->held)
+		conn_recv(c);
+}
+
+static void conn_wind_up(conn *c)
 {
 	px_uring_sqe *sqe;
 
@@ -180,18 +190,31 @@ static void conn_step(conn *c)
 	}
 	if (!c->sending && c->first)
 		conn_send(c);
-	if (!c->dead && !c->ended) {
-		if (c->held >= HELD_MAX)
-			conn_stop(c);
-		if (!c->receiving && !c->parked && !c->held)
-			conn_recv(c);
-		return;
-	}
 	if (c->receiving || c->sending || c->parked || c->first)
 		return;
 	sqe = px_bench_ring_sqe(&ring, PX_IORING_OP_CLOSE, c->fd, NULL, 0);
 	sqe->flags = PX_IOSQE_CQE_SKIP_SUCCESS;
 	free(c);
+}
+
+/* The one place that decides what comes next, whatever just completed. */
+static void conn_step(conn *c)
+{
+	if (c->dead || c->ended)
+		conn_wind_up(c);
+	else
+		conn_flow(c);
+}
+
+/* No bytes: the end, no buffer for them, our own cancel, or an error. */
+static void conn_read_ended(conn *c, int result)
+{
+	if (!result)
+		c->ended = true;
+	else if (result == -ENOBUFS && !c->dead)
+		conn_park(c);
+	else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN)
+		c->dead = true;
 }
 
 static void conn_received(conn *c, const px_uring_cqe *cqe)
@@ -203,13 +226,8 @@ static void conn_received(conn *c, const px_uring_cqe *cqe)
 		c->receiving = c->stopping = false;
 	if (data)
 		conn_queue(c, data, (uint32_t)cqe->res, buffer);
-	if (cqe->res == 0)
-		c->ended = true;
-	else if (cqe->res == -ENOBUFS && !c->dead)
-		conn_park(c);
-	else if (cqe->res < 0 && cqe->res != -ECANCELED && cqe->res != -EINTR &&
-	         cqe->res != -EAGAIN)
-		c->dead = true;
+	if (cqe->res <= 0)
+		conn_read_ended(c, cqe->res);
 	conn_step(c);
 }
 
@@ -275,14 +293,16 @@ static void listener_accepted(const px_uring_cqe *cqe)
 static void cqe_handle(const px_uring_cqe *cqe)
 {
 	void *about = px_bench_cqe_about(cqe);
+	unsigned tag = cqe->user_data & PX_BENCH_TAG_MASK;
 
-	switch (cqe->user_data & PX_BENCH_TAG_MASK) {
-	case TAG_RECV: conn_received(about, cqe); break;
-	case TAG_SEND: conn_sent(about, cqe); break;
-	case TAG_ACCEPT: listener_accepted(cqe); break;
-	case TAG_ACCEPT_LATER: listener_arm(); break;
-	default: break;
-	}
+	if (tag == TAG_RECV)
+		conn_received(about, cqe);
+	else if (tag == TAG_SEND)
+		conn_sent(about, cqe);
+	else if (tag == TAG_ACCEPT)
+		listener_accepted(cqe);
+	else if (tag == TAG_ACCEPT_LATER)
+		listener_arm();
 }
 
 /* Those without buffers go on when there are some. */

@@ -94,23 +94,7 @@ void px_bench_ring_enter(px_bench_ring *ring, unsigned wait_for, int64_t timeout
 	ring->submitted = px_uring_load(ring->sq_head);
 }
 
-px_uring_sqe *px_bench_ring_sqe(px_bench_ring *ring, uint8_t opcode, int fd, const void *about,
-                                unsigned tag)
-{
-	px_uring_sqe *sqe;
-
-	while (ring->tail - px_uring_load(ring->sq_head) >= ring->sq_entries)
-		px_bench_ring_enter(ring, 0, -1);
-	sqe = &ring->sqes[ring->tail++ & ring->sq_mask];
-	memset(sqe, 0, sizeof *sqe);
-	sqe->opcode = opcode;
-	sqe->fd = fd;
-	sqe->user_data = (uint64_t)(uintptr_t)about | tag;
-	return sqe;
-}
-
-/* Of the kernel's, so much: the data of a batch, and a little less than a level 2 cache of today.
- */
+/* The kernel's, at most: the data of one batch, in about the size of a level 2 cache. */
 enum { GIVEN_BYTES = 2 * 1024 * 1024 };
 
 void px_bench_pool_fill(px_bench_pool *pool)
@@ -150,31 +134,4 @@ void px_bench_pool_open(px_bench_pool *pool, px_bench_ring *ring, uint32_t count
 	for (uint32_t i = 0; i < count; i++)
 		pool->rest[pool->resting++] = (uint16_t)i;
 	px_bench_pool_publish(pool);
-}
-
-void px_bench_pool_release(px_bench_pool *pool, uint16_t buffer)
-{
-	if (!--pool->buffers[buffer].users)
-		pool->rest[pool->resting++] = buffer;
-}
-
-char *px_bench_pool_take(px_bench_pool *pool, const px_uring_cqe *cqe, uint16_t *buffer)
-{
-	px_bench_buffer *b;
-	char *data;
-
-	if (!(cqe->flags & PX_IORING_CQE_F_BUFFER))
-		return NULL;
-	*buffer = (uint16_t)(cqe->flags >> PX_IORING_CQE_BUFFER_SHIFT);
-	b = &pool->buffers[*buffer];
-	data = pool->memory + (size_t)*buffer * pool->bytes + b->filled;
-	if (cqe->res > 0) {
-		b->filled += (uint32_t)cqe->res;
-		b->users++;
-	}
-	if (!(cqe->flags & PX_IORING_CQE_F_BUF_MORE)) {
-		pool->given--;
-		px_bench_pool_release(pool, *buffer);
-	}
-	return cqe->res > 0 ? data : NULL;
 }

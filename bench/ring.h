@@ -45,8 +45,18 @@ void px_bench_ring_enter(px_bench_ring *ring, unsigned wait_for, int64_t timeout
 
 /* A cleared entry, submitted by the next enter; user_data is the pointer with the tag in its low
  * three bits. Enters by itself when the queue is full. */
-px_uring_sqe *px_bench_ring_sqe(px_bench_ring *ring, uint8_t opcode, int fd, const void *about,
-                                unsigned tag);
+static inline px_uring_sqe *px_bench_ring_sqe(px_bench_ring *ring, uint8_t opcode, int fd,
+                                              const void *about, unsigned tag)
+{
+	px_uring_sqe *sqe;
+
+	while (ring->tail - ring->submitted >= ring->sq_entries)
+		px_bench_ring_enter(ring, 0, -1);
+	sqe = &ring->sqes[ring->tail++ & ring->sq_mask];
+	*sqe = (px_uring_sqe){
+		.opcode = opcode, .fd = fd, .user_data = (uint64_t)(uintptr_t)about | tag};
+	return sqe;
+}
 
 enum { PX_BENCH_TAG_MASK = 7 };
 
@@ -71,10 +81,34 @@ static inline void *px_bench_cqe_about(const px_uring_cqe *cqe)
 void px_bench_pool_open(px_bench_pool *pool, px_bench_ring *ring, uint32_t count, uint32_t bytes);
 
 /* One user of the buffer less; without users it can be given to the kernel, at a publish. */
-void px_bench_pool_release(px_bench_pool *pool, uint16_t buffer);
+static inline void px_bench_pool_release(px_bench_pool *pool, uint16_t buffer)
+{
+	if (!--pool->buffers[buffer].users)
+		pool->rest[pool->resting++] = buffer;
+}
 
 /* What a recv's completion brought, a new use of `*buffer`; NULL: nothing. */
-char *px_bench_pool_take(px_bench_pool *pool, const px_uring_cqe *cqe, uint16_t *buffer);
+static inline char *px_bench_pool_take(px_bench_pool *pool, const px_uring_cqe *cqe,
+                                       uint16_t *buffer)
+{
+	px_bench_buffer *b;
+	char *data;
+
+	if (!(cqe->flags & PX_IORING_CQE_F_BUFFER))
+		return NULL;
+	*buffer = (uint16_t)(cqe->flags >> PX_IORING_CQE_BUFFER_SHIFT);
+	b = &pool->buffers[*buffer];
+	data = pool->memory + (size_t)*buffer * pool->bytes + b->filled;
+	if (cqe->res > 0) {
+		b->filled += (uint32_t)cqe->res;
+		b->users++;
+	}
+	if (!(cqe->flags & PX_IORING_CQE_F_BUF_MORE)) {
+		pool->given--;
+		px_bench_pool_release(pool, *buffer);
+	}
+	return cqe->res > 0 ? data : NULL;
+}
 
 void px_bench_pool_fill(px_bench_pool *pool);
 

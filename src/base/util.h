@@ -23,11 +23,14 @@ _Noreturn void px_panic(const char *message, const char *file, int line);
 #define PX_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #if defined(__GNUC__) || defined(__clang__)
-#define PX_LIKELY(cond)   __builtin_expect(!!(cond), 1)
-#define PX_UNLIKELY(cond) __builtin_expect(!!(cond), 0)
+#define PX_LIKELY(cond)      __builtin_expect(!!(cond), 1)
+#define PX_UNLIKELY(cond)    __builtin_expect(!!(cond), 0)
+/* Has a line of memory come that is about to be written. Any address will do. */
+#define PX_PREFETCH(address) __builtin_prefetch((const void *)(address), 1)
 #else
-#define PX_LIKELY(cond)   (cond)
-#define PX_UNLIKELY(cond) (cond)
+#define PX_LIKELY(cond)      (cond)
+#define PX_UNLIKELY(cond)    (cond)
+#define PX_PREFETCH(address) ((void)(address))
 #endif
 
 /* Evaluate both arguments once or twice: no side effects in them. */

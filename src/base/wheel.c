@@ -2,30 +2,36 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/wheel.h"
 
-#include "base/util.h"
-
 #include <string.h>
 
 enum { MASK = PX_WHEEL_SLOTS - 1, TOP_SHIFT = PX_WHEEL_TOP * PX_WHEEL_BITS };
 
-void px_wheel_init(px_wheel *w, uint64_t now_tick)
+static void lanes_init(px_list *lanes)
+{
+	for (unsigned i = 0; i < PX_WHEEL_LANES; i++)
+		px_list_init(&lanes[i]);
+}
+
+void px_wheel_init(px_wheel *w, uint64_t now_tick, px_wheel_tick *tick)
 {
 	w->now = now_tick;
 	w->next = UINT64_MAX;
+	w->tick = tick;
+	w->lane_mask = tick ? PX_WHEEL_LANES - 1 : 0;
 	w->levels = 0;
 	px_list_init(&w->due);
 	memset(w->occupied, 0, sizeof w->occupied);
 	for (unsigned level = 0; level < PX_WHEEL_LEVELS; level++)
 		for (unsigned slot = 0; slot < PX_WHEEL_SLOTS; slot++)
-			px_list_init(&w->slots[level][slot]);
+			lanes_init(w->slots[level][slot]);
 }
 
 /* `number` counts slots of this level from tick 0 on. */
-static void slot_add(px_wheel *w, unsigned level, uint64_t number, px_node *node)
+static void slot_add(px_wheel *w, unsigned level, uint64_t number, px_node *node, uint64_t tick)
 {
 	unsigned slot = (unsigned)(number & MASK);
 
-	px_list_push_back(&w->slots[level][slot], node);
+	px_list_push_back(&w->slots[level][slot][tick & w->lane_mask], node);
 	w->occupied[level] |= UINT64_C(1) << slot;
 	w->levels |= 1u << level;
 	w->next = PX_MIN(w->next, number << level * PX_WHEEL_BITS);
@@ -37,7 +43,7 @@ static void top_add(px_wheel *w, px_node *node, uint64_t tick)
 	uint64_t now = w->now >> TOP_SHIFT;
 	uint64_t slot = PX_MIN(tick >> TOP_SHIFT, now + MASK);
 
-	slot_add(w, PX_WHEEL_TOP, slot, node);
+	slot_add(w, PX_WHEEL_TOP, slot, node, tick);
 }
 
 void px_wheel_add(px_wheel *w, px_node *node, uint64_t tick)
@@ -54,7 +60,15 @@ void px_wheel_add(px_wheel *w, px_node *node, uint64_t tick)
 	if (level >= PX_WHEEL_TOP)
 		top_add(w, node, tick);
 	else
-		slot_add(w, level, tick >> level * PX_WHEEL_BITS, node);
+		slot_add(w, level, tick >> level * PX_WHEEL_BITS, node, tick);
+}
+
+static bool lanes_empty(const px_list *lanes, const px_list *but)
+{
+	for (unsigned i = 0; i < PX_WHEEL_LANES; i++)
+		if (&lanes[i] != but && !px_list_empty(&lanes[i]))
+			return false;
+	return true;
 }
 
 static void slot_mark_empty(px_wheel *w, unsigned level, unsigned slot)
@@ -64,26 +78,18 @@ static void slot_mark_empty(px_wheel *w, unsigned level, unsigned slot)
 		w->levels &= ~(1u << level);
 }
 
-/* The list at `head` has lost its last node; a slot's is marked. As integers: pointers into
- * different objects have no order in C. What comes next is not known any more, and is not looked
- * for before somebody asks: deadlines come and go oftener. */
-static void list_emptied(px_wheel *w, const px_list *head)
+/* The list at `head` loses its last node; if it is a slot's, that may be empty now. As integers:
+ * pointers into different objects have no order in C. What comes next is not known any more, and
+ * is not looked for before somebody asks: deadlines come and go oftener. */
+void px_wheel_list_emptied(px_wheel *w, const px_list *head)
 {
 	uintptr_t offset = (uintptr_t)head - (uintptr_t)w->slots;
-	uintptr_t index = offset / sizeof(px_list);
+	uintptr_t index = offset / sizeof w->slots[0][0];
+	unsigned level = (unsigned)(index >> PX_WHEEL_BITS), slot = index & MASK;
 
-	if (offset < sizeof w->slots)
-		slot_mark_empty(w, (unsigned)(index >> PX_WHEEL_BITS), index & MASK);
+	if (offset < sizeof w->slots && lanes_empty(w->slots[level][slot], head))
+		slot_mark_empty(w, level, slot);
 	w->next = PX_WHEEL_UNKNOWN;
-}
-
-void px_wheel_del(px_wheel *w, px_node *node)
-{
-	if (!px_node_linked(node))
-		return;
-	if (node->next == node->prev)
-		list_emptied(w, node->next);
-	px_list_remove(node);
 }
 
 /* When the earliest occupied slot of `level`, which has one, begins. The distance is counted from
@@ -107,23 +113,82 @@ uint64_t px_wheel_look(px_wheel *w)
 	return w->next;
 }
 
-/* Nothing is added on the way, so all slots can be read from where time stood: it jumps once. */
+/* A lane as a chain that ends with NULL, which leaves the lane empty. */
+static px_node *lane_take(px_list *lane)
+{
+	px_node *first = px_list_first(lane);
+
+	lane->prev->next = NULL;
+	px_list_init(lane);
+	return first;
+}
+
+/* Adds the node again, and has the next one's memory come until its lane's turn comes. What the
+ * wheel and `tick` look at may begin a line before the node. */
+static px_node *lane_step(px_wheel *w, px_node *node)
+{
+	px_node *next = node->next;
+
+	PX_PREFETCH(next);
+	PX_PREFETCH((uintptr_t)next - PX_CACHE_LINE);
+	node->next = NULL;
+	node->prev = NULL;
+	px_wheel_add(w, node, w->tick(node));
+	return next;
+}
+
+static void slot_spread(px_wheel *w, px_list *lanes)
+{
+	px_node *at[PX_WHEEL_LANES];
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < PX_WHEEL_LANES; i++)
+		if ((at[left] = lane_take(&lanes[i])))
+			left++;
+	while (left)
+		for (unsigned i = 0; i < left; i++)
+			if (!(at[i] = lane_step(w, at[i])))
+				at[i] = at[--left]; /* which has its turn in the next round */
+}
+
 void px_wheel_advance(px_wheel *w, uint64_t now_tick, px_list *due_list)
 {
 	unsigned level, slot;
 	uint64_t begin;
 
 	px_list_splice_back(due_list, &w->due);
-	w->next = PX_WHEEL_UNKNOWN;
 	while (w->levels) {
 		level = px_ctz64(w->levels);
 		begin = level_begin(w, level);
 		if (begin > now_tick)
 			break;
+		w->now = begin;
 		slot = begin >> level * PX_WHEEL_BITS & MASK;
-		px_list_splice_back(due_list, &w->slots[level][slot]);
 		slot_mark_empty(w, level, slot);
+		if (level && w->tick) {
+			slot_spread(w, w->slots[level][slot]);
+			px_list_splice_back(due_list, &w->due);
+		} else {
+			px_list_splice_back(due_list, &w->slots[level][slot][begin & w->lane_mask]);
+		}
 	}
-	if (now_tick > w->now)
-		w->now = now_tick;
+	w->now = PX_MAX(w->now, now_tick);
+	w->next = PX_WHEEL_UNKNOWN;
+}
+
+static void list_each(px_list *list, void (*each)(px_node *, void *user), void *user)
+{
+	for (px_node *node = list->next, *next; node != list; node = next) {
+		next = node->next;
+		each(node, user);
+	}
+}
+
+void px_wheel_each(px_wheel *w, void (*each)(px_node *, void *user), void *user)
+{
+	list_each(&w->due, each, user);
+	for (unsigned level = 0; level < PX_WHEEL_LEVELS; level++)
+		for (unsigned slot = 0; slot < PX_WHEEL_SLOTS; slot++)
+			for (unsigned i = 0; i < PX_WHEEL_LANES; i++)
+				list_each(&w->slots[level][slot][i], each, user);
 }

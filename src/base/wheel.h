@@ -24,19 +24,26 @@
  * waits in the last of them.
  *
  * Moving time. `now` may jump to the beginning of the earliest slot, because every other slot
- * begins later and so keeps its level (1 to 3 hold). That slot's nodes come out, all of them: those
- * whose time has come, and those for which the slot was only a coarse waiting room. The wheel does
- * not know which is which: a node holds no expiry, since the caller has one anyway, and a deadline
- * that only moves later then costs the caller one store and the wheel nothing. So the caller looks
- * at each node that comes out, and adds again those that are later. A node added for `tick` is
- * never out after px_wheel_advance(tick) and comes out early at most once a level.
+ * begins later and so keeps its level (1 to 3 hold). A slot of level 0 comes out whole. The nodes
+ * of a coarser one, which was only their waiting room, are added again, each by its tick as it is
+ * now. The wheel holds no expiry, since the caller has one anyway, and a deadline that only moves
+ * later then costs the caller one store and the wheel nothing: so the wheel asks `tick` then, and
+ * the caller looks at each node that comes out, and adds again those that have moved. Where there
+ * is no `tick`, coarse slots come out whole as well, and early, at most once a level. A node added
+ * for some tick is never out after px_wheel_advance(that tick).
  *
- * Order. Nodes come out by the beginning of their slots, and within a slot in the order of adding;
- * the same calls always give the same order. In one big step that is not quite the order of expiry,
- * for a coarse slot comes out whole. A caller who wants exactly that order advances from slot to
- * slot: while (px_wheel_next(w) <= now), advance to px_wheel_next(w), add the later ones again.
+ * Lanes. With a million timers pending, what a node costs is the wait for its memory; a list is as
+ * slow as it is long, for where the next node lies is written in this one. So a slot is several
+ * lists, and a node's tick says which one is its. A coarse slot is gone through by taking one node
+ * of each list in turn, and each has its successor fetched meanwhile.
  *
- * Disarming. A slot's list head lies in the wheel's array. When a node is the last of its list,
+ * Order. Nodes come out by their ticks, and those of one tick in the order of adding, for they
+ * share a lane (without `tick`, a slot has one lane): the same calls always give the same order. In
+ * one big step those which the caller adds again come behind the rest. A caller who wants exact
+ * order also then advances from slot to slot: while (!px_wheel_pass(now)), advance to
+ * px_wheel_next.
+ *
+ * Disarming. A slot's list heads lie in the wheel's array. When a node is the last of its list,
  * both its neighbours are that head, and its index says which bit to clear. On any other list,
  * such as the one nodes came out on, removal is just removal: a node may be deleted wherever it is.
  *
@@ -51,30 +58,43 @@ enum {
 	PX_WHEEL_LEVELS = 7, /* 2^42 ticks: 139 years of milliseconds */
 #endif
 	PX_WHEEL_TOP = PX_WHEEL_LEVELS - 1,
+	PX_WHEEL_LANES = 4, /* a power of two */
 };
 
 #define PX_WHEEL_UNKNOWN 0
 
+/* The tick at which a node is to come out, now. */
+typedef uint64_t px_wheel_tick(const px_node *);
+
 typedef struct px_wheel {
 	uint64_t now;
-	uint64_t next;                      /* of px_wheel_next; UNKNOWN: to be looked for */
-	uint32_t levels;                    /* bit L: level L has an occupied slot */
+	uint64_t next;       /* of px_wheel_next; UNKNOWN: to be looked for */
+	px_wheel_tick *tick; /* may be NULL */
+	uint64_t lane_mask;
 	px_list due;                        /* added for now or earlier: out at the next advance */
+	uint32_t levels;                    /* bit L: level L has an occupied slot */
 	uint64_t occupied[PX_WHEEL_LEVELS]; /* bit s of word L: slot s of level L is not empty */
-	px_list slots[PX_WHEEL_LEVELS][PX_WHEEL_SLOTS];
+	px_list slots[PX_WHEEL_LEVELS][PX_WHEEL_SLOTS][PX_WHEEL_LANES];
 } px_wheel;
 
-void px_wheel_init(px_wheel *w, uint64_t now_tick);
+void px_wheel_init(px_wheel *w, uint64_t now_tick, px_wheel_tick *tick);
 
 /* `node` must be in no list. A tick which is not after now is due at once, which means out at the
  * next advance, whatever tick that is called with. */
 void px_wheel_add(px_wheel *w, px_node *node, uint64_t tick);
 
+void px_wheel_list_emptied(px_wheel *w, const px_list *head); /* of px_wheel_del */
+
 /* Takes the node out of the wheel, or out of the list it came out on; harmless if it is in none. */
-void px_wheel_del(px_wheel *w, px_node *node);
+static inline void px_wheel_del(px_wheel *w, px_node *node)
+{
+	if (node->next && node->next == node->prev)
+		px_wheel_list_emptied(w, node->next);
+	px_list_remove(node);
+}
 
 /* Moves time to now_tick (never back: w->now tells) and appends to due_list, an initialised list,
- * every node of the slots that begin then or earlier, after those that were due when added. */
+ * what comes out by then, after those that were due when added. */
 void px_wheel_advance(px_wheel *w, uint64_t now_tick, px_list *due_list);
 
 uint64_t px_wheel_look(px_wheel *w); /* px_wheel_next where it is not known */
@@ -95,5 +115,8 @@ static inline bool px_wheel_pass(px_wheel *w, uint64_t now_tick)
 	w->now = PX_MAX(now_tick, w->now);
 	return true;
 }
+
+/* Calls `each` for every node that is in, which may delete that node and no other. */
+void px_wheel_each(px_wheel *w, void (*each)(px_node *, void *user), void *user);
 
 #endif

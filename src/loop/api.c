@@ -27,6 +27,11 @@ int64_t proa_wall(const proa_loop *loop)
 	return px_system_wall(core->system, core->place);
 }
 
+uint64_t proa_turn(const proa_loop *loop)
+{
+	return atomic_load_explicit(&px_core_of(loop)->stat.iterations, memory_order_relaxed);
+}
+
 int64_t proa_in(const proa_loop *loop, int64_t ns)
 {
 	return ns < 0 ? 0 : px_add_sat(px_core_of(loop)->now_ns, ns);

@@ -11,6 +11,7 @@
 
 enum {
 	PULLS_MAX = 64, /* completions of one multishot op an iteration */
+	DUE_MAX = 512,  /* deadlines and timers, until their callbacks have run */
 	UNSEEN_MAX = 8, /* iterations in a row that only deliver, before a look at the kernel */
 };
 
@@ -78,8 +79,8 @@ void px_core_init(px_core *core, const proa_loop_options *o)
 	px_list_init(&core->more);
 	px_list_init(&core->closed);
 	px_list_init(&core->pools);
-	px_wheel_init(&core->deadlines, (uint64_t)now >> PX_TICK_SHIFT);
-	px_wheel_init(&core->idles, (uint64_t)now >> PX_TICK_SHIFT);
+	px_wheel_init(&core->deadlines, (uint64_t)now >> PX_TICK_SHIFT, px_op_tick);
+	px_wheel_init(&core->idles, (uint64_t)now >> PX_TICK_SHIFT, NULL);
 	core->now_ns = now;
 	core->pool_count = o->buffers_count;
 	core->pool_bytes = o->buffers_size_bytes;
@@ -151,15 +152,17 @@ int proa_loop_open(proa_loop **out, const proa_loop_options *options)
 
 /* ---- time ---- */
 
-static void deadlines_due(px_core *core, uint64_t tick)
+static unsigned deadlines_due(px_core *core, uint64_t tick)
 {
 	px_list due;
 	px_node *node;
+	unsigned n = 0;
 
 	px_list_init(&due);
 	px_wheel_advance(&core->deadlines, tick, &due);
-	while ((node = px_list_pop_front(&due)))
+	for (; (node = px_list_pop_front(&due)); n++)
 		px_op_due(PX_OF(node, px_op, timer), (int64_t)(tick << PX_TICK_SHIFT));
+	return n;
 }
 
 static void idles_due(px_core *core, uint64_t tick)
@@ -173,14 +176,17 @@ static void idles_due(px_core *core, uint64_t tick)
 		px_handle_idle_due(PX_OF(node, px_handle, idle));
 }
 
-/* Slot by slot, so that timers fire in the order of their ticks also after a long pause. Idle times
- * only after a look at the kernel, where bytes may have come while callbacks ran. */
+/* Slot by slot, so that timers fire in the order of their ticks also after a long pause; and not
+ * many at once, so that callbacks find them in the cache, and what else there is to do is not kept
+ * waiting by a million. Idle times only after a look at the kernel, where bytes may have come while
+ * callbacks ran. */
 static void time_pass(px_core *core, bool looked)
 {
 	uint64_t tick = (uint64_t)core->now_ns >> PX_TICK_SHIFT;
+	unsigned n = 0;
 
-	while (!px_wheel_pass(&core->deadlines, tick))
-		deadlines_due(core, px_wheel_next(&core->deadlines));
+	while (n < DUE_MAX && !px_wheel_pass(&core->deadlines, tick))
+		n += deadlines_due(core, px_wheel_next(&core->deadlines));
 	while (looked && !px_wheel_pass(&core->idles, tick))
 		idles_due(core, px_wheel_next(&core->idles));
 }
@@ -340,7 +346,7 @@ static void deliver_notice(proa_loop *loop)
 	int64_t error = loop->core.noticed;
 
 	loop->core.noticed = 0;
-	if (!error || !loop->notice)
+	if (!loop->notice)
 		return;
 	loop->core.calling = true;
 	loop->notice(loop, error, loop->core.noticed_what, loop->notice_user);
@@ -358,10 +364,12 @@ void px_loop_deliver(proa_loop *loop)
 	px_list_splice_back(&loop->batch, &core->done);
 	px_list_splice_back(&more, &core->more);
 	atomic_store_explicit(&loop->busy_since_ns, core->now_ns, memory_order_relaxed);
-	deliver_notice(loop);
+	if (PX_UNLIKELY(core->noticed))
+		deliver_notice(loop);
 	deliver_done(loop);
 	deliver_more(loop, &more);
-	deliver_closed(loop);
+	if (!px_list_empty(&core->closed))
+		deliver_closed(loop);
 	atomic_store_explicit(&loop->busy_since_ns, 0, memory_order_relaxed);
 }
 
@@ -413,10 +421,9 @@ static void loop_spin(proa_loop *loop, int64_t deadline_ns)
 
 /* What there is already is delivered first, unless it has gone on for long: looking costs a system
  * call. False: it has not looked. */
-static bool loop_wait(proa_loop *loop, int64_t deadline_ns)
+static bool loop_wait(proa_loop *loop, bool work, int64_t deadline_ns)
 {
 	px_core *core = &loop->core;
-	bool work = loop_has_work(loop);
 
 	if (work && ++loop->unseen < UNSEEN_MAX)
 		return false;
@@ -432,15 +439,10 @@ static bool loop_wait(proa_loop *loop, int64_t deadline_ns)
 	return true;
 }
 
-/* The clock is left alone where nothing asks what time it is: before a sleep without end. */
-static void time_read(proa_loop *loop, int64_t deadline_ns)
+static bool loop_is_timed(px_core *core)
 {
-	px_core *core = &loop->core;
-
-	if (deadline_ns != INT64_MAX || loop_has_work(loop) ||
-	    px_wheel_next(&core->deadlines) != UINT64_MAX ||
-	    px_wheel_next(&core->idles) != UINT64_MAX)
-		core->now_ns = px_sys_now_ns();
+	return px_wheel_next(&core->deadlines) != UINT64_MAX ||
+	       px_wheel_next(&core->idles) != UINT64_MAX;
 }
 
 static void memory_publish(px_core *core)
@@ -455,13 +457,19 @@ static void memory_publish(px_core *core)
 void px_loop_iterate(proa_loop *loop, int64_t deadline_ns)
 {
 	px_core *core = &loop->core;
+	bool work;
 
 	deadline_ns = deadline_ns ? deadline_ns : INT64_MAX;
 	px_count(&core->stat.iterations);
 	px_loop_receive(core);
-	time_read(loop, deadline_ns);
-	time_pass(core, false);
-	if (loop_wait(loop, deadline_ns)) { /* which has read the clock, if it slept */
+	work = loop_has_work(loop);
+	/* The clock is left alone where nothing asks for the time: before a sleep without end. */
+	if (work || deadline_ns != INT64_MAX || loop_is_timed(core)) {
+		core->now_ns = px_sys_now_ns();
+		time_pass(core, false);
+		work = loop_has_work(loop);
+	}
+	if (loop_wait(loop, work, deadline_ns)) { /* which has read the clock, if it slept */
 		px_loop_receive(core);
 		time_pass(core, true);
 	}

@@ -112,12 +112,15 @@ bool px_handle_waits(px_handle *h)
 static void queue_time_out(px_handle *h, int dir)
 {
 	px_op *op = px_queue_head(h, dir);
+	px_node **ring = px_queue(h, dir);
 
-	/* The one with the backend last: its end starts the next. */
+	/* Those with the backend last: their end starts the next. Of several, none ends here. */
 	if (!op)
 		return;
-	for (px_node *node = px_ring_last(*px_queue(h, dir)); node != &op->link;
-	     node = px_ring_last(*px_queue(h, dir)))
+	for (px_op *last = px_op_linked(px_ring_last(*ring));
+	     last != op && last->state == PX_WAITING; last = px_op_linked(px_ring_last(*ring)))
+		px_op_cancel(last, PX_F_TIMEOUT);
+	for (px_node *node = px_ring_last(*ring); node != &op->link; node = node->prev)
 		px_op_cancel(px_op_linked(node), PX_F_TIMEOUT);
 	px_op_cancel(op, PX_F_TIMEOUT);
 }
@@ -170,6 +173,16 @@ static void ring_ask(px_node **ring)
 	}
 }
 
+/* A root's timers, which the wheel has and no ring: there may be a million, in no order of their
+ * memory, and two neighbours more to be fetched for each would be half of what one costs. */
+static void timer_ask(px_node *node, void *root)
+{
+	px_op *op = PX_OF(node, px_op, timer);
+
+	if (op->kind == PX_TIMER && op->handle == root)
+		px_op_cancel(op, PX_F_CANCEL);
+}
+
 void px_handle_close(px_handle *h, proa_closed *closed)
 {
 	px_core *core;
@@ -191,6 +204,8 @@ void px_handle_close(px_handle *h, proa_closed *closed)
 	ring_ask(&h->in);
 	ring_ask(&h->out);
 	ring_ask(&h->owned);
+	if (!h->owner)
+		px_wheel_each(&core->deadlines, timer_ask, h);
 	px_handle_check(h);
 }
 

@@ -76,6 +76,13 @@ static void op_arm(px_core *core, px_op *op)
 
 	if (at != INT64_MAX)
 		px_wheel_add(&core->deadlines, &op->timer, tick_up(at));
+	else if (!px_node_linked(&op->link)) /* a root's timer, which nothing else would find */
+		px_ring_push(&op->handle->owned, &op->link);
+}
+
+uint64_t px_op_tick(const px_node *node)
+{
+	return tick_up(op_expiry(PX_OF(node, px_op, timer)));
 }
 
 void px_op_rearm(px_op *op)
@@ -86,17 +93,29 @@ void px_op_rearm(px_op *op)
 	op_arm(core, op);
 }
 
+/* What is left of an end where there is no backend, nothing to give back, and nobody behind it. The
+ * other outputs are as px_op_begin has set them. */
+static void timer_end(px_core *core, px_op *op, int64_t result)
+{
+	px_assert(op->state == PX_INFLIGHT);
+	px_wheel_del(&core->deadlines, &op->timer);
+	px_ring_remove(&op->handle->owned, &op->link);
+	op->result = result;
+	op->state = PX_DONE;
+	px_list_push_back(&core->done, &op->link);
+}
+
 void px_op_due(px_op *op, int64_t now)
 {
 	px_core *core = px_handle_core(op->handle);
 
-	px_assert(op->state == PX_WAITING || op->state == PX_INFLIGHT);
-	if (op_expiry(op) > now) { /* moved later since it was armed, or a coarse slot */
-		op_arm(core, op);
+	if (op->kind == PX_TIMER && op->args.timer.at_ns <= now) {
+		timer_end(core, op, 0);
 		return;
 	}
-	if (op->kind == PX_TIMER && op->args.timer.at_ns <= now) {
-		px_op_finish(op, 0, 0, 0);
+	px_assert(op->state == PX_WAITING || op->state == PX_INFLIGHT);
+	if (op_expiry(op) > now) { /* moved later since it was armed */
+		op_arm(core, op);
 		return;
 	}
 	if (op->deadline_ns && op->deadline_ns <= now) {
@@ -148,7 +167,10 @@ px_op *px_op_begin(proa_handle *handle, proa_op *pub, px_kind kind, proa_done *d
 	op->done = done;
 	op->timer = (px_node){0};
 	op->args = (px_args){0};
-	px_ring_push(px_queue(h, px_kind_dir[kind]), &op->link);
+	if (kind == PX_TIMER && !h->owner)
+		op->link = (px_node){0};
+	else
+		px_ring_push(px_queue(h, px_kind_dir[kind]), &op->link);
 	h->in_flight++;
 	core->active += !(op->flags & PX_F_BACKGROUND);
 	px_count(&core->stat.submitted[kind]);
@@ -244,6 +266,18 @@ void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b)
 	op->args.engine.engine = engine;
 	op->args.engine.a = a;
 	op->args.engine.b = b;
+}
+
+void px_op_join(px_op *op)
+{
+	px_assert(op->state == PX_WAITING && !px_op_asked(op));
+	op->state = PX_INFLIGHT;
+}
+
+void px_op_part(px_op *op)
+{
+	px_assert(op->state == PX_INFLIGHT);
+	op->state = PX_WAITING;
 }
 
 void px_queue_advance(px_handle *h, int dir)
@@ -495,8 +529,10 @@ void px_op_resume(px_op *op)
 
 static void inflight_cancel(px_core *core, px_op *op)
 {
-	if ((op->flags & PX_F_PARKED) || op->kind == PX_TIMER ||
-	    (op_is(op, KINDS_ACCEPT) && op->args.own.c)) /* nobody else has it */
+	if (op->kind == PX_TIMER)
+		timer_end(core, op, op_canceled_as(op));
+	else if ((op->flags & PX_F_PARKED) ||
+	         (op_is(op, KINDS_ACCEPT) && op->args.own.c)) /* nobody else has it */
 		px_op_finish(op, -PROA_ECANCELED, 0, 0);
 	else if (op_is(op, KINDS_ENGINE))
 		op->args.engine.engine->cancel(core, op);

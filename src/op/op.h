@@ -22,6 +22,8 @@
  * or owned ring DONE       the loop; the result stands             nothing: it came first
  * core->done
  *
+ * A timer of a root is in the wheel alone, and the link of it nowhere while it is INFLIGHT.
+ *
  * Every edge is a function of op.c and asserts the state it leaves. Only px_op_retire's caller, the
  * loop, runs user code.
  *
@@ -213,6 +215,7 @@ enum {
 	PX_HF_FINISHING = 1 << 6,  /* proa_finish is at work */
 	PX_HF_REGISTERED = 1 << 7, /* with the selector */
 	PX_HF_READABLE = 1 << 8,
+	PX_HF_NEAR = 1 << 8, /* the same bit of a file: px_file_near */
 	PX_HF_WRITABLE = 1 << 9,
 	PX_HF_HANGUP = 1 << 10,
 	PX_HF_AGAIN_IN = 1 << 11, /* a backend's own */
@@ -364,6 +367,13 @@ void px_op_rearm(px_op *op);
 /* The op's wheel node came out at `now`, the time of its slot, which may lie behind core->now_ns:
  * fires, or arms again if its own time is later, so that ops fire in the order of their ticks. */
 void px_op_due(px_op *op, int64_t now);
+/* When the op with this wheel node has to come out. */
+uint64_t px_op_tick(const px_node *timer);
+/* WAITING -> INFLIGHT, and back: a backend takes it along with the head of its direction, or has
+ * done nothing of it after all. Whoever asked for its end meanwhile was told so by ops->cancel, so
+ * the backend ends it. */
+void px_op_join(px_op *op);
+void px_op_part(px_op *op);
 /* Starts what stands at the head of a direction, as far as it ends at once. */
 void px_queue_advance(px_handle *h, int dir);
 /* Ends every op of the handle's FIFOs that waits (not the one with the backend). */

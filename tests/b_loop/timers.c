@@ -111,6 +111,32 @@ TEST(timer_order_also_after_a_long_pause)
 	kit_close(&loop);
 }
 
+/* A loop that was late fires some, delivers, looks around, and goes on: in order all the same. */
+TEST(timer_many_late_ones_leave_turns_to_others)
+{
+	enum { N = 3000 };
+	static rec r[N];
+	long long until;
+	int first;
+	LOOP(loop);
+
+	memset(r, 0, sizeof r);
+	for (int i = 0; i < N; i++)
+		SUBMIT(proa_timer, proa_root(loop), &r[i],
+		       proa_in(loop, (N - i) / 16 * (TICK_NS / 4)));
+	until = test_now_ns() + 20 * PROA_MSEC;
+	while (test_now_ns() < until)
+		; /* a callback that computes */
+	first = kit_once(loop, 0);
+	CHECK_GT(first, 0);
+	CHECK_LT(first, N / 2);
+	for (int i = 0; i < N; i++)
+		kit_await(loop, &r[i]);
+	for (int i = 80; i < N; i++) /* more than a tick apart */
+		CHECK_GT(r[i - 80].order, r[i].order);
+	kit_close(&loop);
+}
+
 TEST(timer_equal_times_in_submission_order)
 {
 	enum { N = 500 };
@@ -175,6 +201,29 @@ TEST(timer_deadline_of_a_timer)
 	CHECK_EQ(kit_await(loop, &late), 0);
 	CHECK_EQ(kit_await(loop, &past), -PROA_ETIMEDOUT); /* past at submit: not attempted */
 	kit_close(&loop);
+}
+
+/* Without a time nothing wakes for them; the loop's close still knows of them. */
+TEST(timer_without_a_time_ends_with_the_loop)
+{
+	rec never = {0}, not_yet = {0}, no_more = {0}, cancelled = {0};
+	LOOP(loop);
+
+	SUBMIT(proa_timer, proa_root(loop), &never, INT64_MAX);
+	SUBMIT(proa_timer, proa_root(loop), &not_yet, INT64_MAX);
+	proa_deadline(&not_yet.op, proa_in(loop, 3600 * PROA_SEC));
+	no_more.op.deadline_ns = proa_in(loop, 2 * PROA_MSEC);
+	SUBMIT(proa_timer, proa_root(loop), &no_more, INT64_MAX);
+	proa_deadline(&no_more.op, 0);
+	SUBMIT(proa_timer, proa_root(loop), &cancelled, INT64_MAX);
+	proa_cancel(&cancelled.op);
+	CHECK_EQ(kit_await(loop, &cancelled), -PROA_ECANCELED);
+	kit_once(loop, 5);
+	CHECK_EQ(no_more.finals, 0);
+	kit_close(&loop);
+	CHECK_EQ(never.result, -PROA_ECANCELED);
+	CHECK_EQ(not_yet.result, -PROA_ECANCELED);
+	CHECK_EQ(no_more.result, -PROA_ECANCELED);
 }
 
 TEST(deadline_moved_in_flight)
