@@ -11,7 +11,7 @@ enum { ACCEPT_WAYS = 3, ACCEPT_CONNECTIONS = 1000 };
 
 typedef struct px_lab_accepts {
 	const char *way;
-	uint32_t woken;              /* times that a thread's wait came back */
+	uint32_t woken;              /* times that a thread was, also for nothing */
 	uint32_t taken[LAB_THREADS]; /* connections, by thread */
 } px_lab_accepts;
 

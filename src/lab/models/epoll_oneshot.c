@@ -28,13 +28,14 @@ static bool armed(int how, int fd, uint32_t events, void *about)
 static void conn_turn(conn *c)
 {
 	px_lab_next next;
+	int fd = c->c.fd;
 
 	if (atomic_exchange(&c->busy, true))
 		px_lab_die("one connection on two threads", EBUSY);
 	next = px_lab_turn(&c->c);
 	atomic_store(&c->busy, false); /* from the next line on another thread may have it */
 	if (next == LAB_GONE ||
-	    !armed(EPOLL_CTL_MOD, c->c.fd, next == LAB_WRITE ? EPOLLOUT : EPOLLIN, c))
+	    !armed(EPOLL_CTL_MOD, fd, next == LAB_WRITE ? EPOLLOUT : EPOLLIN, c))
 		px_lab_close(&c->c);
 }
 
