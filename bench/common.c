@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 _Noreturn void px_bench_usage(const char *program, const char *text)
 {
@@ -82,6 +83,13 @@ static void addr_announce(int fd)
 	fflush(stdout);
 }
 
+/* Nothing in a server needs an end of its own. */
+static void server_end(int number)
+{
+	(void)number;
+	_exit(0);
+}
+
 int px_bench_listen(const char *text, int flags)
 {
 	px_bench_addr addr = px_bench_parse(text);
@@ -96,6 +104,7 @@ int px_bench_listen(const char *text, int flags)
 		px_bench_die(text, errno);
 	if (listen(fd, 4096))
 		px_bench_die("listen", errno);
+	signal(SIGTERM, server_end);
 	addr_announce(fd);
 	return fd;
 }

@@ -24,7 +24,7 @@ px_bench_addr px_bench_parse(const char *text);
 
 /* A listening socket, and "listening ADDR:PORT" on stdout once it listens. TCP_NODELAY is set on
  * it, because accepted sockets inherit it on Linux: no system call a connection. `flags` of
- * socket(2). */
+ * socket(2). From here on SIGTERM ends the program with status 0. */
 int px_bench_listen(const char *text, int flags);
 
 /* Reads --listen (and nothing else) from the command line of a server. */

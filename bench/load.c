@@ -1,4 +1,4 @@
-/* The load generator: sends to an echo server, verifies every byte, reports one line of JSON. */
+/* The load generator: asks echo or HTTP servers, verifies every byte, reports one line of JSON. */
 /* SPDX-License-Identifier: MIT */
 #include "load.h"
 
@@ -20,12 +20,18 @@ static const char usage[] =
 	"  --warmup S        not counted before that (0)\n"
 	"  --engine NAME     epoll or io_uring (epoll)\n"
 	"  --busy            never sleep\n"
+	"  --sources N       connect from N addresses of 127/8 in turn (1)\n"
+	"  --watch PID,...   tell what the server's processes use meanwhile\n"
 	"  --timeout S       nothing moved for so long is an error (5)\n"
+	"  --http PATH       GET requests, not echoes; --size means nothing then\n"
+	"  --expect FILE     with --http: every body must be this file's content\n"
+	"  --close           with --http: each on a connection of its own\n"
 	"modes, closed loop if none:\n"
 	"  --open-loop RATE  requests a second, measured from when each was due\n"
 	"  --churn           connect, one message, close, over and over; epoll\n"
 	"  --reset           with --churn: reset, half of them before the answer\n"
 	"  --idle N          N connections, silent for --hold S (1), then all at once\n"
+	"  --hold-stdin      with --idle: until standard input ends, instead\n"
 	"exit status: 0 every byte was right, 1 loss, mismatch or early close, 2 usage or set-up";
 
 px_load load;
@@ -59,8 +65,12 @@ static bool flag_set(px_load_options *o, const char *name)
 		o->busy = true;
 	else if (!strcmp(name, "--reset"))
 		o->reset = true;
+	else if (!strcmp(name, "--hold-stdin"))
+		o->hold_stdin = true;
 	else if (!strcmp(name, "--churn"))
 		mode_set(o, LOAD_CHURN);
+	else if (!strcmp(name, "--close"))
+		o->close = true;
 	else
 		return false;
 	return true;
@@ -74,6 +84,14 @@ static bool option_set(px_load_options *o, const char *name, const char *value)
 		o->engine = value;
 	} else if (!strcmp(name, "--connections")) {
 		o->connections = (uint32_t)number(value);
+	} else if (!strcmp(name, "--http")) {
+		o->path = value;
+	} else if (!strcmp(name, "--expect")) {
+		o->expect = value;
+	} else if (!strcmp(name, "--sources")) {
+		o->sources = (uint32_t)number(value);
+	} else if (!strcmp(name, "--watch")) {
+		px_load_watch(value);
 	} else if (!strcmp(name, "--size")) {
 		o->size = (uint64_t)number(value);
 	} else if (!strcmp(name, "--depth")) {
@@ -105,6 +123,7 @@ static void options_read(px_load_options *o, int argc, char **argv)
 	*o = (px_load_options){.engine = "epoll",
 	                       .connections = 50,
 	                       .depth = 1,
+	                       .sources = 1,
 	                       .size = 64,
 	                       .requests = UINT64_MAX,
 	                       .hold_ns = 1000000000,
@@ -119,6 +138,10 @@ static void options_read(px_load_options *o, int argc, char **argv)
 	if (!o->connect || !o->connections || !o->size || !o->depth || o->connections > 1000000 ||
 	    o->depth > 1000000 || (o->mode == LOAD_OPEN && !(o->rate > 0)))
 		px_bench_usage(argv[0], usage);
+	if (!o->path != !o->expect || (o->close && !o->path) || (o->path && o->reset))
+		px_bench_usage(argv[0], usage);
+	if (o->close)
+		mode_set(o, LOAD_CHURN);
 	if (o->mode == LOAD_IDLE)
 		o->depth = 1;
 	else if (o->requests == UINT64_MAX && !o->duration_ns)
@@ -155,6 +178,9 @@ static void report(void)
 	printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, "
 	       "\"mean_us\": %.1f, ",
 	       us(50), us(99), us(99.9), us(100), px_hist_mean(&load.latency) / 1000);
+	printf("\"client_ns\": %" PRId64 ", \"server_ns\": %" PRId64 ", \"slept\": %" PRIu64
+	       ", \"preempted\": %" PRIu64 ", ",
+	       load.used.client_ns, load.used.server_ns, load.used.slept, load.used.preempted);
 	printf("\"bytes\": %" PRIu64 ", \"errors\": 0}\n", load.bytes);
 }
 
@@ -166,6 +192,7 @@ int main(int argc, char **argv)
 	options_read(o, argc, argv);
 	px_bench_prepare();
 	load.engine = engine_named(o);
+	load.protocol = o->path ? &px_load_http : &px_load_echo;
 	load.addr = px_bench_parse(o->connect);
 	/* Open loop: a connection may fall this far behind before it is passed over. */
 	depth = o->mode == LOAD_OPEN && o->depth == 1 ? 1024 : o->depth;

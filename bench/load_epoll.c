@@ -42,7 +42,7 @@ static void epoll_flush(px_load_conn *c)
 {
 	while (c->sent < c->wanted) {
 		uint64_t bytes = c->wanted - c->sent;
-		const char *data = px_load_pattern(c, c->sent, &bytes);
+		const char *data = load.protocol->out(c, c->sent, &bytes);
 		ssize_t n = send(c->fd, data, (size_t)bytes, MSG_NOSIGNAL);
 
 		if (n <= 0)
@@ -67,7 +67,7 @@ static void conn_read(px_load_conn *c, bool hung)
 	}
 }
 
-static void epoll_wait_for(int64_t timeout_ns)
+static bool epoll_wait_for(int64_t timeout_ns)
 {
 	struct timespec ts = {.tv_sec = timeout_ns / 1000000000,
 	                      .tv_nsec = timeout_ns % 1000000000};
@@ -85,6 +85,7 @@ static void epoll_wait_for(int64_t timeout_ns)
 		if (got & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 			conn_read(c, got & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 	}
+	return n > 0;
 }
 
 const px_load_engine px_load_epoll = {

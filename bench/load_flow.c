@@ -7,39 +7,13 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A prime, so that a stream shifted by any power of two differs from itself; random bytes, so that
- * one connection's bytes are never taken for another's. The row repeats behind itself. */
-enum {
-	PERIOD = 65521,
-	ROW = 256 * 1024,
-	TICK_NS = 100 * 1000 * 1000,
-};
-
-static char pattern[PERIOD + ROW];
-
-static void pattern_fill(void)
-{
-	uint64_t x = 88172645463325252;
-
-	for (size_t i = 0; i < sizeof pattern; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		pattern[i] = i < PERIOD ? (char)(x >> 32) : pattern[i - PERIOD];
-	}
-}
-
-const char *px_load_pattern(const px_load_conn *c, uint64_t offset, uint64_t *bytes)
-{
-	if (*bytes > ROW)
-		*bytes = ROW;
-	return &pattern[(c->begin + offset) % PERIOD];
-}
+enum { TICK_NS = 100 * 1000 * 1000 };
 
 _Noreturn void px_load_error(const px_load_conn *c, const char *what, uint64_t expected,
                              uint64_t got)
@@ -55,32 +29,33 @@ _Noreturn void px_load_error(const px_load_conn *c, const char *what, uint64_t e
 	px_bench_fail(text);
 }
 
-static void bytes_verify(const px_load_conn *c, const char *data, uint64_t bytes)
+_Noreturn void px_load_wrong_byte(const px_load_conn *c, uint64_t offset, const char *right,
+                                  const char *data)
 {
-	uint64_t offset = c->received;
+	uint64_t i = 0;
 
-	if (offset + bytes > c->wanted)
-		px_load_error(c, "more bytes than were sent", c->wanted, offset + bytes);
-	while (bytes) {
-		uint64_t part = bytes;
-		const char *right = px_load_pattern(c, offset, &part);
-
-		if (memcmp(data, right, (size_t)part)) {
-			uint64_t i = 0;
-
-			while (data[i] == right[i])
-				i++;
-			fprintf(stderr, "load: wrong byte at offset %" PRIu64 "\n", offset + i);
-			px_load_error(c, "wrong byte", (unsigned char)right[i],
-			              (unsigned char)data[i]);
-		}
-		data += part;
-		offset += part;
-		bytes -= part;
-	}
+	while (data[i] == right[i])
+		i++;
+	fprintf(stderr, "load: wrong byte at offset %" PRIu64 "\n", offset + i);
+	px_load_error(c, "wrong byte", (unsigned char)right[i], (unsigned char)data[i]);
 }
 
 /* ---- connections ---- */
+
+/* A client has some 28,000 ports an address: many connections come from many addresses. */
+static void source_bind(int fd)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET};
+	int on = 1;
+
+	if (load.options.sources < 2)
+		return;
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK +
+	                             (uint32_t)(load.opened % load.options.sources));
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+	if (bind(fd, (struct sockaddr *)&from, sizeof from))
+		px_bench_die("bind", errno);
+}
 
 static int socket_connect(void)
 {
@@ -90,6 +65,7 @@ static int socket_connect(void)
 	if (fd < 0)
 		px_bench_die("socket", errno);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	source_bind(fd);
 	while (connect(fd, (struct sockaddr *)&load.addr.sa, load.addr.len)) {
 		if (errno != EINTR)
 			px_bench_die("connect", errno);
@@ -103,9 +79,9 @@ static void conn_open(px_load_conn *c)
 {
 	c->fd = socket_connect();
 	c->sent = c->wanted = c->received = c->issued = c->answered = 0;
-	c->next_end = load.options.size;
 	c->finishing = c->sending = false;
-	c->begin = (c->index * UINT64_C(7919) + load.opened++ * 131) % PERIOD;
+	load.protocol->begin(c);
+	load.opened++;
 	load.engine->add(c);
 }
 
@@ -148,17 +124,18 @@ static bool conn_full(const px_load_conn *c)
 static void conn_request(px_load_conn *c, int64_t due_ns)
 {
 	c->stamps[c->issued++ & load.stamp_mask] = due_ns;
-	c->wanted += load.options.size;
+	c->wanted += load.message_bytes;
 	load.issued++;
 }
 
 /* ---- churn: connect, one message, its answer, close ---- */
 
-/* The kernel ends the port's life in our place (TIME_WAIT) when the server has closed as well. */
+/* The kernel ends the port's life in our place (TIME_WAIT) when the server has closed as well; an
+ * HTTP server that was asked to close does so first. */
 static void churn_finish(px_load_conn *c)
 {
 	c->finishing = true;
-	if (!load.options.reset)
+	if (!load.options.reset && !load.options.close)
 		shutdown(c->fd, SHUT_WR);
 }
 
@@ -208,17 +185,15 @@ static bool conn_answered(px_load_conn *c, uint64_t messages, int64_t now_ns)
 bool px_load_received(px_load_conn *c, const char *data, uint64_t bytes)
 {
 	int64_t now_ns = px_bench_now_ns();
-	uint64_t messages = 0;
+	uint64_t messages = load.protocol->in(c, data, bytes);
 
-	bytes_verify(c, data, bytes);
 	c->received += bytes;
 	load.bytes += bytes;
 	load.alive_ns = now_ns;
-	for (; c->next_end <= c->received; c->next_end += load.options.size) {
+	for (uint64_t i = 0; i < messages; i++) {
 		int64_t due_ns = c->stamps[c->answered++ & load.stamp_mask];
 
 		px_hist_record(&load.latency, now_ns > due_ns ? (uint64_t)(now_ns - due_ns) : 0);
-		messages++;
 	}
 	if (!messages)
 		return true;
@@ -246,14 +221,22 @@ static void alive_check(int64_t now_ns)
 	for (uint32_t i = 0; i < load.options.connections; i++) {
 		const px_load_conn *c = &load.conns[i];
 
-		if (c->received < c->wanted || c->finishing)
+		if (c->answered < c->issued || c->finishing)
 			px_load_error(c, "no answer", c->wanted, c->received);
 	}
 }
 
 static void loop_wait(int64_t timeout_ns)
 {
-	load.engine->wait(load.options.busy ? 0 : timeout_ns);
+	int64_t begin_ns;
+
+	if (!load.options.busy) {
+		load.engine->wait(timeout_ns);
+		return;
+	}
+	begin_ns = px_bench_now_ns();
+	if (!load.engine->wait(0))
+		load.idle_ns += px_bench_now_ns() - begin_ns;
 }
 
 /* Until all that was asked for was answered. */
@@ -269,7 +252,20 @@ static void counting_begin(void)
 {
 	px_hist_reset(&load.latency);
 	load.counted = load.bytes = 0;
+	load.idle_ns = 0;
+	px_load_use(&load.used);
 	load.begin_ns = px_bench_now_ns();
+}
+
+static void counting_end(void)
+{
+	px_load_usage begin = load.used;
+
+	px_load_use(&load.used);
+	load.used.client_ns -= begin.client_ns + load.idle_ns;
+	load.used.server_ns -= begin.server_ns;
+	load.used.slept -= begin.slept;
+	load.used.preempted -= begin.preempted;
 }
 
 static void closed_run(void)
@@ -356,12 +352,22 @@ static void churn_run(void)
 	}
 }
 
+static bool held(int64_t until_ns)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	char byte;
+
+	if (!load.options.hold_stdin)
+		return px_bench_now_ns() < until_ns;
+	return poll(&in, 1, 0) == 0 || read(STDIN_FILENO, &byte, 1) > 0;
+}
+
 /* Nothing may end while it is held, and all are active at once after it. */
 static void idle_run(void)
 {
 	int64_t until_ns = px_bench_now_ns() + load.options.hold_ns;
 
-	while (px_bench_now_ns() < until_ns)
+	while (held(until_ns))
 		load.engine->wait(TICK_NS);
 	counting_begin();
 	load.alive_ns = load.begin_ns;
@@ -381,12 +387,14 @@ void px_load_run(void)
 		[LOAD_IDLE] = idle_run,
 	};
 
-	pattern_fill();
+	load.protocol->open();
 	load.engine->open();
 	load.stop_ns = INT64_MAX;
 	conns_make();
-	load.begin_ns = load.alive_ns = px_bench_now_ns();
+	counting_begin();
+	load.alive_ns = load.begin_ns;
 	if (load.options.duration_ns)
 		load.stop_ns = load.begin_ns + load.options.warmup_ns + load.options.duration_ns;
 	runs[load.options.mode]();
+	counting_end();
 }

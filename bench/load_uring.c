@@ -37,7 +37,7 @@ static void uring_flush(px_load_conn *c)
 
 	if (c->sending || !bytes)
 		return;
-	data = px_load_pattern(c, c->sent, &bytes);
+	data = load.protocol->out(c, c->sent, &bytes);
 	sqe = px_bench_ring_sqe(&ring, PX_IORING_OP_SEND, c->fd, c, TAG_SEND);
 	sqe->addr = (uint64_t)(uintptr_t)data;
 	sqe->len = (uint32_t)bytes;
@@ -71,18 +71,21 @@ static void conn_received(px_load_conn *c, const px_uring_cqe *cqe)
 		uring_add(c);
 }
 
-static void uring_wait(int64_t timeout_ns)
+static bool uring_wait(int64_t timeout_ns)
 {
 	px_uring_cqe cqe;
+	bool any = false;
 
 	px_bench_ring_enter(&ring, timeout_ns ? 1 : 0, timeout_ns ? timeout_ns : -1);
 	while (px_bench_ring_next(&ring, &cqe)) {
+		any = true;
 		if ((cqe.user_data & PX_BENCH_TAG_MASK) == TAG_RECV)
 			conn_received(px_bench_cqe_about(&cqe), &cqe);
 		else
 			conn_sent(px_bench_cqe_about(&cqe), &cqe);
 	}
 	px_bench_pool_publish(&pool);
+	return any;
 }
 
 const px_load_engine px_load_uring = {

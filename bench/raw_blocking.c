@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 enum {
-	CHUNK = 16 * 1024,
-	STACK = 64 * 1024,
+	CHUNK = 64 * 1024,
+	STACK = 128 * 1024, /* of it a connection touches what its messages fill */
 	BREATH_US = 1000,
 };
 

@@ -1,12 +1,10 @@
 /* The reference for epoll: an echo server by hand, one thread, everything right. */
 /* SPDX-License-Identifier: MIT */
 #include "common.h"
+#include "echo.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -18,12 +16,10 @@ enum {
 };
 
 /* readable: an edge came that no short read has answered yet. hung: it said the peer is gone, so a
- * short read is not the end, the next one tells. Nothing is read while something is kept. */
+ * short read is not the end, the next one tells. */
 typedef struct conn {
-	int fd;
+	px_echo echo;
 	bool readable, hung, again;
-	char *kept; /* what the peer was too slow for: bytes [from, to) */
-	size_t from, to;
 	struct conn *next; /* in the list of those whose turn was cut short */
 } conn;
 
@@ -36,8 +32,7 @@ static struct {
 /* Never one on the again list: its events only leave marks until that list is walked. */
 static void conn_close(conn *c)
 {
-	close(c->fd);
-	free(c->kept);
+	px_echo_close(&c->echo);
 	free(c);
 }
 
@@ -50,83 +45,31 @@ static void conn_again(conn *c)
 	server.again = c;
 }
 
-/* False: the connection is gone. */
-static bool conn_keep(conn *c, const char *data, size_t bytes)
+static px_echo_state conn_echo(conn *c)
 {
-	c->kept = malloc(bytes);
-	if (!c->kept)
-		return false;
-	memcpy(c->kept, data, bytes);
-	c->from = 0;
-	c->to = bytes;
-	return true;
-}
+	px_echo_state state = px_echo_move(&c->echo, server.chunk, CHUNK);
 
-/* What was written, fewer than `bytes` if the peer is slow, -1 if it is gone. */
-static ssize_t conn_write(conn *c, const char *data, size_t bytes)
-{
-	ssize_t n = send(c->fd, data, bytes, MSG_NOSIGNAL);
-
-	if (n >= 0)
-		return n;
-	return errno == EAGAIN || errno == EINTR ? 0 : -1;
-}
-
-/* False: the connection is gone. */
-static bool conn_flush(conn *c)
-{
-	ssize_t n = conn_write(c, c->kept + c->from, c->to - c->from);
-
-	if (n < 0)
-		return false;
-	c->from += (size_t)n;
-	if (c->from == c->to) {
-		free(c->kept);
-		c->kept = NULL;
-	}
-	return true;
-}
-
-/* False: the connection is gone. */
-static bool conn_echo(conn *c)
-{
-	ssize_t n = recv(c->fd, server.chunk, CHUNK, 0);
-	ssize_t written;
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		c->readable = errno == EINTR;
-		return true;
-	}
-	if (n <= 0)
-		return false;
-	if (n < CHUNK && !c->hung)
+	if (state == PX_ECHO_EMPTY || (state == PX_ECHO_SHORT && !c->hung))
 		c->readable = false;
-	written = conn_write(c, server.chunk, (size_t)n);
-	if (written < 0)
-		return false;
-	if (written < n)
-		return conn_keep(c, server.chunk + written, (size_t)(n - written));
-	return true;
+	return state;
 }
 
 static void conn_turn(conn *c)
 {
+	px_echo_state state = PX_ECHO_FULL;
 	int turns = 0;
 
-	if (c->kept && !conn_flush(c)) {
-		conn_close(c);
-		return;
-	}
-	while (c->readable && !c->kept) {
+	if (c->echo.kept)
+		state = px_echo_flush(&c->echo);
+	while (state < PX_ECHO_KEPT && c->readable) {
 		if (turns++ == TURNS) {
 			conn_again(c);
 			return;
 		}
-		if (!conn_echo(c)) {
-			conn_close(c);
-			return;
-		}
+		state = conn_echo(c);
 	}
+	if (state == PX_ECHO_GONE)
+		conn_close(c);
 }
 
 static void conn_open(int fd)
@@ -136,7 +79,7 @@ static void conn_open(int fd)
 	                            .data.ptr = c};
 
 	if (c)
-		c->fd = fd;
+		c->echo.fd = fd;
 	if (!c || epoll_ctl(server.epoll, EPOLL_CTL_ADD, fd, &event)) {
 		close(fd);
 		free(c);

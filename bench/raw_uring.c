@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
@@ -14,6 +16,7 @@ enum {
 	BUFFERS = 64,
 	BUFFER_BYTES = 256 * 1024,
 	HELD_MAX = BUFFER_BYTES, /* unsent bytes of a connection at which its recv is stopped */
+	GATHER = 8,              /* pieces that go out at once */
 };
 
 /* What a completion is about, beside the pointer in user_data. */
@@ -55,12 +58,33 @@ static void conn_recv(conn *c)
 	c->receiving = true;
 }
 
+/* The kernel reads a message's header and vector when it takes the entry: as many as there are
+ * entries, used in the same turns. */
+static struct msghdr *conn_gather(const conn *c)
+{
+	static struct {
+		struct msghdr header;
+		struct iovec parts[GATHER];
+	} messages[SQ_ENTRIES];
+	static unsigned turn;
+	struct msghdr *header = &messages[turn % SQ_ENTRIES].header;
+	struct iovec *parts = messages[turn++ % SQ_ENTRIES].parts;
+	size_t n = 0;
+
+	for (const piece *p = c->first; p && n < GATHER; p = p->next)
+		parts[n++] = (struct iovec){.iov_base = p->data, .iov_len = p->bytes};
+	*header = (struct msghdr){.msg_iov = parts, .msg_iovlen = n};
+	return header;
+}
+
 static void conn_send(conn *c)
 {
-	px_uring_sqe *sqe = px_bench_ring_sqe(&ring, PX_IORING_OP_SEND, c->fd, c, TAG_SEND);
+	bool many = c->first->next;
+	px_uring_sqe *sqe = px_bench_ring_sqe(
+		&ring, many ? PX_IORING_OP_SENDMSG : PX_IORING_OP_SEND, c->fd, c, TAG_SEND);
 
-	sqe->addr = (uint64_t)(uintptr_t)c->first->data;
-	sqe->len = c->first->bytes;
+	sqe->addr = (uint64_t)(uintptr_t)(many ? (void *)conn_gather(c) : c->first->data);
+	sqe->len = many ? 1 : c->first->bytes;
 	sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
 	c->sending = true;
 }
@@ -99,15 +123,15 @@ static void conn_unqueue(conn *c)
 	spare = p;
 }
 
-/* What lies right behind the last piece, and is not being sent yet, goes out with it. */
+/* What lies right behind the last piece becomes part of it. One that is being sent too: its send
+ * was told its length, and what it leaves is the next one's. */
 static void conn_queue(conn *c, char *data, uint32_t bytes, uint16_t buffer)
 {
 	piece *last = c->first ? c->last : NULL;
 	piece *p;
 
 	c->held += bytes;
-	if (last && !(c->sending && last == c->first) && last->buffer == buffer &&
-	    last->data + last->bytes == data) {
+	if (last && last->buffer == buffer && last->data + last->bytes == data) {
 		last->bytes += bytes;
 		px_bench_pool_release(&pool, buffer);
 		return;
@@ -123,13 +147,15 @@ static void conn_queue(conn *c, char *data, uint32_t bytes, uint16_t buffer)
 	c->last = p;
 }
 
-/* So much of the first piece is out. */
+/* So much is out. */
 static void conn_advance(conn *c, uint32_t bytes)
 {
-	if (bytes == c->first->bytes) {
+	while (bytes && bytes >= c->first->bytes) {
+		bytes -= c->first->bytes;
 		conn_unqueue(c);
-		return;
 	}
+	if (!bytes)
+		return;
 	c->first->data += bytes;
 	c->first->bytes -= bytes;
 	c->held -= bytes;
@@ -259,7 +285,7 @@ static void cqe_handle(const px_uring_cqe *cqe)
 	}
 }
 
-/* Those without buffers go on when some came back. */
+/* Those without buffers go on when there are some. */
 static void waiting_wake(void)
 {
 	conn *c = waiting;
@@ -288,7 +314,7 @@ int main(int argc, char **argv)
 		px_bench_ring_enter(&ring, 1, -1);
 		while (px_bench_ring_next(&ring, &cqe))
 			cqe_handle(&cqe);
-		if (px_bench_pool_publish(&pool))
+		if (px_bench_pool_publish(&pool) && waiting)
 			waiting_wake();
 	}
 }

@@ -24,12 +24,17 @@ typedef struct px_bench_buffer {
 	uint32_t users;  /* pieces of it in use, and 1 while the kernel may fill it */
 } px_bench_buffer;
 
+/* The kernel takes buffers in the order they were given, so those it holds are filled in turns: it
+ * holds few at a time, and the others rest on a stack, the one last used on top, until it has room.
+ * A busy server so goes round in what the processor's caches hold, whatever the pool's size. */
 typedef struct px_bench_pool {
 	px_uring_buf_ring *ring;
 	px_bench_buffer *buffers;
+	uint16_t *rest;
 	char *memory;
 	uint32_t count, bytes;
-	uint16_t tail, published;
+	uint32_t resting, given, given_max; /* buffers: on the stack, the kernel's, at most */
+	uint16_t tail;
 } px_bench_pool;
 
 /* The best set of flags that the kernel knows; dies without io_uring. */
@@ -65,20 +70,20 @@ static inline void *px_bench_cqe_about(const px_uring_cqe *cqe)
 /* `count` is a power of two. */
 void px_bench_pool_open(px_bench_pool *pool, px_bench_ring *ring, uint32_t count, uint32_t bytes);
 
-/* One user of the buffer less; the last gives it back, at the next publish. */
+/* One user of the buffer less; without users it can be given to the kernel, at a publish. */
 void px_bench_pool_release(px_bench_pool *pool, uint16_t buffer);
 
 /* What a recv's completion brought, a new use of `*buffer`; NULL: nothing. */
 char *px_bench_pool_take(px_bench_pool *pool, const px_uring_cqe *cqe, uint16_t *buffer);
 
-/* False: nothing new to publish. */
+void px_bench_pool_fill(px_bench_pool *pool);
+
+/* Gives the kernel what it has room for. False: it has none, all are in use. */
 static inline bool px_bench_pool_publish(px_bench_pool *pool)
 {
-	if (pool->tail == pool->published)
-		return false;
-	px_uring_buf_publish(pool->ring, pool->tail);
-	pool->published = pool->tail;
-	return true;
+	if (pool->resting && pool->given < pool->given_max)
+		px_bench_pool_fill(pool);
+	return pool->given;
 }
 
 #endif

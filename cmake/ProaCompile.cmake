@@ -45,6 +45,32 @@ if(PROA_TORTURE)
 	target_compile_definitions(proa_flags INTERFACE PX_TORTURE=1)
 endif()
 
+# Optimised across its files: GCC alone can make an ordinary object of that.
+string(TOUPPER "${CMAKE_BUILD_TYPE}" PROA_BUILD_TYPE)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND
+   PROA_BUILD_TYPE MATCHES "^REL" AND NOT PROA_SANITIZE AND NOT PROA_TORTURE AND
+   NOT CMAKE_CROSSCOMPILING AND NOT PROA_KQUEUE_IS)
+	set(lto ON)
+else()
+	set(lto OFF)
+endif()
+option(PROA_LTO "Optimise the library as a whole, across its files (GCC)" ${lto})
+
+# A profile lies beside the object that wrote it: both steps are done in one tree.
+if(PROA_PGO)
+	if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		message(FATAL_ERROR "PROA_PGO is set up for gcc, not for ${CMAKE_C_COMPILER_ID}")
+	elseif(PROA_PGO STREQUAL "generate")
+		add_compile_options(-fprofile-generate -fprofile-update=prefer-atomic)
+		add_link_options(-fprofile-generate)
+	elseif(PROA_PGO STREQUAL "use")
+		add_compile_options(-fprofile-use -fprofile-correction -Wno-missing-profile)
+		add_link_options(-fprofile-use)
+	else()
+		message(FATAL_ERROR "PROA_PGO is empty, generate or use")
+	endif()
+endif()
+
 # Everything that is linked together is sanitized together, llhttp too.
 if(PROA_SANITIZE)
 	add_compile_options(-fsanitize=${PROA_SANITIZE} -fno-sanitize-recover=all

@@ -35,6 +35,15 @@ PROA_API void proa_file_open(proa_handle *handle, proa_op *op, const char *path,
 /* The same, relative to an open folder (NULL: the current one). */
 PROA_API void proa_file_open_in(proa_handle *handle, proa_op *op, proa_handle *dir,
                                 const char *path, unsigned flags, unsigned mode, proa_done *done);
+enum { PROA_NOW_WAITS, PROA_NOW_OPENED, PROA_NOW_READ };
+/* No op, and never waits for a disk or another machine: what memory holds of a file below an open
+ * folder (as with READ and BENEATH), for servers of files. WAITS: it would have to wait, or cannot
+ * be known not to, and nothing was done: proa_file_open_in does it. READ: *info is told, and the
+ * whole file, for it is a regular one of at most len bytes, is in buf; the init handle stays init.
+ * OPENED: it is anything else, or its bytes are not there; *info is told, and the handle is open.
+ * Or an error, as of proa_file_open_in. */
+PROA_API int proa_file_open_now(proa_handle *handle, proa_handle *dir, const char *path,
+                                proa_stat_info *info, void *buf, size_t len);
 /* What an open file is, into *info, lent until the final. 0 or an error. */
 PROA_API void proa_fstat(proa_handle *file, proa_op *op, proa_stat_info *info, proa_done *done);
 

@@ -13,6 +13,9 @@ PROA_C_BEGIN
 /* Of a stream's send: what is sent behind it makes no sense without it. If it ends with an error,
  * its direction is broken as by a torn send, also if none of its bytes went. */
 #define PROA_CHAIN      0x0002u
+/* Of a stream's send: another follows at once, so that the system may wait to fill a packet with
+ * both (a moment only: 200 ms on Linux). A hint. */
+#define PROA_FOLLOWED   0x0004u
 
 /* op.got: told at each completion, all bits rewritten each time. */
 #define PROA_MORE  0x0001u /* not the last completion of this op */
@@ -37,7 +40,7 @@ struct proa_op {
 		proa_socket socket; /* out: accept: adopt it or close it */
 	};
 	int32_t sys_error; /* out: the system's own code behind an error, 0 if there is none */
-	uint16_t want;     /* in: PROA_BACKGROUND, PROA_CHAIN */
+	uint16_t want;     /* in: PROA_BACKGROUND, PROA_CHAIN, PROA_FOLLOWED */
 	uint16_t got;      /* out: PROA_MORE, PROA_END, PROA_TRUNC */
 	uint64_t px_[PROA_OP_WORDS]; /* the library's */
 };
@@ -53,15 +56,15 @@ typedef enum proa_kind {
 	PROA_TTY
 } proa_kind;
 
-/* A handle: 96 bytes of the caller's memory, all zero before proa_handle_init. Bound to its loop
+/* A handle: 104 bytes of the caller's memory, all zero before proa_handle_init. Bound to its loop
  * until its close completes; may not be moved or freed before. */
 struct proa_handle {
 	void *user;       /* yours */
-	uint64_t px_[11]; /* the library's */
+	uint64_t px_[12]; /* the library's */
 };
 
 PROA_STATIC_ASSERT(sizeof(proa_op) == 48 + 8 * PROA_OP_WORDS, "an op is two cache lines");
-PROA_STATIC_ASSERT(sizeof(proa_handle) <= 96 || sizeof(void *) > 8, "a handle is one and a half");
+PROA_STATIC_ASSERT(sizeof(proa_handle) == 104, "with an armed op not above 240 bytes");
 
 /* ---- the loop ---- */
 
@@ -118,6 +121,9 @@ PROA_API int64_t proa_now(const proa_loop *loop);   /* monotonic; read once an i
 PROA_API int64_t proa_clock(const proa_loop *loop); /* the same clock, read now */
 PROA_API int64_t proa_wall(const proa_loop *loop);  /* since 1970 began (UTC), read now; somebody
                                                        may set it */
+/* Counts the loop's iterations. What one delivers, bytes received not least, was there before it
+ * began: what is read in the same iteration, a file say, is at least as new. */
+PROA_API uint64_t proa_turn(const proa_loop *loop);
 PROA_API int64_t proa_in(const proa_loop *loop,
                          int64_t ns); /* proa_now + ns, saturating; ns < 0: none (0) */
 PROA_API size_t

@@ -1,6 +1,7 @@
 # Floor 3: what a loop waits with.
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
+	src/backend/gather.c
 	src/backend/list.c
 	src/backend/pooled.c
 	src/backend/scratch.c)
@@ -28,7 +29,9 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/backend/epoll.c
 		src/backend/uring.c
+		src/backend/uring_direct.c
 		src/backend/uring_file.c
+		src/backend/uring_gather.c
 		src/backend/uring_msg.c
 		src/backend/uring_multi.c
 		src/backend/uring_pool.c

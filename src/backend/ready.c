@@ -122,6 +122,13 @@ void px_ready_cancel(px_core *core, px_op *op)
 	px_op_finish(op, -PROA_ECANCELED, op_progress(op), 0);
 }
 
+/* An edge-triggered selector reports its direction already. */
+static bool handle_watched(const px_ready *ready, const px_handle *h)
+{
+	return !ready->selector->level &&
+	       (h->flags & (PX_HF_REGISTERED | PX_HF_AGAIN_IN)) == PX_HF_REGISTERED;
+}
+
 px_pulled px_ready_pull(px_core *core, px_op *op)
 {
 	bool waits = !handle_ready(op->handle, PX_READY_IN);
@@ -129,7 +136,7 @@ px_pulled px_ready_pull(px_core *core, px_op *op)
 	int32_t sys_error = 0;
 	int64_t rc;
 
-	if (pulled != PX_PULL_NONE || !waits)
+	if (pulled != PX_PULL_NONE || !waits || handle_watched(px_ready_of(core), op->handle))
 		return pulled;
 	rc = handle_watch(px_ready_of(core), op->handle, PX_READY_IN, &sys_error);
 	if (rc == 0 || px_try_rests(core, op, rc))

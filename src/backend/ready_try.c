@@ -1,5 +1,6 @@
 /* The readiness engine's attempts: for each kind one small function around one system call. */
 /* SPDX-License-Identifier: MIT */
+#include "backend/gather.h"
 #include "backend/pooled.h"
 #include "backend/ready.h"
 
@@ -207,6 +208,35 @@ static bool send_failed(px_op *op, int64_t error, int32_t sys_error)
 	return false;
 }
 
+static void send_moved(px_core *core, px_handle *h, int64_t n)
+{
+	px_handle_moved(core, h);
+	px_count_add(&core->stat.bytes_out, (uint64_t)n);
+}
+
+/* This send and those that wait behind it, in one call. False: it is still there, and goes on
+ * alone. */
+static bool send_together(px_core *core, px_op *op, bool *waits)
+{
+	px_handle *h = op->handle;
+	int32_t sys_error = 0;
+	px_gather g;
+	int64_t n;
+
+	if (px_gather_alone(op) || !px_gather_fill(&g, op))
+		return false;
+	px_count(&core->stat.system_calls);
+	n = px_sock_sendv(h->fd, g.vec, g.pieces, 0, &sys_error);
+	*waits = n < 0 && send_failed(op, n, sys_error);
+	if (n < 0)
+		return true;
+	send_moved(core, h, n);
+	if (px_gather_sent(op, g.ops, n) == op)
+		return false;
+	px_queue_advance(h, PX_DIR_OUT);
+	return true;
+}
+
 /* One call that sends some of the rest: bytes, or an error. */
 typedef int64_t send_step(px_op *op, int64_t total, int32_t *sys_error);
 
@@ -231,8 +261,7 @@ static bool send_all(px_core *core, px_op *op, int64_t total, send_step *step)
 		}
 		op->count += n;
 		turn += n;
-		px_handle_moved(core, h);
-		px_count_add(&core->stat.bytes_out, (uint64_t)n);
+		send_moved(core, h, n);
 	}
 	px_op_finish(op, op->count, op->count, 0);
 	return false;
@@ -242,12 +271,16 @@ static int64_t step_send(px_op *op, int64_t total, int32_t *sys_error)
 {
 	const unsigned char *bytes = op->args.io.ptr;
 
-	return px_sock_send(op->handle->fd, bytes + op->count, (size_t)(total - op->count),
-	                    sys_error);
+	return px_sock_send_first(op->handle->fd, bytes + op->count, (size_t)(total - op->count),
+	                          (op->want & PROA_FOLLOWED) != 0, sys_error);
 }
 
 static bool try_send(px_core *core, px_op *op)
 {
+	bool waits;
+
+	if (send_together(core, op, &waits))
+		return waits;
 	return send_all(core, op, (int64_t)op->args.io.len, step_send);
 }
 
@@ -260,6 +293,10 @@ static int64_t step_sendv(px_op *op, int64_t total, int32_t *sys_error)
 
 static bool try_sendv(px_core *core, px_op *op)
 {
+	bool waits;
+
+	if (send_together(core, op, &waits))
+		return waits;
 	return send_all(core, op, op->args.io.off, step_sendv);
 }
 

@@ -36,6 +36,7 @@ int px_ur_open(px_core *core, char *why)
 	u->has = px_ur_wanted();
 	px_slab_init(&u->records, &core->alloc, 2 * sizeof(void *), 0);
 	px_slab_init(&u->headers, &core->alloc, 64, 0);
+	px_ur_gather_open(u);
 	if ((rc = px_wake_open(&u->wake)) < 0) {
 		snprintf(why, 160, "no descriptor to be woken by: %s", proa_err_text(rc));
 		return rc;
@@ -95,6 +96,7 @@ void px_ur_close(px_core *core, bool forked)
 	px_scratch_close(core, &u->scratch);
 	px_slab_destroy(&u->records);
 	px_slab_destroy(&u->headers);
+	px_slab_destroy(&u->batches);
 	px_free(&core->alloc, u->spill, u->spill_size * sizeof *u->spill);
 	PX_MAGIC_KILL(u);
 	px_free(&core->alloc, u, sizeof *u);
@@ -209,7 +211,7 @@ static void main_completed(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 static bool main_waits_for_peer(const px_op *op)
 {
 	if (op->kind == PX_SEND_FILE)
-		return (op->flags & PX_F_PHASE2) != 0;
+		return (op->flags & (PX_F_PHASE2 | PX_UR_F_POLLING)) != 0;
 	return (PX_KINDS_SOCKET & PX_KIND_BIT(op->kind)) != 0;
 }
 
@@ -290,6 +292,8 @@ static void uring_cancel(px_core *core, px_op *op)
 {
 	px_uring *u = px_ur_of(core);
 
+	if (op->flags & PX_UR_F_GATHERED && !(op->flags & PX_F_MULTI))
+		op = px_ur_gather_head(op); /* the others go on afterwards */
 	/* what it still has is delivered in front of its end */
 	op->flags &= (uint16_t)~PX_F_PAUSED;
 	if (op->flags & PX_F_KERNEL) {

@@ -3,6 +3,7 @@
 #ifndef PX_BACKEND_URING_H
 #define PX_BACKEND_URING_H
 
+#include "backend/gather.h"
 #include "backend/scratch.h"
 #include "base/slab.h"
 #include "op/backend.h"
@@ -94,7 +95,9 @@ _Static_assert(PX_UR_FEATURE_COUNT <= 32, "px_uring.has");
 enum {
 	PX_UR_F_POLLING = 1 << 14, /* the main entry is a poll, in front of the real one */
 	/* multishot: its end is known, and told behind what is undelivered */
-	PX_UR_F_ENDED = 1 << 15
+	PX_UR_F_ENDED = 1 << 15,
+	/* the same bit of a send: one of several in one entry, the first one's */
+	PX_UR_F_GATHERED = 1 << 15
 };
 
 #define PX_UR_MAGIC PX_MAGIC('u', 'r', 'n', 'g')
@@ -134,6 +137,7 @@ struct px_uring {
 	px_uring_timespec timeout; /* of the entry that stands in for EXT_ARG */
 	px_slab records;           /* accepted and not yet delivered */
 	px_slab headers;           /* of sendmsg */
+	px_slab batches;           /* of several sends in one entry */
 	px_scratches scratch;      /* of send_file */
 	uint64_t groups[16];       /* buffer groups in use, a bit each */
 };
@@ -218,7 +222,23 @@ uint16_t px_ur_recv_flags(const px_uring *u, const px_handle *h);
 void px_ur_recv_seen(px_handle *h, const px_uring_cqe *cqe);
 void px_ur_received(px_core *core, px_handle *h, int64_t bytes);
 void px_ur_sent(px_uring *u, px_op *op, int bytes);
+/* Of a send_file, as far as it needs no ring. True: it is whole, or waits for room; false: the next
+ * piece is the ring's. */
+bool px_ur_send_file_direct(px_uring *u, px_op *op);
 uint32_t px_ur_send_flags(const px_handle *h, size_t len);
+/* True: it was an error, and the send has ended or has been started anew. */
+bool px_ur_send_failed(px_uring *u, px_op *op, int res);
+
+/* ---- uring_gather.c: queued sends in one entry ---- */
+
+void px_ur_gather_open(px_uring *u);
+/* Pushes this send together with those that wait behind it. False: it goes alone. */
+bool px_ur_gather(px_uring *u, px_op *op);
+/* The entry's completion, or the cancel's behind it. */
+void px_ur_gathered(px_uring *u, px_op *head, int res);
+void px_ur_gathered_settled(px_uring *u, px_op *head);
+/* The one that the entry belongs to. */
+px_op *px_ur_gather_head(const px_op *op);
 
 /* What a kind does. */
 typedef struct px_ur_kind {
@@ -240,9 +260,9 @@ typedef struct px_ur_kind {
 	X(ACCEPT_MANY, px_ur_accept_many, px_ur_accept_many_cqe, px_ur_accept_many_settled) \
 	X(RECV_MANY, px_ur_recv_many, px_ur_recv_many_cqe, px_ur_recv_many_settled)         \
 	/* uring_send.c */                                                                  \
-	X(SEND, px_ur_send, px_ur_send_cqe, px_ur_once_settled)                             \
-	X(SENDV, px_ur_sendv, px_ur_sendv_cqe, px_ur_once_settled)                          \
-	X(SEND_POOLED, px_ur_send, px_ur_send_cqe, px_ur_once_settled)                      \
+	X(SEND, px_ur_send, px_ur_send_cqe, px_ur_send_settled)                             \
+	X(SENDV, px_ur_sendv, px_ur_sendv_cqe, px_ur_send_settled)                          \
+	X(SEND_POOLED, px_ur_send, px_ur_send_cqe, px_ur_send_settled)                      \
 	X(SHUTDOWN, px_ur_shutdown, px_ur_no_cqe, px_ur_once_settled)                       \
 	/* uring_msg.c */                                                                   \
 	X(RECV_MSG, px_ur_recv_msg, px_ur_recv_msg_cqe, px_ur_once_settled)                 \

@@ -94,8 +94,8 @@ void px_ur_fsync_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 		px_ur_end_error(op, cqe->res, 0);
 }
 
-/* ---- send_file: a piece is read into scratch memory (op->buf), then sent (PHASE2), and so on ----
- */
+/* ---- send_file: what the page cache does not hold is read into scratch memory (op->buf), then
+ * sent (PHASE2), piece by piece ---- */
 
 static void send_file_end(px_uring *u, px_op *op, int64_t result, int32_t sys_error)
 {
@@ -137,10 +137,10 @@ void px_ur_send_file(px_uring *u, px_op *op)
 {
 	if (op->flags & PX_F_PHASE2)
 		send_file_send(u, op);
+	else if (op->count != op->args.file.len && !px_ur_send_file_direct(u, op))
+		send_file_read(u, op);
 	else if (op->count == op->args.file.len)
 		send_file_end(u, op, op->count, 0);
-	else
-		send_file_read(u, op);
 }
 
 static void send_file_failed(px_uring *u, px_op *op, int res)
@@ -174,6 +174,12 @@ static void send_file_filled(px_uring *u, px_op *op, int n)
 	}
 }
 
+static void send_file_next(px_uring *u, px_op *op)
+{
+	op->flags &= (uint16_t)~PX_F_PHASE2;
+	px_ur_send_file(u, op);
+}
+
 static void send_file_sent(px_uring *u, px_op *op, int n)
 {
 	px_scratch *s = op->buf;
@@ -187,7 +193,7 @@ static void send_file_sent(px_uring *u, px_op *op, int n)
 	else if (s->sent < s->filled)
 		send_file_send(u, op);
 	else
-		send_file_read(u, op);
+		send_file_next(u, op);
 }
 
 void px_ur_send_file_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)

@@ -25,13 +25,13 @@ static void send_push(px_uring *u, px_op *op, const void *from, size_t len)
 
 	sqe->addr = px_ur_addr(from);
 	sqe->len = (uint32_t)PX_MIN(len, (size_t)SEND_MAX);
-	sqe->msg_flags = px_ur_send_flags(op->handle, len);
+	sqe->msg_flags = px_ur_send_flags(op->handle, len) |
+	                 (op->want & PROA_FOLLOWED ? (unsigned)MSG_MORE : 0);
 	if (op->count && px_ur_has(u, PX_UR_POLL_FIRST)) /* it stopped because there was no room */
 		sqe->ioprio = PX_IORING_RECVSEND_POLL_FIRST;
 }
 
-/* True: it has ended, or has been started anew. */
-static bool send_failed(px_uring *u, px_op *op, int res)
+bool px_ur_send_failed(px_uring *u, px_op *op, int res)
 {
 	if (res >= 0)
 		return false;
@@ -62,13 +62,17 @@ void px_ur_send(px_uring *u, px_op *op)
 
 	if ((size_t)op->count == op->args.io.len)
 		px_op_finish(op, 0, 0, 0); /* of nothing */
-	else
+	else if (!px_ur_gather(u, op))
 		send_push(u, op, bytes + op->count, op->args.io.len - (size_t)op->count);
 }
 
 void px_ur_send_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 {
-	if (send_failed(u, op, cqe->res))
+	if (op->flags & PX_UR_F_GATHERED) {
+		px_ur_gathered(u, op, cqe->res);
+		return;
+	}
+	if (px_ur_send_failed(u, op, cqe->res))
 		return;
 	px_ur_sent(u, op, cqe->res);
 	if ((size_t)op->count == op->args.io.len)
@@ -77,6 +81,14 @@ void px_ur_send_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 		px_ur_end(op, -PROA_ECANCELED, op->count, 0);
 	else
 		px_ur_send(u, op);
+}
+
+void px_ur_send_settled(px_uring *u, px_op *op)
+{
+	if (op->flags & PX_UR_F_GATHERED)
+		px_ur_gathered_settled(u, op);
+	else
+		px_ur_once_settled(u, op);
 }
 
 /* ---- sendv: the header is scratch, in op->buf; the pieces are the caller's ---- */
@@ -137,6 +149,8 @@ void px_ur_sendv(px_uring *u, px_op *op)
 
 	if (!n)
 		px_op_finish(op, op->count, op->count, 0); /* of nothing */
+	else if (px_ur_gather(u, op))
+		return;
 	else if (skip) /* the rest of a piece goes alone, so that no vector has to be rewritten */
 		send_push(u, op, (const unsigned char *)vec->base + skip, vec->len - skip);
 	else
@@ -159,8 +173,12 @@ static void sendv_sent(px_uring *u, px_op *op, int res)
 
 void px_ur_sendv_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 {
+	if (op->flags & PX_UR_F_GATHERED) {
+		px_ur_gathered(u, op, cqe->res);
+		return;
+	}
 	header_give(u, op);
-	if (!send_failed(u, op, cqe->res))
+	if (!px_ur_send_failed(u, op, cqe->res))
 		sendv_sent(u, op, cqe->res);
 }
 

@@ -34,16 +34,72 @@ static bool set_backend(cli_args *args, const char *value)
 	return false;
 }
 
-static bool set_workers(cli_args *args, const char *value)
+static bool set_number(const char *name, const char *value, unsigned most, unsigned *to)
 {
 	char *end;
 	unsigned long n = strtoul(value, &end, 10);
 
-	args->workers = (unsigned)n;
-	if (*value >= '0' && *value <= '9' && !*end && n >= 1 && n <= CLI_WORKERS_MAX)
+	*to = (unsigned)n;
+	if (*value >= '0' && *value <= '9' && !*end && n >= 1 && n <= most)
 		return true;
-	cli_fail("--workers takes a number from 1 to %d, not '%s'", CLI_WORKERS_MAX, value);
+	cli_fail("%s takes a number from 1 to %u, not '%s'", name, most, value);
 	return false;
+}
+
+static bool set_workers(cli_args *args, const char *value)
+{
+	return set_number("--workers", value, CLI_WORKERS_MAX, &args->workers);
+}
+
+static bool set_buffers(cli_args *args, const char *value)
+{
+	return set_number("--buffers", value, CLI_BUFFERS_MAX, &args->buffers);
+}
+
+static bool set_models(cli_args *args, const char *value)
+{
+	args->models = value;
+	return true;
+}
+
+static bool set_connections(cli_args *args, const char *value)
+{
+	args->connections = value;
+	return true;
+}
+
+static bool set_output(cli_args *args, const char *value)
+{
+	args->output = value;
+	if (*value)
+		return true;
+	cli_fail("--output needs a folder");
+	return false;
+}
+
+static bool set_seconds(cli_args *args, const char *value)
+{
+	char *end;
+
+	args->seconds = strtod(value, &end);
+	if (end != value && !*end && args->seconds >= 0.01 && args->seconds <= 3600)
+		return true;
+	cli_fail("--seconds takes a number from 0.01 to 3600, not '%s'", value);
+	return false;
+}
+
+static bool set_list(cli_args *args, const char *value)
+{
+	(void)value;
+	args->list = true;
+	return true;
+}
+
+static bool set_quick(cli_args *args, const char *value)
+{
+	(void)value;
+	args->quick = true;
+	return true;
 }
 
 static bool set_log(cli_args *args, const char *value)
@@ -78,9 +134,16 @@ static const option options[] = {
 	{"--listen", CLI_LISTEN, set_listen, true},
 	{"--backend", CLI_BACKEND, set_backend, true},
 	{"--workers", CLI_WORKERS, set_workers, true},
+	{"--buffers", CLI_BUFFERS, set_buffers, true},
 	{"--log", CLI_LOG, set_log, false},
 	{"--stats", CLI_STATS, set_stats, false},
 	{"--json", CLI_JSON, set_json, false},
+	{"--models", CLI_LAB, set_models, true},
+	{"--connections", CLI_LAB, set_connections, true},
+	{"--output", CLI_LAB, set_output, true},
+	{"--seconds", CLI_LAB, set_seconds, true},
+	{"--list", CLI_LAB, set_list, false},
+	{"--quick", CLI_LAB, set_quick, false},
 	{"--help", ~0u, set_help, false},
 	{"-h", ~0u, set_help, false},
 };

@@ -8,12 +8,14 @@
 /* Exit statuses. */
 enum { CLI_OK = 0, CLI_FAILED = 2 };
 
-enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024 };
+enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768 };
 
 typedef struct cli_args {
 	const char *dir, *listen, *backend;
-	unsigned workers; /* 0: not given */
-	bool log, stats, json, help;
+	const char *models, *connections, *output; /* the laboratory's */
+	double seconds;                            /* 0: not given */
+	unsigned workers, buffers;                 /* 0: not given */
+	bool log, stats, json, list, quick, help;
 } cli_args;
 
 /* Which of them a command takes. */
@@ -24,7 +26,9 @@ enum {
 	CLI_WORKERS = 8,
 	CLI_LOG = 16,
 	CLI_STATS = 32,
-	CLI_JSON = 64
+	CLI_JSON = 64,
+	CLI_BUFFERS = 128,
+	CLI_LAB = 256
 };
 
 typedef struct cli_command {
@@ -36,7 +40,7 @@ typedef struct cli_command {
 	int (*run)(const cli_args *);
 } cli_command;
 
-extern const cli_command cli_serve, cli_echo, cli_doctor;
+extern const cli_command cli_serve, cli_echo, cli_doctor, cli_lab;
 
 /* One line on stderr, "proa: " before it. Returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

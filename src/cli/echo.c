@@ -3,14 +3,18 @@
 #include "cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-/* One recv that goes on by itself, and a send for what is on its way back; a client that sends more
- * before it has that back takes the second, and then has to wait. */
-enum { SENDS = 2 };
+/* One recv that goes on by itself, and a send for what is on its way back. What comes before that
+ * is out gets a send of its own, which queues behind it and lives until its end; a client that is
+ * so far ahead has to wait. So a connection that is silent, or asks and waits, is this struct
+ * alone. */
+enum { QUEUED_MAX = 4 };
 
 typedef struct conn {
 	proa_handle h;
-	proa_op recv, send[SENDS];
+	proa_op recv, send;
+	unsigned queued; /* sends in flight */
 } conn;
 
 typedef struct echo {
@@ -26,45 +30,46 @@ typedef struct echo {
 
 /* ---- connections ---- */
 
-static proa_op *conn_idle_send(conn *c)
-{
-	for (int i = 0; i < SENDS; i++)
-		if (!proa_in_flight(&c->send[i]))
-			return &c->send[i];
-	return NULL;
-}
-
-static bool conn_sending(const conn *c)
-{
-	return proa_in_flight(&c->send[0]) || proa_in_flight(&c->send[1]);
-}
-
 static void on_sent(proa_op *op)
 {
 	conn *c = op->user;
+	int64_t result = op->result;
 
-	if (op->result < 0 || (!proa_in_flight(&c->recv) && !conn_sending(c)))
+	if (op != &c->send)
+		free(op);
+	c->queued--;
+	if (result < 0 || (!c->queued && !proa_in_flight(&c->recv)))
 		proa_close(&c->h, NULL);
-	else
+	else if (c->queued < QUEUED_MAX)
 		proa_resume(&c->recv);
+}
+
+static void conn_send(conn *c, void *buf, size_t len)
+{
+	proa_op *op = proa_in_flight(&c->send) ? calloc(1, sizeof *op) : &c->send;
+
+	if (!op) {
+		proa_buffer_return(proa_handle_loop(&c->h), buf);
+		proa_close(&c->h, NULL);
+		return;
+	}
+	op->user = c;
+	c->queued++;
+	proa_send_pooled(&c->h, op, buf, len, on_sent);
 }
 
 static void on_recv(proa_op *op)
 {
 	conn *c = PROA_OF(op, conn, recv);
-	proa_op *send;
 
-	if (!(op->got &
-	      PROA_MORE)) { /* the end, or an error; what was received before goes back first */
-		if (!proa_is_closing(&c->h) && (op->result < 0 || !conn_sending(c)))
-			proa_close(&c->h, NULL);
-		return;
+	if (op->got & PROA_MORE) {
+		conn_send(c, op->buf, (size_t)op->result);
+		if (c->queued >= QUEUED_MAX)
+			proa_pause(op);
+	} else if (!proa_is_closing(&c->h) && (op->result < 0 || !c->queued)) {
+		/* the end, or an error; what was received before goes back first */
+		proa_close(&c->h, NULL);
 	}
-	send = conn_idle_send(c); /* there is one: else the recv is paused */
-	send->user = c;
-	proa_send_pooled(&c->h, send, op->buf, (size_t)op->result, on_sent);
-	if (!conn_idle_send(c))
-		proa_pause(op);
 }
 
 static void conn_start(proa_handle *h, void *user)
@@ -106,7 +111,7 @@ static void loop_stop(unsigned again, void *user)
 
 static int run_loop(echo *e)
 {
-	proa_loop_options o = {.backend = e->args->backend};
+	proa_loop_options o = {.backend = e->args->backend, .buffers_count = e->args->buffers};
 	proa_addr addr;
 	int rc = proa_loop_open(&e->loop, &o);
 
@@ -166,7 +171,8 @@ static void group_loop_drain(proa_group *group, proa_loop *loop, unsigned index,
 
 static int run_group(echo *e)
 {
-	proa_loop_options loop = {.backend = e->args->backend, .stay = true};
+	proa_loop_options loop = {
+		.backend = e->args->backend, .stay = true, .buffers_count = e->args->buffers};
 	proa_group_options o = {.loops = e->args->workers,
 	                        .loop = &loop,
 	                        .start = group_loop_start,
@@ -208,14 +214,15 @@ static int echo_run(const cli_args *args)
 
 const cli_command cli_echo = {
 	.name = "echo",
-	.usage = "--listen ADDR:PORT [--workers N] [--backend NAME] [--stats]",
+	.usage = "--listen ADDR:PORT [--workers N] [--backend NAME] [--buffers N] [--stats]",
 	.about = "Sends back what it is sent, over TCP.",
 	.help = "  --listen ADDR:PORT   127.0.0.1:7777, [::1]:7777, :7777; port 0: any,\n"
 		"                       it is printed\n"
 		"  --workers N          loops, each on a thread of its own (default 1)\n"
 		"  --backend NAME       one of 'proa doctor', or it fails (default: the best)\n"
+		"  --buffers N          of 64 KiB, for what is received, at most (default 4096)\n"
 		"  --stats              at the end, one line of counters\n\n"
 		"SIGTERM or SIGINT ends it within 10 seconds, a second one at once.\n",
-	.takes = CLI_LISTEN | CLI_WORKERS | CLI_BACKEND | CLI_STATS,
+	.takes = CLI_LISTEN | CLI_WORKERS | CLI_BACKEND | CLI_BUFFERS | CLI_STATS,
 	.run = echo_run,
 };

@@ -5,6 +5,7 @@ list(APPEND PROA_CLI_SOURCES
 	src/cli/common.c
 	src/cli/doctor.c
 	src/cli/echo.c
+	src/cli/lab.c
 	src/cli/log.c
 	src/cli/main.c
 	src/cli/serve.c)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cli_command *const commands[] = {&cli_serve, &cli_echo, &cli_doctor};
+static const cli_command *const commands[] = {&cli_serve, &cli_echo, &cli_doctor, &cli_lab};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(FILE *to)

@@ -3,6 +3,7 @@
 #include "proa/fs.h"
 #include "op/backend.h"
 #include "op/file.h"
+#include "sys/sys.h"
 
 #include <string.h>
 
@@ -61,6 +62,64 @@ void proa_file_open(proa_handle *handle, proa_op *op, const char *path, unsigned
                     unsigned mode, proa_done *done)
 {
 	proa_file_open_in(handle, op, NULL, path, flags, mode, done);
+}
+
+/* ---- opening at once ---- */
+
+static bool read_whole(px_core *core, int fd, const proa_stat_info *info, void *buf, size_t len)
+{
+	int32_t sys_error;
+
+	if (info->type != PROA_S_FILE || info->size_bytes > (int64_t)len)
+		return false;
+	if (!info->size_bytes)
+		return true;
+	px_count(&core->stat.system_calls);
+	return px_file_read_now(fd, buf, (size_t)info->size_bytes, 0, &sys_error) ==
+	       info->size_bytes;
+}
+
+static int opened_now(px_core *core, px_handle *h, int fd, proa_stat_info *info, void *buf,
+                      size_t len)
+{
+	int32_t sys_error;
+
+	px_count(&core->stat.system_calls);
+	if (px_file_stat(fd, info, &sys_error) < 0) {
+		px_file_close(fd);
+		return PROA_NOW_WAITS;
+	}
+	if (read_whole(core, fd, info, buf, len)) {
+		px_count(&core->stat.system_calls);
+		px_file_close(fd);
+		return PROA_NOW_READ;
+	}
+	px_handle_open(h, fd, PROA_FILE);
+	h->flags |= PX_HF_NEAR;
+	return PROA_NOW_OPENED;
+}
+
+int proa_file_open_now(proa_handle *handle, proa_handle *in, const char *path, proa_stat_info *info,
+                       void *buf, size_t len)
+{
+	px_handle *h = px_handle_of(handle), *dir = px_handle_of(in);
+	px_core *core = px_handle_core(h);
+	int32_t sys_error;
+	int64_t fd;
+
+	px_core_enter(core);
+	px_assert(px_handle_core(dir) == core);
+	if (h->state != PX_H_INIT)
+		return h->state == PX_H_OPEN ? -PROA_EINVAL : -PROA_EALREADY;
+	if (dir->state != PX_H_OPEN || px_handle_kind(dir) != PROA_FILE)
+		return -PROA_EBADF;
+	if (!(dir->flags & PX_HF_NEAR))
+		return PROA_NOW_WAITS;
+	px_count(&core->stat.system_calls);
+	fd = px_file_open_now(dir->fd, path, &sys_error);
+	if (fd < 0)
+		return fd == PX_AGAIN ? PROA_NOW_WAITS : (int)fd;
+	return opened_now(core, h, (int)fd, info, buf, len);
 }
 
 /* ---- on an open file ---- */

@@ -163,6 +163,7 @@ void px_answer_flush(proa_http_request *req)
 	if (!out->len || out->failed || proa_in_flight(&req->out_op) || req->conn->dead)
 		return;
 	req->fill = !req->fill;
+	req->out_op.want = req->file.send ? PROA_CHAIN | PROA_FOLLOWED : PROA_CHAIN;
 	proa_send(&req->conn->h, &req->out_op, out->data, out->len, on_out);
 }
 

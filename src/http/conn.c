@@ -237,8 +237,10 @@ static void on_bell(proa_op *op)
 	if (px_conn_over(c))
 		return;
 	px_answer_ready(req);
+	c->turning = true;
 	if (req->file.stage == PX_FILE_WAIT_DIR)
 		px_file_start(req);
+	c->turning = false;
 	px_conn_turn(c);
 }
 

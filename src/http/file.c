@@ -1,4 +1,4 @@
-/* Files as answers: opened below the folder, looked at, sent whole, in parts or not at all. */
+/* Files as answers, once they are open: sent whole, in parts or not at all. */
 /* SPDX-License-Identifier: MIT */
 #include "http/mime.h"
 #include "http/server.h"
@@ -7,39 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-/* ---- the loop's folder ---- */
-
-static void on_dir(proa_op *op)
-{
-	px_local *local = PROA_OF(op, px_local, dir_op);
-	px_node *node;
-
-	local->dir_state = op->result < 0 ? PX_DIR_NONE_YET : PX_DIR_OPEN;
-	while ((node = px_list_pop_front(&local->waiting))) {
-		proa_http_request *req = PX_OF(node, proa_http_request, wait);
-
-		if (local->dir_state == PX_DIR_OPEN || req->conn->dead) {
-			px_conn_kick(req->conn);
-		} else {
-			req->file.stage = PX_FILE_NONE;
-			px_answer_status(req, 503);
-		}
-	}
-}
-
-/* Each loop opens it for itself, at its first connection: a handle belongs to one loop. */
-void px_dir_start(px_local *local)
-{
-	if (local->dir_state != PX_DIR_NONE_YET)
-		return;
-	local->dir_state = PX_DIR_OPENING;
-	if (!local->dir_bound)
-		proa_handle_init(proa_root(local->loop), &local->dir);
-	local->dir_bound = true;
-	proa_file_open(&local->dir, &local->dir_op, local->http->folder, PROA_O_READ | PROA_O_DIR,
-	               0, on_dir);
-}
 
 /* ---- refusing ---- */
 
@@ -63,22 +30,17 @@ int px_file_status(int64_t error)
 	}
 }
 
-static void on_file_free(proa_handle *h)
+void px_file_leave(px_conn *c)
 {
-	px_conn *c = PROA_OF(h, px_conn, file);
-	proa_http_request *req = c->req;
-
-	if (px_conn_over(c) || !req || req->file.stage != PX_FILE_WAIT_FREE)
+	if (!c->file_used)
 		return;
-	c->turning = true;
-	px_file_start(req);
-	c->turning = false;
-	px_conn_turn(c);
+	c->file_bound = c->file_used = false;
+	proa_close(&c->file, NULL);
 }
 
-static void file_refuse(proa_http_request *req, int status)
+void px_file_refuse(proa_http_request *req, int status)
 {
-	proa_close(&req->conn->file, NULL);
+	px_file_leave(req->conn);
 	req->file.stage = PX_FILE_NONE;
 	px_answer_status(req, status);
 }
@@ -87,7 +49,7 @@ static void file_refuse(proa_http_request *req, int status)
 
 static void file_end(proa_http_request *req)
 {
-	proa_close(&req->conn->file, NULL);
+	px_file_leave(req->conn);
 	req->file.stage = PX_FILE_NONE;
 	px_answered(req);
 }
@@ -123,14 +85,27 @@ static int64_t parts_bytes(const proa_http_request *req)
 	return sum;
 }
 
-static void piece_begin(proa_http_request *req)
+/* What stands in front of the piece that is next. */
+static void put_piece_head(proa_http_request *req)
 {
+	const px_range *range = &req->file.range[req->file.next];
 	char text[300];
 
 	if (req->file.ranges > 1)
-		px_buf_put(px_out(req), text,
-		           (size_t)part_head(req, &req->file.range[req->file.next], text,
-		                             sizeof text));
+		px_buf_put(px_out(req), text, (size_t)part_head(req, range, text, sizeof text));
+}
+
+static void put_pieces_end(proa_http_request *req)
+{
+	char text[80];
+
+	if (req->file.ranges > 1)
+		px_buf_put(px_out(req), text, (size_t)parts_end(req, text, sizeof text));
+}
+
+static void piece_begin(proa_http_request *req)
+{
+	put_piece_head(req);
 	req->file.send = true;
 }
 
@@ -138,7 +113,6 @@ static void on_piece(proa_op *op)
 {
 	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
 	px_conn *c = req->conn;
-	char text[80];
 
 	if (px_conn_over(c))
 		return;
@@ -153,8 +127,7 @@ static void on_piece(proa_op *op)
 	if (++req->file.next < req->file.ranges) {
 		piece_begin(req);
 	} else {
-		if (req->file.ranges > 1)
-			px_buf_put(px_out(req), text, (size_t)parts_end(req, text, sizeof text));
+		put_pieces_end(req);
 		file_end(req);
 	}
 	c->turning = false;
@@ -193,12 +166,29 @@ static void on_small(proa_op *op)
 	px_conn_turn(c);
 }
 
+static void body_loaded(proa_http_request *req)
+{
+	const char *bytes = req->file.loaded->bytes.data;
+
+	for (; req->file.next < req->file.ranges; req->file.next++) {
+		const px_range *range = &req->file.range[req->file.next];
+
+		put_piece_head(req);
+		px_buf_put(px_out(req), bytes + range->first, (size_t)range->len);
+		req->written += range->len;
+	}
+	put_pieces_end(req);
+	file_end(req);
+}
+
 static void body_begin(proa_http_request *req)
 {
 	px_range *range = req->file.range;
 
 	if (req->head_only || !range[0].len) {
 		file_end(req);
+	} else if (req->file.loaded) {
+		body_loaded(req);
 	} else if (req->file.ranges == 1 && range->len <= PX_SMALL_FILE &&
 	           px_buf_fits(px_out(req), (size_t)range->len)) {
 		req->file.stage = PX_FILE_READING;
@@ -258,7 +248,7 @@ static void range_refuse(proa_http_request *req)
 
 	snprintf(text, sizeof text, "bytes */%" PRId64, req->file.stat.size_bytes);
 	proa_http_set(req, "Content-Range", text);
-	file_refuse(req, 416);
+	px_file_refuse(req, 416);
 }
 
 static void file_whole(proa_http_request *req)
@@ -287,7 +277,7 @@ static void file_parts(proa_http_request *req, int n)
 	body_begin(req);
 }
 
-static void file_answer(proa_http_request *req)
+void px_file_answer(proa_http_request *req)
 {
 	const proa_stat_info *st = &req->file.stat;
 	int64_t mtime_s = st->mtime_ns / PROA_SEC, now_s = proa_wall(req->local->loop) / PROA_SEC;
@@ -304,7 +294,7 @@ static void file_answer(proa_http_request *req)
 	put_validators(req);
 	status = px_cond_check(&cond, req->file.etag, mtime_s, now_s);
 	if (status == 412) {
-		file_refuse(req, 412);
+		px_file_refuse(req, 412);
 	} else if (status == 304) {
 		px_put_head(req, 304, NULL, -1);
 		file_end(req);
@@ -314,116 +304,6 @@ static void file_answer(proa_http_request *req)
 		file_parts(req, n);
 	} else {
 		file_whole(req);
-	}
-}
-
-static void folder_redirect(proa_http_request *req)
-{
-	px_buf to = {.loop = req->local->loop};
-
-	px_put_percent(&to, req->path.data);
-	px_buf_char(&to, '/');
-	if (*req->query) {
-		px_buf_char(&to, '?');
-		px_buf_text(&to, req->query);
-	}
-	px_buf_char(&to, 0);
-	if (!to.failed)
-		proa_http_set(req, "Location", to.data);
-	file_refuse(req, to.failed ? 503 : 301);
-	px_buf_free(&to);
-}
-
-/* ---- opening and looking ---- */
-
-static void index_missing(proa_http_request *req)
-{
-	if (req->local->http->o.listing_off) {
-		file_refuse(req, 404);
-		return;
-	}
-	req->file.path.len -= sizeof "/index.html" - 1;
-	req->file.path.data[req->file.path.len] = 0;
-	px_list_start(req);
-}
-
-static void file_seen(proa_http_request *req)
-{
-	const char *path = req->path.data;
-	size_t len = strlen(path);
-
-	switch (req->file.stat.type) {
-	case PROA_S_FILE: file_answer(req); break;
-	case PROA_S_DIR:
-		if (req->file.exact || req->file.index)
-			file_refuse(req, 404);
-		else
-			folder_redirect(req);
-		break;
-	default:
-		/* A FIFO, socket or device: reading it could wait for ever, or do something. */
-		file_refuse(req, len && path[len - 1] == '/' ? 404 : 403);
-	}
-}
-
-static void on_stat(proa_op *op)
-{
-	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
-	px_conn *c = req->conn;
-
-	if (px_conn_over(c))
-		return;
-	c->turning = true;
-	if (op->result < 0)
-		file_refuse(req, px_file_status(op->result));
-	else
-		file_seen(req);
-	c->turning = false;
-	px_conn_turn(c);
-}
-
-static void on_open(proa_op *op)
-{
-	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
-	px_conn *c = req->conn;
-	int status = op->result < 0 ? px_file_status(op->result) : 0;
-
-	if (px_conn_over(c))
-		return;
-	if (!status) {
-		proa_fstat(&c->file, op, &req->file.stat, on_stat);
-		return;
-	}
-	c->turning = true;
-	if (req->file.index && status == 404)
-		index_missing(req);
-	else if (op->result == -PROA_EISDIR && !req->file.index && !req->file.exact)
-		folder_redirect(req);
-	else
-		file_refuse(req, status);
-	c->turning = false;
-	px_conn_turn(c);
-}
-
-void px_file_start(proa_http_request *req)
-{
-	px_conn *c = req->conn;
-	px_local *local = req->local;
-
-	px_dir_start(local);
-	if (local->dir_state == PX_DIR_OPENING) {
-		req->file.stage = PX_FILE_WAIT_DIR;
-		if (!px_node_linked(&req->wait))
-			px_list_push_back(&local->waiting, &req->wait);
-	} else if (proa_is_closing(&c->file)) {
-		req->file.stage = PX_FILE_WAIT_FREE;
-		proa_close(&c->file,
-		           on_file_free); /* under way already: this only asks to be told */
-	} else {
-		req->file.stage = PX_FILE_OPENING;
-		proa_handle_init(&c->h, &c->file);
-		proa_file_open_in(&c->file, &req->aux_op, &local->dir, req->file.path.data,
-		                  PROA_O_READ | PROA_O_BENEATH, 0, on_open);
 	}
 }
 

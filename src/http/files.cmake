@@ -11,10 +11,12 @@ list(APPEND PROA_SOURCES
 	src/http/listing.c
 	src/http/log.c
 	src/http/mime.c
+	src/http/open.c
 	src/http/parse.c
 	src/http/path.c
 	src/http/range.c
 	src/http/read.c
+	src/http/recent.c
 	src/http/request.c
 	src/http/scan.c
 	src/http/serve.c

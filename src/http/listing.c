@@ -15,7 +15,7 @@ static void on_entries(proa_op *op);
 
 static void list_refuse(proa_http_request *req, int status)
 {
-	proa_close(&req->conn->file, NULL);
+	px_file_leave(req->conn);
 	req->file.stage = PX_FILE_NONE;
 	px_answer_status(req, status);
 }
@@ -36,7 +36,7 @@ static void list_answer(proa_http_request *req)
 {
 	px_buf page = {.loop = req->local->loop};
 
-	proa_close(&req->conn->file, NULL);
+	px_file_leave(req->conn);
 	req->file.stage = PX_FILE_NONE;
 	proa_http_set(req, "Cache-Control", "no-cache");
 	proa_http_set(req, "Content-Security-Policy",
@@ -89,6 +89,7 @@ static void on_folder(proa_op *op)
 void px_list_start(proa_http_request *req)
 {
 	req->file.stage = PX_FILE_LISTING;
+	req->conn->file_used = true;
 	proa_file_open_in(&req->conn->file, &req->aux_op, &req->local->dir, req->file.path.data,
 	                  PROA_O_READ | PROA_O_DIR | PROA_O_BENEATH, 0, on_folder);
 }

@@ -53,6 +53,7 @@ static void on_keeper(proa_op *op)
 		request_free(req);
 	}
 	local->free_count = 0;
+	px_recent_free(local);
 }
 
 void px_local_keep(px_local *local, px_conn *c)

@@ -28,6 +28,7 @@ enum {
 	PX_PIPELINE_BYTES = 300,
 	PX_SMALL_FILE = 11,
 	PX_HOLD_BYTES = 300,
+	PX_RECENT_FILES = 1,
 	PX_READ_BYTES = 1024
 #else
 	PX_KEEP_BYTES = 32 * 1024, /* a buffer larger than that is not kept for the next request */
@@ -35,7 +36,8 @@ enum {
 	PX_PIPELINE_BYTES = 64 * 1024, /* unsent answers beyond which no further request is begun */
 	PX_SMALL_FILE = 8 * 1024,      /* files up to that go out in one send with their head */
 	PX_HOLD_BYTES = 16 * 1024,     /* answers that may wait for the next one to be read */
-	PX_READ_BYTES = 32 * 1024      /* of a folder's entries at a time */
+	PX_RECENT_FILES = 8,
+	PX_READ_BYTES = 32 * 1024 /* of a folder's entries at a time */
 #endif
 };
 
@@ -67,13 +69,21 @@ typedef enum px_file_stage {
 	PX_FILE_LISTING
 } px_file_stage;
 
+/* A small file as it was in a turn of the loop (proa_turn); 0: nothing. */
+typedef struct px_recent {
+	uint64_t turn;
+	proa_stat_info stat;
+	px_buf path, bytes;
+} px_recent;
+
 typedef struct px_file_job {
 	px_file_stage stage;
-	bool exact;     /* a program's file: no index, no listing, no redirect, dotfiles allowed */
-	bool index;     /* it is the folder's index.html that is tried */
-	bool send;      /* the next piece waits for the head before it to be on its way */
-	px_buf path;    /* from the folder, 0-terminated */
-	px_buf entries; /* of a listing, as proa_dir_read packs them */
+	bool exact; /* a program's file: no index, no listing, no redirect, dotfiles allowed */
+	bool index; /* it is the folder's index.html that is tried */
+	bool send;  /* the next piece waits for the head before it to be on its way */
+	const px_recent *loaded; /* its bytes, while it is being answered from memory */
+	px_buf path;             /* from the folder, 0-terminated */
+	px_buf entries;          /* of a listing, as proa_dir_read packs them */
 	proa_stat_info stat;
 	char etag[PX_ETAG_TEXT];
 	char boundary[20]; /* of a multipart answer */
@@ -147,6 +157,8 @@ struct px_conn {
 	uint32_t served; /* requests */
 	int64_t start_ns;
 	bool dead, eof, closing, draining, turning;
+	bool file_bound; /* `file` is an init handle, or in use: */
+	bool file_used;
 	bool end_tells; /* an answer's length, alone: cut off, it must not look whole (a reset) */
 	char peer[];    /* PX_PEER_TEXT if there is a log */
 };
@@ -168,6 +180,8 @@ struct px_local {
 	proa_op dir_op;
 	px_dir_state dir_state;
 	bool dir_bound; /* the handle is: opening may fail, and be tried again */
+	px_recent recent[PX_RECENT_FILES];
+	unsigned recent_next;
 	int64_t date_s;
 	char date[PX_DATE_TEXT];
 };
@@ -234,21 +248,36 @@ void px_answer_ready(proa_http_request *req);
 px_buf *px_out(proa_http_request *req); /* what is filled */
 size_t px_out_queued(const proa_http_request *req);
 
-/* ---- file.c, listing.c ---- */
+/* ---- open.c, file.c, listing.c ---- */
 
+void px_dir_start(px_local *local);
+/* Also to go on after WAIT_DIR and WAIT_FREE. */
+void px_file_start(proa_http_request *req);
+/* It is a file, as file.stat says, and open or loaded. */
+void px_file_answer(proa_http_request *req);
 /* What a file that cannot be opened or read is answered with. */
 int px_file_status(int64_t error);
-void px_dir_start(px_local *local);
-/* Goes on after WAIT_FREE. */
-void px_file_start(proa_http_request *req);
+void px_file_refuse(proa_http_request *req, int status);
 /* Submits the next piece if its turn has come. */
 void px_file_pump(proa_http_request *req);
 /* More to be read into the same answer, so that sending may wait a moment. */
 bool px_file_soon(const proa_http_request *req);
 void px_list_start(proa_http_request *req);
+/* The connection's file handle is not needed any more. */
+void px_file_leave(px_conn *c);
 /* The page, from entries as proa_dir_read packs them (they are sorted in the way). False: ENOMEM.
  */
 bool px_list_page(px_buf *out, const char *path, px_buf *entries);
+
+/* ---- recent.c ---- */
+
+/* NULL: not read in this turn, or not to be shared. */
+const px_recent *px_recent_find(px_local *local, const px_buf *path);
+/* Room for one file in `bytes`; NULL: there is none. */
+px_recent *px_recent_take(px_local *local);
+/* What was taken holds a file now, as `stat` says. */
+void px_recent_keep(px_local *local, px_recent *r, const px_buf *path);
+void px_recent_free(px_local *local);
 
 /* ---- request.c ---- */
 

@@ -27,6 +27,11 @@ int64_t proa_wall(const proa_loop *loop)
 	return px_system_wall(core->system, core->place);
 }
 
+uint64_t proa_turn(const proa_loop *loop)
+{
+	return atomic_load_explicit(&px_core_of(loop)->stat.iterations, memory_order_relaxed);
+}
+
 int64_t proa_in(const proa_loop *loop, int64_t ns)
 {
 	return ns < 0 ? 0 : px_add_sat(px_core_of(loop)->now_ns, ns);
@@ -94,7 +99,6 @@ void proa_loop_stats(const proa_loop *loop, proa_stats *out)
 	out->size = sizeof *out;
 	for (unsigned i = 0; i < PX_KIND_COUNT; i++)
 		READ(submitted[i]);
-	READ(completed);
 	READ(canceled);
 	READ(timed_out);
 	READ(iterations);
@@ -107,11 +111,12 @@ void proa_loop_stats(const proa_loop *loop, proa_stats *out)
 	READ(accept_pauses);
 	READ(accept_aborted);
 	READ(handles);
-	READ(in_flight);
 	READ(memory_bytes);
 	READ(memory_blocks);
 	READ(allocations);
 #undef READ
+	out->in_flight = px_in_flight(px_core_of(loop));
+	out->completed = px_completed(px_core_of(loop));
 }
 
 /* ---- ops ---- */
@@ -289,14 +294,14 @@ void proa_buffer_return(proa_loop *loop, void *buf)
 {
 	px_core *core = px_core_of(loop);
 	px_pool *pool;
-	void *begin;
+	uint32_t index;
 
 	if (!buf)
 		return;
 	px_core_enter(core);
-	if (!(pool = px_pool_find(core, buf, &begin)))
+	if (!(pool = px_pool_find(core, buf, &index)))
 		PX_PANIC("proa_buffer_return of memory that is no pooled buffer of this loop");
-	px_pool_give(pool, begin);
+	px_pool_give_at(pool, index);
 }
 
 size_t proa_buffers_free(const proa_buffers *pool)

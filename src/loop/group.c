@@ -71,7 +71,7 @@ static px_group_state group_state(proa_group *g)
 
 static uint64_t member_completed(const px_member *m)
 {
-	return atomic_load_explicit(&px_core_of(m->loop)->stat.completed, memory_order_acquire);
+	return px_completed(px_core_of(m->loop));
 }
 
 /* Nothing in flight, nothing on its way, and nothing has happened since it found so itself.

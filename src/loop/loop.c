@@ -87,6 +87,7 @@ void px_core_init(px_core *core, const proa_loop_options *o)
 	core->workers = o->workers;
 	core->root.kind = PX_HANDLE_TAG | PROA_NONE;
 	core->root.state = PX_H_OPEN;
+	core->root.core = core;
 	core->root.fd = -1;
 	core->system = px_system_here();
 	core->place = px_system_place();
@@ -181,11 +182,9 @@ static void idles_due(px_core *core, uint64_t tick)
  * callbacks ran. */
 static void time_pass(px_core *core, bool looked)
 {
+	uint64_t tick = (uint64_t)core->now_ns >> PX_TICK_SHIFT;
 	unsigned n = 0;
-	uint64_t tick;
 
-	core->now_ns = px_sys_now_ns();
-	tick = (uint64_t)core->now_ns >> PX_TICK_SHIFT;
 	while (n < DUE_MAX && !px_wheel_pass(&core->deadlines, tick))
 		n += deadlines_due(core, px_wheel_next(&core->deadlines));
 	while (looked && !px_wheel_pass(&core->idles, tick))
@@ -226,7 +225,6 @@ static void op_tell(proa_loop *loop, px_op *op)
 {
 	px_core *core = &loop->core;
 
-	px_count(&core->stat.completed);
 	loop->delivered++;
 	if (PX_UNLIKELY(core->tracer != NULL))
 		core->tracer->completed(core->tracer, core, op);
@@ -247,7 +245,8 @@ static void op_final(proa_loop *loop, px_op *op)
 		atomic_fetch_sub_explicit(&loop->core.posted, 1, memory_order_relaxed);
 	px_op_retire(op);
 	op_tell(loop, op); /* op may be gone now */
-	px_handle_check(h);
+	if (px_handle_closing(h))
+		px_handle_check(h);
 }
 
 static void deliver_done(proa_loop *loop)
@@ -279,6 +278,7 @@ static void op_deliver_more(proa_loop *loop, px_op *op)
 			return;
 		}
 		op->flags |= PX_F_CALLING;
+		px_count(&core->stat.more);
 		op_tell(loop, op);
 		op->flags &= (uint16_t)~PX_F_CALLING;
 		if (op->state != PX_INFLIGHT || (op->flags & PX_F_PAUSED))
@@ -400,53 +400,79 @@ static void loop_sleep(proa_loop *loop, int64_t deadline_ns)
 		px_count(&core->stat.wakeups);
 }
 
-static void loop_wait(proa_loop *loop, int64_t deadline_ns)
+/* Looks again and again for as long as the program has chosen, then sleeps. */
+static void loop_spin(proa_loop *loop, int64_t deadline_ns)
 {
 	px_core *core = &loop->core;
-	int64_t spin_until;
-
-	if (loop_has_work(loop)) {
-		/* What the callbacks finished at once is delivered first: looking costs a system
-		 * call. */
-		if (++loop->unseen < UNSEEN_MAX)
-			return;
-		deadline_ns = PROA_POLL;
-	}
-	loop->unseen = 0;
-	deadline_ns = PX_MIN(deadline_ns, time_next_ns(core));
-	if (deadline_ns <= core->now_ns) {
-		core->ops->wait(core, PROA_POLL);
-		return;
-	}
 	/* No longer than until something of its own is due: nobody else would end it for that. */
-	spin_until = loop->spin_ns ? PX_MIN(px_add_sat(core->now_ns, loop->spin_ns), deadline_ns)
-	                           : 0;
-	while (spin_until && px_sys_now_ns() < spin_until && !loop_has_work(loop) &&
-	       px_mpsc_empty(&core->inbox))
+	int64_t until = PX_MIN(px_add_sat(px_sys_now_ns(), loop->spin_ns), deadline_ns);
+
+	while (px_sys_now_ns() < until && !loop_has_work(loop) && px_mpsc_empty(&core->inbox))
 		core->ops->wait(core, PROA_POLL);
 	/* Awake until the end: who has sent that is about to ask whether to ring. */
-	if (spin_until && !px_mpsc_empty(&core->inbox))
+	if (!px_mpsc_empty(&core->inbox))
 		core->ops->wait(core, PROA_POLL);
 	else if (!loop_has_work(loop))
 		loop_sleep(loop, deadline_ns);
+	core->now_ns = px_sys_now_ns();
+}
+
+/* What there is already is delivered first, unless it has gone on for long: looking costs a system
+ * call. False: it has not looked. */
+static bool loop_wait(proa_loop *loop, int64_t deadline_ns)
+{
+	px_core *core = &loop->core;
+	bool work = loop_has_work(loop);
+
+	if (work && ++loop->unseen < UNSEEN_MAX)
+		return false;
+	loop->unseen = 0;
+	if (!work)
+		deadline_ns = PX_MIN(deadline_ns, time_next_ns(core));
+	if (work || deadline_ns <= core->now_ns)
+		core->ops->wait(core, PROA_POLL);
+	else if (loop->spin_ns)
+		loop_spin(loop, deadline_ns);
+	else
+		loop_sleep(loop, deadline_ns);
+	return true;
+}
+
+/* The clock is left alone where nothing asks what time it is: before a sleep without end. */
+static void time_read(proa_loop *loop, int64_t deadline_ns)
+{
+	px_core *core = &loop->core;
+
+	if (deadline_ns != INT64_MAX || loop_has_work(loop) ||
+	    px_wheel_next(&core->deadlines) != UINT64_MAX ||
+	    px_wheel_next(&core->idles) != UINT64_MAX)
+		core->now_ns = px_sys_now_ns();
+}
+
+static void memory_publish(px_core *core)
+{
+	const px_allocator *a = &core->alloc;
+
+	atomic_store_explicit(&core->stat.memory_bytes, a->live_bytes, memory_order_relaxed);
+	atomic_store_explicit(&core->stat.memory_blocks, a->live_blocks, memory_order_relaxed);
+	atomic_store_explicit(&core->stat.allocations, a->calls, memory_order_relaxed);
 }
 
 void px_loop_iterate(proa_loop *loop, int64_t deadline_ns)
 {
 	px_core *core = &loop->core;
 
+	deadline_ns = deadline_ns ? deadline_ns : INT64_MAX;
 	px_count(&core->stat.iterations);
 	px_loop_receive(core);
+	time_read(loop, deadline_ns);
 	time_pass(core, false);
-	loop_wait(loop, deadline_ns ? deadline_ns : INT64_MAX);
-	px_loop_receive(core);
-	time_pass(core, loop->unseen == 0);
+	if (loop_wait(loop, deadline_ns)) { /* which has read the clock, if it slept */
+		px_loop_receive(core);
+		time_pass(core, true);
+	}
 	px_loop_deliver(loop);
-	atomic_store_explicit(&core->stat.memory_bytes, core->alloc.live_bytes,
-	                      memory_order_relaxed);
-	atomic_store_explicit(&core->stat.memory_blocks, core->alloc.live_blocks,
-	                      memory_order_relaxed);
-	atomic_store_explicit(&core->stat.allocations, core->alloc.calls, memory_order_relaxed);
+	memory_publish(core);
 }
 
 /* ---- close ---- */

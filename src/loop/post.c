@@ -40,7 +40,6 @@ static void post_received(px_core *core, px_op *op)
 	core->root.in_flight++;
 	core->active += !(op->flags & PX_F_BACKGROUND);
 	px_count(&core->stat.submitted[PX_POST]);
-	px_count(&core->stat.in_flight);
 	if (PX_UNLIKELY(core->tracer != NULL))
 		core->tracer->submitted(core->tracer, core, op);
 	op->flags |= late ? PX_F_CANCEL : 0;

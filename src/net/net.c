@@ -287,12 +287,12 @@ void proa_send(proa_handle *handle, proa_op *pub, const void *buf, size_t len, p
 void proa_send_pooled(proa_handle *handle, proa_op *pub, void *buf, size_t len, proa_done *done)
 {
 	px_op *op = px_op_begin(handle, pub, PX_SEND_POOLED, done);
-	void *begin;
 
-	if (!px_pool_find(px_handle_core(op->handle), buf, &begin))
+	op->args.lent.pool = px_pool_find(px_handle_core(op->handle), buf, &op->aux);
+	if (!op->args.lent.pool)
 		PX_PANIC("proa_send_pooled of memory that is no pooled buffer of this loop");
-	op->args.io.ptr = buf;
-	op->args.io.len = len;
+	op->args.lent.ptr = buf;
+	op->args.lent.len = len;
 	data_go(op);
 }
 

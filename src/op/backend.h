@@ -30,7 +30,8 @@ struct px_backend_ops {
 	void (*close)(px_core *core, bool forked);
 
 	/* An op in state INFLIGHT whose kind is native. For FIFO kinds it is the head of its
-	 * direction, and the next one comes only after it has ended. May finish it at once. */
+	 * direction, and the next one comes only after it has ended, unless the backend takes it
+	 * along (px_op_join). May finish it at once. */
 	void (*submit)(px_core *core, px_op *op);
 	/* Asks that it end; INFLIGHT; asked once only. The op then ends through px_op_finish, at
 	 * once or later, as -PROA_ECANCELED or as what it achieved. Parked ops are ended by the

@@ -133,7 +133,7 @@ static void counts_compare(proa_checker *c, const px_core *core, const px_op *op
 	px_checked *e = entry_of(c, core, core);
 	uint64_t here = e->seq += (uint64_t)(int64_t)change, said;
 
-	said = atomic_load_explicit(&core->stat.in_flight, memory_order_relaxed);
+	said = px_in_flight(core);
 	if (here != said)
 		violation(c, op, "%llu ops are in flight, the loop says %llu",
 		          (unsigned long long)here, (unsigned long long)said);
@@ -362,7 +362,7 @@ void proa_checker_watch(proa_checker *c, proa_loop *loop)
 	px_core *core = px_core_of(loop);
 	px_checked *e;
 
-	if (atomic_load_explicit(&core->stat.in_flight, memory_order_relaxed))
+	if (px_in_flight(core))
 		PX_PANIC("proa_checker_watch of a loop that has ops in flight");
 	px_checker_forget(c, core);
 	e = entry_of(c, core, core);

@@ -11,7 +11,7 @@ static bool core_forked(const px_core *core)
 	return core->fork_mark ? !*core->fork_mark : core->pid != px_sys_pid();
 }
 
-void px_core_enter(px_core *core)
+void px_core_come(px_core *core)
 {
 	const void *self = px_system_come(core->system, core->place);
 
@@ -43,6 +43,16 @@ static void sender_enter(px_core *core)
 static void sender_leave(px_core *core)
 {
 	atomic_fetch_sub_explicit(&core->senders, 1, memory_order_release);
+}
+
+/* What is retired is read first: an op that ends in between counts as in flight. */
+uint64_t px_in_flight(const px_core *core)
+{
+	uint64_t n = 0 - atomic_load_explicit(&core->stat.retired, memory_order_acquire);
+
+	for (int kind = 0; kind < PX_KIND_COUNT; kind++)
+		n += atomic_load_explicit(&core->stat.submitted[kind], memory_order_relaxed);
+	return n;
 }
 
 void px_core_send(px_core *core, px_op *op)

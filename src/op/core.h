@@ -29,9 +29,9 @@ struct px_tracer {
 /* Written by the loop's thread alone, read by any: relaxed atomics, so each value is whole. */
 typedef struct px_counters {
 	_Atomic uint64_t submitted[PX_KIND_COUNT];
-	_Atomic uint64_t completed, canceled, timed_out, iterations, waits, wakeups, system_calls;
-	_Atomic uint64_t bytes_in, bytes_out, pool_parks, accept_pauses, accept_aborted, handles,
-		in_flight;
+	_Atomic uint64_t retired, more; /* final completions, and those with MORE */
+	_Atomic uint64_t canceled, timed_out, iterations, waits, wakeups, system_calls;
+	_Atomic uint64_t bytes_in, bytes_out, pool_parks, accept_pauses, accept_aborted, handles;
 	_Atomic uint64_t memory_bytes, memory_blocks, allocations;
 } px_counters;
 
@@ -102,11 +102,28 @@ static inline uint32_t px_ms(const px_core *core)
 	return (uint32_t)((uint64_t)core->now_ns / 1000000u);
 }
 
+/* Any thread: completions so far, and ops in flight. */
+static inline uint64_t px_completed(const px_core *core)
+{
+	return atomic_load_explicit(&core->stat.retired, memory_order_acquire) +
+	       atomic_load_explicit(&core->stat.more, memory_order_acquire);
+}
+
+uint64_t px_in_flight(const px_core *core);
+
 /* Any thread: hands an op (by op->inbox) to the loop, and wakes it if it sleeps. */
 void px_core_send(px_core *core, px_op *op);
 /* Any thread: the run function that is under way, or the next one, returns. */
 void px_core_stop(px_core *core);
 /* Panics unless this is the owner's thread; the first caller becomes it. */
-void px_core_enter(px_core *core);
+void px_core_come(px_core *core);
+
+static inline void px_core_enter(px_core *core)
+{
+	/* Its own thread, on the machine's own system, and no fork since. */
+	if (PX_UNLIKELY(core->thread != &px_here || px_here.system || !core->fork_mark ||
+	                !*core->fork_mark))
+		px_core_come(core);
+}
 
 #endif

@@ -5,10 +5,8 @@
 #include "op/worker.h"
 #include "sys/sys.h"
 
-void px_file_submit(px_core *core, px_op *op)
-{
-	px_work_submit(core, op, PROA_LANE_FILES);
-}
+/* Of a read: more takes its time to copy also if it is there. */
+enum { NOW_MOST_BYTES = 256 * 1024 };
 
 /* ---- on a worker ---- */
 
@@ -18,6 +16,7 @@ static void run_open(px_op *op)
 	int dir = r->dir ? r->dir->fd : -1;
 
 	op->result = px_file_open(dir, r->path, r->flags, r->mode, &op->sys_error);
+	op->args.io.off = op->result >= 0 && px_file_near((int)op->result) ? PX_HF_NEAR : 0;
 }
 
 static void run_stat(px_op *op)
@@ -108,7 +107,7 @@ static void open_release(px_core *core, px_op *op)
 /* A handle that is being opened counts as CONNECTING. Closing meanwhile, it takes nothing any more;
  * else what was queued on it meanwhile goes on (and finds that it is no socket), or ends as this.
  */
-static void open_settle(px_handle *h, int64_t fd, int32_t sys_error)
+static void open_settle(px_handle *h, int64_t fd, unsigned near, int32_t sys_error)
 {
 	if (h->state != PX_H_CONNECTING) {
 		if (fd >= 0)
@@ -118,6 +117,7 @@ static void open_settle(px_handle *h, int64_t fd, int32_t sys_error)
 	px_handle_unopen(h);
 	if (fd >= 0) {
 		px_handle_open(h, (int)fd, PROA_FILE);
+		h->flags |= (uint16_t)near;
 		px_queue_advance(h, PX_DIR_IN);
 		px_queue_advance(h, PX_DIR_OUT);
 	} else {
@@ -130,11 +130,12 @@ static void open_end(px_core *core, px_op *op, int64_t fd)
 {
 	px_handle *h = op->handle;
 	bool late = fd >= 0 && h->state != PX_H_CONNECTING;
+	unsigned near = (unsigned)op->args.io.off;
 	int32_t sys_error = op->sys_error;
 
 	open_release(core, op);
 	px_op_finish(op, late ? -PROA_ECANCELED : PX_MIN(fd, 0), 0, sys_error);
-	open_settle(h, fd < 0 ? op->result : fd, sys_error); /* as it was told */
+	open_settle(h, fd < 0 ? op->result : fd, near, sys_error); /* as it was told */
 }
 
 void px_file_returned(px_core *core, px_op *op)
@@ -162,4 +163,50 @@ void px_file_dropped(px_core *core, px_op *op, int64_t result)
 		open_end(core, op, result);
 	else
 		px_op_finish(op, result, 0, 0);
+}
+
+/* ---- at once, on the loop's thread: what memory holds needs no worker ---- */
+
+static int64_t read_now(px_core *core, px_op *op)
+{
+	char *to = (char *)(uintptr_t)op->args.io.ptr;
+	int64_t n = 1, have = 0, len = (int64_t)op->args.io.len;
+
+	while (have < len && n > 0) {
+		px_count(&core->stat.system_calls);
+		n = px_file_read_now(op->handle->fd, to + have, (size_t)(len - have),
+		                     op->args.io.off + have, &op->sys_error);
+		have += PX_MAX(n, 0);
+	}
+	if (n == 0)
+		op->got |= PROA_END;
+	return n >= 0 ? have : n;
+}
+
+/* Nothing is kept of a read that came upon what is not there: the worker's is one of one moment, as
+ * far as any is. */
+static bool done_now(px_core *core, px_op *op)
+{
+	int64_t n;
+
+	if (!(op->handle->flags & PX_HF_NEAR))
+		return false;
+	if (op->kind == PX_FSTAT) {
+		px_count(&core->stat.system_calls);
+		run_stat(op);
+	} else if (op->kind == PX_READ && op->args.io.len <= NOW_MOST_BYTES &&
+	           (n = read_now(core, op)) >= 0) {
+		op->result = n;
+		op->args.io.len = (size_t)n;
+	} else {
+		return false;
+	}
+	px_file_returned(core, op);
+	return true;
+}
+
+void px_file_submit(px_core *core, px_op *op)
+{
+	if (!done_now(core, op))
+		px_work_submit(core, op, PROA_LANE_FILES);
 }

@@ -14,8 +14,9 @@
  *   FSYNC      nothing
  *   DIR_READ   ptr, len
  *
- * A worker leaves op->result, sys_error and got, and for READ and WRITE the bytes that moved in
- * args.io.len, since op->count is the link to the loop's inbox by then. */
+ * A worker leaves in FILE_OPEN's args.io.off PX_HF_NEAR or 0, in all op->result, sys_error and got,
+ * and for READ and WRITE the bytes that moved in args.io.len, since op->count is the link to the
+ * loop's inbox by then. */
 
 /* An open under way: from the loop's allocator, freed at the op's final. */
 typedef struct px_file_request {
@@ -24,7 +25,8 @@ typedef struct px_file_request {
 	char path[];
 } px_file_request;
 
-/* INFLIGHT op of a file kind: to the FILES lane. */
+/* INFLIGHT op of a file kind: ended at once, if memory holds what it asks for; else to the FILES
+ * lane. */
 void px_file_submit(px_core *core, px_op *op);
 /* On a worker: does it. */
 void px_file_run(px_op *op);

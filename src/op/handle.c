@@ -5,13 +5,6 @@
 #include "op/pool.h"
 #include "sys/sys.h"
 
-px_core *px_handle_core(const px_handle *h)
-{
-	while (h->owner)
-		h = h->owner;
-	return PX_OF(h, px_core, root);
-}
-
 void px_handle_bind(px_handle *owner, px_handle *h)
 {
 	if (h->state != PX_H_FREE)
@@ -21,6 +14,7 @@ void px_handle_bind(px_handle *owner, px_handle *h)
 	px_core_enter(px_handle_core(owner));
 	h->kind = PX_HANDLE_TAG | PROA_NONE;
 	h->state = PX_H_INIT;
+	h->core = owner->core;
 	h->owner = owner;
 	h->fd = -1;
 	px_ring_push(&owner->owned, &h->link);
@@ -118,12 +112,15 @@ bool px_handle_waits(px_handle *h)
 static void queue_time_out(px_handle *h, int dir)
 {
 	px_op *op = px_queue_head(h, dir);
+	px_node **ring = px_queue(h, dir);
 
-	/* The one with the backend last: its end starts the next. */
+	/* Those with the backend last: their end starts the next. Of several, none ends here. */
 	if (!op)
 		return;
-	for (px_node *node = px_ring_last(*px_queue(h, dir)); node != &op->link;
-	     node = px_ring_last(*px_queue(h, dir)))
+	for (px_op *last = px_op_linked(px_ring_last(*ring));
+	     last != op && last->state == PX_WAITING; last = px_op_linked(px_ring_last(*ring)))
+		px_op_cancel(last, PX_F_TIMEOUT);
+	for (px_node *node = px_ring_last(*ring); node != &op->link; node = node->prev)
 		px_op_cancel(px_op_linked(node), PX_F_TIMEOUT);
 	px_op_cancel(op, PX_F_TIMEOUT);
 }

@@ -26,6 +26,12 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 	(PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) | \
 	 PX_KIND_BIT(PX_SEND_FILE))
 
+#define KINDS_TIMED (PX_KIND_BIT(PX_TIMER) | KINDS_ACCEPT)
+/* What an op of these holds goes back at its end, or its end has more to say to its handle. */
+#define KINDS_HOLD                                                                               \
+	(PX_KIND_BIT(PX_SEND_POOLED) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) | \
+	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_CONNECT))
+
 static bool op_is(const px_op *op, uint32_t kinds)
 {
 	return (kinds & PX_KIND_BIT(op->kind)) != 0;
@@ -62,7 +68,11 @@ static int64_t op_expiry(const px_op *op)
 
 static void op_arm(px_core *core, px_op *op)
 {
-	int64_t at = op_expiry(op);
+	int64_t at;
+
+	if (!op->deadline_ns && !op_is(op, KINDS_TIMED))
+		return;
+	at = op_expiry(op);
 
 	if (at != INT64_MAX)
 		px_wheel_add(&core->deadlines, &op->timer, tick_up(at));
@@ -120,25 +130,33 @@ void px_op_due(px_op *op, int64_t now)
 
 /* ---- submit and start ---- */
 
+/* What `want` says, as far as it concerns the kind. */
+static unsigned flags_wanted(const px_op *op)
+{
+	bool chain = op->want & PROA_CHAIN && op_is(op, KINDS_SEND);
+
+	return (op->want & PROA_BACKGROUND ? (unsigned)PX_F_BACKGROUND : 0) |
+	       (chain ? (unsigned)PX_F_CHAIN : 0);
+}
+
 px_op *px_op_begin(proa_handle *handle, proa_op *pub, px_kind kind, proa_done *done)
 {
 	px_handle *h = px_handle_of(handle);
 	px_op *op = px_op_of(pub);
 	px_core *core;
 
-	if (h->state == PX_H_FREE)
+	if (PX_UNLIKELY(h->state == PX_H_FREE))
 		PX_PANIC("an op was submitted on a handle that is not initialised, or whose close "
 		         "has completed");
 	core = px_handle_core(h);
 	px_core_enter(core);
-	if (op->state != PX_IDLE)
+	if (PX_UNLIKELY(op->state != PX_IDLE))
 		PX_PANIC("an op was submitted while it was in flight");
 	op->kind = (uint8_t)kind;
 	op->state = PX_WAITING;
-	op->flags = (uint16_t)((KINDS_MULTI & PX_KIND_BIT(kind) ? PX_F_MULTI : 0) |
-	                       (op->want & PROA_BACKGROUND ? PX_F_BACKGROUND : 0) |
-	                       (op->want & PROA_CHAIN && KINDS_SEND & PX_KIND_BIT(kind) ? PX_F_CHAIN
-	                                                                                : 0));
+	op->flags = KINDS_MULTI & PX_KIND_BIT(kind) ? PX_F_MULTI : 0;
+	if (op->want)
+		op->flags |= (uint16_t)flags_wanted(op);
 	op->result = 0;
 	op->count = 0;
 	op->buf = NULL;
@@ -156,7 +174,6 @@ px_op *px_op_begin(proa_handle *handle, proa_op *pub, px_kind kind, proa_done *d
 	h->in_flight++;
 	core->active += !(op->flags & PX_F_BACKGROUND);
 	px_count(&core->stat.submitted[kind]);
-	px_count(&core->stat.in_flight);
 	if (PX_UNLIKELY(core->tracer != NULL))
 		core->tracer->submitted(core->tracer, core, op);
 	return op;
@@ -167,7 +184,7 @@ bool px_op_refused(px_op *op)
 	px_core *core = px_handle_core(op->handle);
 
 	px_assert(op->state == PX_WAITING);
-	if (px_handle_closing(op->handle) || (op->handle->flags & PX_HF_FINISHING)) {
+	if (PX_UNLIKELY(px_handle_closing(op->handle) || (op->handle->flags & PX_HF_FINISHING))) {
 		op->flags |= PX_F_CANCEL;
 		px_op_finish(op, -PROA_ECANCELED, 0, 0);
 		return true;
@@ -251,6 +268,18 @@ void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b)
 	op->args.engine.b = b;
 }
 
+void px_op_join(px_op *op)
+{
+	px_assert(op->state == PX_WAITING && !px_op_asked(op));
+	op->state = PX_INFLIGHT;
+}
+
+void px_op_part(px_op *op)
+{
+	px_assert(op->state == PX_INFLIGHT);
+	op->state = PX_WAITING;
+}
+
 void px_queue_advance(px_handle *h, int dir)
 {
 	uint16_t busy = dir == PX_DIR_IN ? PX_HF_BUSY_IN : PX_HF_BUSY_OUT;
@@ -301,16 +330,8 @@ static int64_t op_canceled_as(const px_op *op)
 /* What an op of this kind holds, goes back. */
 static void op_release(px_core *core, px_op *op)
 {
-	void *begin;
-
 	switch (op->kind) {
-	case PX_SEND_POOLED: {
-		px_pool *pool = px_pool_find(core, op->args.io.ptr, &begin);
-
-		px_assert(pool);
-		px_pool_give(pool, begin);
-		break;
-	}
+	case PX_SEND_POOLED: px_pool_give_at(op->args.lent.pool, op->aux); break;
 	case PX_RECV_POOLED:
 	case PX_RECV_MANY:
 		if (op->args.pooled.pool)
@@ -349,16 +370,15 @@ static void connect_ended(px_op *op, int64_t result)
 	px_queue_fail(h, PX_DIR_OUT, result, op->sys_error);
 }
 
-static void op_unlist(px_core *core, px_op *op)
+static void op_unlist(px_op *op)
 {
-	if (op->flags & PX_F_PARKED)
+	if (op->flags & PX_F_PARKED) {
 		px_pool_unpark(op);
-	if (op->flags & PX_F_LISTED) {
-		px_list_remove(&op->more);
-		op->flags &= (uint16_t)~PX_F_LISTED;
-		op->buf = NULL;
+		return;
 	}
-	px_wheel_del(&core->deadlines, &op->timer);
+	px_list_remove(&op->more);
+	op->flags &= (uint16_t)~PX_F_LISTED;
+	op->buf = NULL;
 }
 
 /* Everything a final does but queueing it. */
@@ -367,10 +387,13 @@ static void op_end(px_core *core, px_op *op, int64_t result, int64_t count, int3
 	px_handle *h = op->handle;
 
 	px_assert(op->state == PX_WAITING || op->state == PX_INFLIGHT);
-	op_unlist(core, op);
+	if (op->flags & (PX_F_PARKED | PX_F_LISTED))
+		op_unlist(op);
+	px_wheel_del(&core->deadlines, &op->timer);
 	if (result == -PROA_ECANCELED)
 		result = op_canceled_as(op);
-	op_release(core, op);
+	if (op_is(op, KINDS_HOLD))
+		op_release(core, op);
 	if (op->flags &
 	    PX_F_CALLING) { /* its callback is reading the outputs: retire puts these there */
 		op->args.own.a = (uint64_t)result;
@@ -394,19 +417,21 @@ static void op_end(px_core *core, px_op *op, int64_t result, int64_t count, int3
 static void op_ended(px_op *op, int64_t result, int64_t count)
 {
 	px_handle *h = op->handle;
+	int dir = px_kind_dir[op->kind];
 
 	if (op->kind == PX_CONNECT) {
 		connect_ended(op, op->result);
 		return;
 	}
-	if (px_kind_dir[op->kind] == PX_DIR_NONE || px_handle_closing(h))
+	if (dir == PX_DIR_NONE || px_handle_closing(h))
 		return;
-	if (op_is(op, KINDS_SEND) && result < 0 && (count > 0 || op->flags & PX_F_CHAIN) &&
+	if (result < 0 && op_is(op, KINDS_SEND) && (count > 0 || op->flags & PX_F_CHAIN) &&
 	    !(h->flags & PX_HF_BROKEN)) {
 		h->flags |= PX_HF_BROKEN; /* going on would corrupt the stream */
 		px_queue_fail(h, PX_DIR_OUT, -PROA_EBROKEN, 0);
 	}
-	px_queue_advance(h, px_kind_dir[op->kind]);
+	if (*px_queue(h, dir))
+		px_queue_advance(h, dir);
 }
 
 void px_op_finish(px_op *op, int64_t result, int64_t count, int32_t sys_error)
@@ -441,7 +466,9 @@ void px_op_retire(px_op *op)
 		op->args.engine.engine->retired(op);
 	op->handle->in_flight--;
 	core->active -= !(op->flags & PX_F_BACKGROUND);
-	px_count_add(&core->stat.in_flight, UINT64_MAX); /* minus one */
+	px_count(&core->stat.retired);
+	if (PX_LIKELY(op->result >= 0))
+		return;
 	if (op->result == -PROA_ECANCELED)
 		px_count(&core->stat.canceled);
 	else if (op->result == -PROA_ETIMEDOUT)

@@ -128,6 +128,11 @@ typedef union px_args {
 	} io; /* recv, send, sendv (vec, n), read, write, connect, recv_msg and send_msg (the
 	         proa_msg) */
 	struct {
+		const void *ptr;
+		size_t len;
+		px_pool *pool;
+	} lent; /* send_pooled, as io; aux: which buffer of the pool */
+	struct {
 		px_handle *file;
 		int64_t off, len;
 	} file; /* send_file */
@@ -210,6 +215,7 @@ enum {
 	PX_HF_FINISHING = 1 << 6,  /* proa_finish is at work */
 	PX_HF_REGISTERED = 1 << 7, /* with the selector */
 	PX_HF_READABLE = 1 << 8,
+	PX_HF_NEAR = 1 << 8, /* the same bit of a file: px_file_near */
 	PX_HF_WRITABLE = 1 << 9,
 	PX_HF_HANGUP = 1 << 10,
 	PX_HF_AGAIN_IN = 1 << 11, /* a backend's own */
@@ -238,10 +244,16 @@ struct __attribute__((may_alias)) px_handle {
 	uint8_t state;      /* PX_H_... */
 	uint16_t flags;     /* PX_HF_... */
 	uint32_t in_flight; /* its ops not yet retired + owned handles CLOSED and not yet told */
-	px_handle *owner;   /* NULL: the root */
-	px_node *owned;     /* ring: unordered ops and handles */
-	px_node *in, *out;  /* rings: the FIFO of each direction */
-	px_node idle;       /* in core->idles while an idle time is set */
+	px_core *core;
+	px_handle *owner; /* NULL: the root */
+	union {
+		struct {
+			px_node *owned;    /* ring: unordered ops and handles */
+			px_node *in, *out; /* rings: the FIFO of each direction */
+		};
+		px_node *queues[3]; /* the same by direction */
+	};
+	px_node idle; /* in core->idles while an idle time is set */
 	union {
 		proa_closed *closed; /* CLOSING on */
 		struct {
@@ -298,13 +310,18 @@ extern const char *const px_kind_name[PX_KIND_COUNT];
 
 static inline px_node **px_queue(px_handle *h, int dir)
 {
-	return dir == PX_DIR_IN ? &h->in : dir == PX_DIR_OUT ? &h->out : &h->owned;
+	return &h->queues[dir];
 }
 
 /* The op at the head of a direction, NULL if there is none. */
 static inline px_op *px_queue_head(px_handle *h, int dir)
 {
 	return px_op_linked(px_ring_first(*px_queue(h, dir)));
+}
+
+static inline px_core *px_handle_core(const px_handle *h)
+{
+	return h->core;
 }
 
 static inline proa_kind px_handle_kind(const px_handle *h)
@@ -352,6 +369,11 @@ void px_op_rearm(px_op *op);
 void px_op_due(px_op *op, int64_t now);
 /* When the op with this wheel node has to come out. */
 uint64_t px_op_tick(const px_node *timer);
+/* WAITING -> INFLIGHT, and back: a backend takes it along with the head of its direction, or has
+ * done nothing of it after all. Whoever asked for its end meanwhile was told so by ops->cancel, so
+ * the backend ends it. */
+void px_op_join(px_op *op);
+void px_op_part(px_op *op);
 /* Starts what stands at the head of a direction, as far as it ends at once. */
 void px_queue_advance(px_handle *h, int dir);
 /* Ends every op of the handle's FIFOs that waits (not the one with the backend). */
@@ -368,7 +390,6 @@ void px_handle_close(px_handle *h, proa_closed *closed);
 void px_handle_check(px_handle *h);    /* CLOSING -> CLOSED if all has ended */
 void px_handle_told(px_handle *h);     /* CLOSED -> FREE; the loop calls `closed` next */
 void px_handle_idle_due(px_handle *h); /* its idle node came due */
-px_core *px_handle_core(const px_handle *h);
 
 /* A byte moved on this handle: two stores. */
 void px_handle_moved(px_core *core, px_handle *h);

@@ -34,6 +34,9 @@ int px_pool_open(px_core *core, px_pool **out, const proa_buffers_options *optio
 	pool->magic = PX_POOL_MAGIC;
 	pool->core = core;
 	pool->size_bytes = o->size_bytes ? o->size_bytes : SIZE_DEFAULT;
+	pool->shift = pool->size_bytes & (pool->size_bytes - 1)
+	                      ? PX_POOL_NO_SHIFT
+	                      : (uint8_t)px_log2_64(pool->size_bytes);
 	pool->max = (uint32_t)(o->count ? o->count : COUNT_DEFAULT);
 	pool->free_head = PX_POOL_NONE;
 	px_list_init(&pool->parked);
@@ -87,26 +90,39 @@ px_pool *px_core_pool(px_core *core)
 
 /* ---- buffers ---- */
 
+/* Each chunk is as large as all before it, so the index's highest bit tells. */
 static px_chunk *chunk_of_index(const px_pool *pool, uint32_t index)
 {
-	const px_chunk *c = &pool->chunk[pool->n_chunks];
+	unsigned i = index < CHUNK_FIRST ? 0 : px_log2_64(index / CHUNK_FIRST) + 1;
 
-	while (index < (--c)->first) /* the last chunks are the largest: look there first */
-		px_assert(c > pool->chunk);
-	return (px_chunk *)(uintptr_t)c;
+	return (px_chunk *)(uintptr_t)&pool->chunk[i];
 }
 
-static px_chunk *chunk_of_address(const px_pool *pool, const void *p)
+static bool chunk_has(const px_pool *pool, const px_chunk *c, const unsigned char *at)
 {
-	const unsigned char *at = p;
+	return (uintptr_t)at - (uintptr_t)c->base < (size_t)c->n * pool->size_bytes;
+}
 
-	for (uint32_t i = pool->n_chunks; i--;) {
-		const px_chunk *c = &pool->chunk[i];
+/* Where it was last time, else the last ones, which are the largest. PX_POOL_NONE: not here. */
+static uint32_t index_of_address(px_pool *pool, const unsigned char *at)
+{
+	uint32_t i = pool->recent;
+	const px_chunk *c = &pool->chunk[i];
+	size_t offset;
 
-		if (at >= c->base && at < c->base + (size_t)c->n * pool->size_bytes)
-			return (px_chunk *)(uintptr_t)c;
+	if (PX_UNLIKELY(!chunk_has(pool, c, at))) {
+		for (i = pool->n_chunks; i--;)
+			if (chunk_has(pool, &pool->chunk[i], at))
+				break;
+		if (i == UINT32_MAX)
+			return PX_POOL_NONE;
+		pool->recent = i;
+		c = &pool->chunk[i];
 	}
-	return NULL;
+	offset = (size_t)(at - c->base);
+	return c->first + (uint32_t)(PX_LIKELY(pool->shift != PX_POOL_NO_SHIFT)
+	                                     ? offset >> pool->shift
+	                                     : offset / pool->size_bytes);
 }
 
 static px_buf *buf_at(const px_pool *pool, uint32_t index)
@@ -124,37 +140,33 @@ unsigned char *px_pool_at(const px_pool *pool, uint32_t index)
 	return c->base + (size_t)(index - c->first) * pool->size_bytes;
 }
 
-uint32_t px_pool_index(const px_pool *pool, const void *buf)
+uint32_t px_pool_index(px_pool *pool, const void *buf)
 {
-	px_chunk *c = chunk_of_address(pool, buf);
+	uint32_t index = index_of_address(pool, buf);
 
-	px_assert(c);
-	return c->first +
-	       (uint32_t)((size_t)((const unsigned char *)buf - c->base) / pool->size_bytes);
+	px_assert(index != PX_POOL_NONE);
+	return index;
 }
 
-px_pool *px_pool_find(px_core *core, const void *buf, void **begin)
+px_pool *px_pool_find(px_core *core, const void *buf, uint32_t *index)
 {
 	for (px_node *n = px_list_first(&core->pools); n; n = px_list_next(&core->pools, n)) {
 		px_pool *pool = PX_OF(n, px_pool, all);
 
-		if (chunk_of_address(pool, buf)) {
-			*begin = px_pool_at(pool, px_pool_index(pool, buf));
+		if ((*index = index_of_address(pool, buf)) != PX_POOL_NONE)
 			return pool;
-		}
 	}
-	*begin = NULL;
 	return NULL;
 }
 
 /* Free, for whoever keeps the free ones. */
-static void buffer_free(px_pool *pool, uint32_t index)
+static void buffer_free(px_pool *pool, px_buf *b, uint32_t index)
 {
 	if (pool->core->ops->pool_give) {
 		pool->core->ops->pool_give(pool->core, pool, index);
 		return;
 	}
-	buf_at(pool, index)->next = pool->free_head;
+	b->next = pool->free_head;
 	pool->free_head = index;
 }
 
@@ -180,18 +192,19 @@ bool px_pool_grow(px_pool *pool)
 	pool->n_chunks++;
 	pool->total += n;
 	for (uint32_t i = n; i--;) /* the lowest on top */
-		buffer_free(pool, c->first + i);
+		buffer_free(pool, &c->bufs[i], c->first + i);
 	return true;
 }
 
 void *px_pool_taken(px_pool *pool, uint32_t index)
 {
-	px_buf *b = buf_at(pool, index);
+	px_chunk *c = chunk_of_index(pool, index);
+	uint32_t i = index - c->first;
 
-	px_assert(!b->lent);
-	b->lent = true;
+	px_assert(i < c->n && !c->bufs[i].lent);
+	c->bufs[i].lent = true;
 	pool->lent++;
-	return px_pool_at(pool, index);
+	return c->base + i * pool->size_bytes;
 }
 
 void *px_pool_take(px_pool *pool)
@@ -220,8 +233,6 @@ static void buffer_discharge(px_core *core, px_buf *b)
 	bool full;
 
 	b->quota = NULL;
-	if (!q)
-		return;
 	full = px_quota_full(q);
 	q->held--;
 	if (!q->op) {
@@ -254,24 +265,28 @@ void px_pool_drop(px_pool *pool)
 	pool_free(pool);
 }
 
-void px_pool_give(px_pool *pool, void *buf)
+void px_pool_give_at(px_pool *pool, uint32_t index)
 {
-	uint32_t index;
 	px_buf *b;
 
 	PX_MAGIC_CHECK(pool, PX_POOL_MAGIC);
-	index = px_pool_index(pool, buf);
 	b = buf_at(pool, index);
 	if (!b->lent)
 		PX_PANIC("a pooled buffer was given back twice");
 	b->lent = false;
 	pool->lent--;
-	buffer_discharge(pool->core, b);
-	buffer_free(pool, index);
+	if (b->quota)
+		buffer_discharge(pool->core, b);
+	buffer_free(pool, b, index);
 	if (pool->closing && !pool->lent)
 		pool_free(pool);
-	else if (!pool->core->ops->pool_give) /* rings wake by themselves, after the batch */
-		px_pool_wake(pool, 1);
+	else if (!px_list_empty(&pool->parked) && !pool->core->ops->pool_give)
+		px_pool_wake(pool, 1); /* rings wake by themselves, after the batch */
+}
+
+void px_pool_give(px_pool *pool, void *buf)
+{
+	px_pool_give_at(pool, px_pool_index(pool, buf));
 }
 
 /* ---- parked recvs ---- */

@@ -20,6 +20,8 @@ enum { PX_POOL_CHUNKS = 16, PX_POOL_MAX = 32768 };
 #define PX_POOL_MAGIC PX_MAGIC('p', 'o', 'o', 'l')
 #define PX_POOL_NONE  UINT32_MAX
 
+enum { PX_POOL_NO_SHIFT = UINT8_MAX };
+
 typedef struct px_buf {
 	px_quota *quota; /* LENT under a quota: whose */
 	uint32_t next;   /* FREE: the next index of the free list, PX_POOL_NONE at its end */
@@ -37,15 +39,17 @@ struct px_pool {
 	px_core *core;
 	px_node all;       /* in core->pools */
 	size_t size_bytes; /* of a buffer */
+	uint8_t shift;     /* its logarithm, PX_POOL_NO_SHIFT if it has none */
 	uint32_t max;      /* buffers at most */
 	uint32_t total;    /* buffers made */
 	uint32_t lent;
 	uint32_t users;     /* recvs in flight on it */
 	uint32_t free_head; /* index, PX_POOL_NONE: none (or the backend keeps them) */
 	uint32_t n_chunks;
-	bool closing;   /* proa_buffers_close: goes when the last buffer is back */
-	bool waking;    /* px_pool_wake is at work, below on the stack */
-	px_list parked; /* ops waiting for a buffer, in order, by op->more */
+	uint32_t recent; /* the chunk in which a buffer was found last */
+	bool closing;    /* proa_buffers_close: goes when the last buffer is back */
+	bool waking;     /* px_pool_wake is at work, below on the stack */
+	px_list parked;  /* ops waiting for a buffer, in order, by op->more */
 	px_chunk chunk[PX_POOL_CHUNKS];
 	void *backend;       /* the backend's: its ring */
 	uint32_t backend_id; /* the backend's: its group */
@@ -72,11 +76,12 @@ void *px_pool_taken(px_pool *pool, uint32_t index);
 void px_pool_charge(px_pool *pool, void *buf, px_quota *quota);
 bool px_quota_full(const px_quota *quota); /* NULL: never */
 /* LENT -> FREE; wakes parked recvs in their order while there are free buffers. */
-void px_pool_give(px_pool *pool, void *buf);
+void px_pool_give_at(px_pool *pool, uint32_t index);
+void px_pool_give(px_pool *pool, void *buf); /* anywhere in it */
 unsigned char *px_pool_at(const px_pool *pool, uint32_t index);
-uint32_t px_pool_index(const px_pool *pool, const void *buf);
-/* The pool that `buf` points into (anywhere), and the buffer's begin; NULL: none of this core's. */
-px_pool *px_pool_find(px_core *core, const void *buf, void **begin);
+uint32_t px_pool_index(px_pool *pool, const void *buf);
+/* The pool that `buf` points into (anywhere), and which buffer; NULL: none of this core's. */
+px_pool *px_pool_find(px_core *core, const void *buf, uint32_t *index);
 
 /* INFLIGHT op, no buffer to be had: waits its turn. The backend forgets it until ops->submit. */
 void px_pool_park(px_pool *pool, px_op *op);

@@ -55,13 +55,19 @@ endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_KQUEUE_TREE)
 	list(APPEND PROA_SOURCES
 		src/sys/linux/dir.c
+		src/sys/linux/now.c
 		src/sys/linux/sendfile.c
 		src/sys/linux/wake.c)
+	list(APPEND PROA_UNIT_TESTS src/sys/linux/now_test.c)
 elseif(NOT WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/bsd/dir.c
 		src/sys/bsd/sendfile.c
 		src/sys/bsd/wake.c)
+endif()
+# Linux alone can say what would have to wait.
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR PROA_KQUEUE_TREE)
+	list(APPEND PROA_SOURCES src/sys/now_none.c)
 endif()
 # One call with all flags, or macOS' way, which goes everywhere: so the kqueue tree takes that.
 if(CMAKE_SYSTEM_NAME STREQUAL "Darwin" OR PROA_KQUEUE_TREE)

@@ -42,6 +42,7 @@ int64_t px_os_file_write(int fd, const void *, size_t, int64_t offset, int32_t *
 int64_t px_os_file_sync(int fd, int32_t *sys_error);
 int64_t px_os_dir_read(int fd, void *buf, size_t len, int32_t *sys_error);
 void px_os_file_close(int fd);
+bool px_os_file_near(int fd);
 int px_os_signal_watch(int signo, void (*ring)(void *), void *arg);
 void px_os_signal_unwatch(int slot);
 int64_t px_os_sys_wall_ns(void);

@@ -139,6 +139,8 @@ int64_t px_sock_error(int fd, int32_t *sys_error); /* SO_ERROR as 0 or -PROA_E..
 int64_t px_sock_recv(int fd, void *, size_t,
                      int32_t *sys_error); /* bytes, 0 end, PX_AGAIN, error */
 int64_t px_sock_send(int fd, const void *, size_t, int32_t *sys_error); /* never raises SIGPIPE */
+int64_t px_sock_send_first(int fd, const void *, size_t, bool followed,
+                           int32_t *sys_error); /* `followed`: by another at once; not on Windows */
 int64_t px_sock_sendv(int fd, const proa_vec *, unsigned n, size_t skip,
                       int32_t *sys_error); /* skip: bytes already sent */
 int64_t px_sock_send_file(int fd, int file, int64_t offset, int64_t count,
@@ -203,6 +205,19 @@ int64_t px_file_sync(int fd, int32_t *sys_error);
 int64_t px_dir_read(int fd, void *buf, size_t len,
                     int32_t *sys_error); /* packs proa_dirents; 0 no more */
 void px_file_close(int fd);
+
+/* ---- files at once, now.c: what memory holds, for a loop's own thread. PX_AGAIN: it would have to
+ * wait, or might; nothing was done, and the calls above do it on a worker ---- */
+/* Whether these calls may be made for an open file or folder: it is on a file system of this
+ * machine's, where opening, looking and reading ask nobody. May itself block. Never in a
+ * simulation. */
+bool px_file_near(int fd);
+/* For reading, below a near folder and on its file system: a descriptor; ENOENT and ENOTDIR, if
+ * that is known; else PX_AGAIN. */
+int64_t px_file_open_now(int dir_fd, const char *path, int32_t *sys_error);
+/* Of a near file: some bytes, 0 at its end, an error. */
+bool px_file_held(int fd, int64_t offset, int64_t len); /* all of that is in memory */
+int64_t px_file_read_now(int fd, void *, size_t, int64_t offset, int32_t *sys_error);
 
 /* ---- signals, signal.c: the one process-wide table (a signal is a process-wide thing) ---- */
 /* While a slot is held, `ring` is called in the handler's context for each `signo`. The slot >= 0,

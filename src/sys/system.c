@@ -362,6 +362,12 @@ void px_file_close(int fd)
 		px_os_file_close(fd);
 }
 
+/* A simulated disk holds nothing in memory: each call takes its time. */
+bool px_file_near(int fd)
+{
+	return PX_LIKELY(px_here.system == NULL) && px_os_file_near(fd);
+}
+
 int px_signal_watch(int signo, void (*ring)(void *), void *arg)
 {
 	if (PX_UNLIKELY(px_here.system != NULL))

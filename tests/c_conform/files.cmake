@@ -9,6 +9,7 @@ proa_test(conform
 	tests/c_conform/order.c
 	tests/c_conform/bytes.c
 	tests/c_conform/ends.c
+	tests/c_conform/gather.c
 	tests/c_conform/accept.c
 	tests/c_conform/pool.c
 	tests/c_conform/misuse.c

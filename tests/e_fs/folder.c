@@ -191,3 +191,74 @@ TEST(folder_read_of_a_file)
 	kit_end(loop, &h);
 	kit_close(&loop);
 }
+
+/* ---- at once ---- */
+
+static int now_in(proa_loop *loop, proa_handle *dir, const char *name, proa_stat_info *info,
+                  size_t len)
+{
+	proa_handle h = {0};
+	char buf[8] = "";
+	int rc;
+
+	proa_handle_init(proa_root(loop), &h);
+	rc = proa_file_open_now(&h, dir, name, info, buf, len);
+	CHECK_EQ(proa_is_open(&h), rc == PROA_NOW_OPENED);
+	if (rc == PROA_NOW_READ)
+		CHECK_MEM(buf, "content", 7);
+	kit_end(loop, &h);
+	return rc;
+}
+
+/* Whether something can be had at once is the system's to say; what is said must be true. */
+TEST(folder_open_now)
+{
+	proa_handle dir, h = {0};
+	proa_stat_info info = {0};
+	rec r = {0};
+	int rc;
+
+	LOOP(loop);
+	folder_make();
+	open_top(loop, &dir);
+	proa_handle_init(proa_root(loop), &h);
+	SUBMIT(proa_file_open_in, &h, &r, &dir, "in/file", PROA_O_WRITE, 0);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	SUBMIT(proa_write, &h, &r, "content", 7, 0);
+	CHECK_EQ(kit_await(loop, &r), 7);
+	kit_end(loop, &h);
+	rc = now_in(loop, &dir, "in/file", &info, 7);
+	CHECK(rc == PROA_NOW_WAITS || rc == PROA_NOW_OPENED || rc == PROA_NOW_READ);
+	if (rc != PROA_NOW_WAITS)
+		CHECK(info.size_bytes == 7 && info.type == PROA_S_FILE);
+	rc = now_in(loop, &dir, "in/file", &info, 6); /* too long */
+	CHECK(rc == PROA_NOW_WAITS || rc == PROA_NOW_OPENED);
+	rc = now_in(loop, &dir, "in", &info, 7);
+	CHECK(rc == PROA_NOW_WAITS || (rc == PROA_NOW_OPENED && info.type == PROA_S_DIR));
+	rc = now_in(loop, &dir, "in/none", &info, 7);
+	CHECK(rc == PROA_NOW_WAITS || rc == -PROA_ENOENT);
+	if (have_links())
+		CHECK_EQ(now_in(loop, &dir, "out", &info, 7), PROA_NOW_WAITS);
+	CHECK_EQ(now_in(loop, &dir, "../x", &info, 7), PROA_NOW_WAITS);
+	kit_end(loop, &dir);
+	folder_drop();
+	kit_close(&loop);
+}
+
+TEST(folder_open_now_of_what_is_none)
+{
+	proa_handle dir, h = {0};
+	proa_stat_info info;
+	char buf[8];
+
+	LOOP(loop);
+	folder_make();
+	open_top(loop, &dir);
+	proa_handle_init(proa_root(loop), &h);
+	CHECK_EQ(proa_file_open_now(&h, &h, "in/file", &info, buf, 8), -PROA_EBADF);
+	CHECK_EQ(proa_file_open_now(&dir, &dir, "in/file", &info, buf, 8), -PROA_EINVAL);
+	kit_end(loop, &h);
+	kit_end(loop, &dir);
+	folder_drop();
+	kit_close(&loop);
+}

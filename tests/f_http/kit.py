@@ -15,6 +15,7 @@ PROA = None
 APP = None
 RUN = []  # what runs a program of another system
 TERM = signal.SIGTERM  # what asks a server to end
+CALM_SEC = 30  # without a byte, in Wine, where all programs share one server for each call
 
 
 def windows(why):
@@ -47,9 +48,9 @@ class Client:
         self.s = socket.socket()
         if rcvbuf:
             self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
-        self.s.settimeout(10)
+        self.s.settimeout(CALM_SEC if BACKEND == "iocp" else 10)
         self.s.connect(("127.0.0.1", port))
-        self.buf = b""
+        self.buf = bytearray()  # grows in place: bytes would be copied whole at each piece
 
     def __enter__(self):
         return self
@@ -69,26 +70,30 @@ class Client:
             raise Broken("end of stream")
         self.buf += data
 
+    def take(self, n):
+        data = bytes(self.buf[:n])
+        del self.buf[:n]
+        return data
+
     def line(self):
         while b"\n" not in self.buf:
             self.more()
-        line, self.buf = self.buf.split(b"\n", 1)
-        assert line.endswith(b"\r"), line
-        return line[:-1].decode("latin-1")
+        line = self.take(self.buf.index(b"\n") + 1)
+        assert line.endswith(b"\r\n"), line
+        return line[:-2].decode("latin-1")
 
     def exact(self, n):
         while len(self.buf) < n:
             self.more()
-        data, self.buf = self.buf[:n], self.buf[n:]
-        return data
+        return self.take(n)
 
     def chunks(self):
-        body = b""
+        body = bytearray()
         while True:
             n = int(self.line(), 16)
             if n == 0:
                 assert self.line() == ""
-                return body
+                return bytes(body)
             body += self.exact(n)
             assert self.exact(2) == b"\r\n"
 
@@ -97,8 +102,7 @@ class Client:
             while True:
                 self.more()
         except Broken:
-            data, self.buf = self.buf, b""
-            return data
+            return self.take(len(self.buf))
 
     def response(self, head=False):
         version, status, _ = (self.line() + " ").split(" ", 2)
@@ -170,16 +174,41 @@ class Process:
         folder = f"/proc/{self.p.pid}/fd/"
         return sum(not wine_pipe(folder + name) for name in os.listdir(folder))
 
+    def stands(self):
+        """Where each of its threads is: a line each."""
+        lines = []
+        folder = f"/proc/{self.p.pid}/task/"
+        for task in os.listdir(folder):
+            try:
+                told = [open(folder + task + "/" + name).read() for name in ("stat", "wchan")]
+            except OSError:
+                continue  # ended since it was listed
+            name, rest = told[0].rsplit(")", 1)
+            fields = rest.split()
+            lines.append(f"{name.split('(', 1)[1]}: {fields[0]} in {told[1]}, "
+                         f"ticks {fields[11]}+{fields[12]}")
+        return "\n".join(lines)
+
+    def later(self):
+        """Whether the deadline of a drain, 10 s, ends what did not end by itself."""
+        start = time.monotonic()
+        try:
+            self.p.communicate(timeout=12)
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            self.p.communicate()
+            return "nor 12 s later"
+        return f"{time.monotonic() - start:.1f} s later, with {self.p.returncode}"
+
     def end(self, seconds=8):
         """Asked to end; what is left must be a clean exit and an empty stderr."""
         if self.p.poll() is None:
             self.p.send_signal(TERM)
         try:
             out, err = self.p.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self.p.kill()
-            self.p.communicate()
-            raise
+        except subprocess.TimeoutExpired as e:
+            where = self.stands()
+            raise AssertionError(f"not ended after {seconds} s; {self.later()}\n{where}") from e
         return self.p.returncode, out, err
 
 

@@ -41,7 +41,7 @@ class Words(unittest.TestCase):
         self.assertIn(b"usage: proa", r.stderr)
         self.assertEqual(run("--help").returncode, 0)
         self.assertRegex(run("--version").stdout, rb"\Aproa \d+\.\d+\.\d+\n\Z")
-        for command in ("serve", "echo", "doctor"):
+        for command in ("serve", "echo", "doctor", "lab"):
             r = run(command, "--help")
             self.assertEqual((r.returncode, r.stderr), (0, b""))
             self.assertIn(b"usage: proa " + command.encode(), r.stdout)
@@ -61,6 +61,8 @@ class Words(unittest.TestCase):
                 (["serve", "--backend", ""], "--backend"), (["echo"], "--listen"),
                 (["echo", "--listen", ":0", "x"], "x"), (["echo", "--log"], "--log"),
                 (["echo", "--listen", "127.0.0.1:0", "--backend", "frob"], "frob"),
+                (["echo", "--buffers", "0"], "0"), (["echo", "--buffers", "32769"], "32768"),
+                (["serve", "--buffers", "5"], "--buffers"),
                 (["doctor", "x"], "x"), (["serve", self.folder + "/none"], "none"),
                 (["serve", self.folder + "/file"], "folder"), (["serve", "a\nb"], "a?b"),
                 (["serve", self.folder, "--listen", "192.0.2.1:80"], "192.0.2.1")]:

@@ -70,6 +70,24 @@ class Files(Folder):
                     self.assertEqual(r.get("Accept-Ranges"), "bytes")
                     self.assertEqual(r.body, data if method == "GET" else b"")
 
+    def test_changes_are_seen_at_once(self):
+        """Rewritten in place with the same length, replaced, grown, and gone."""
+        path = os.path.join(self.folder, "changing")
+        with self.client() as c:
+            for i in range(60):
+                data = b"%03d" % i * (3000 if i % 7 == 6 else 1)
+                name = path + ".new" if i % 3 == 0 else path
+                with open(name, "r+b" if name == path and i % 7 else "wb") as f:
+                    f.write(data)
+                if name != path:
+                    os.replace(name, path)
+                c.send("GET /changing HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+                for _ in range(2):
+                    self.assertEqual(c.response().body[:len(data)], data)
+            os.unlink(path)
+            c.send("GET /changing HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual(c.response().status, 404)
+
     def test_methods(self):
         with self.server.client() as c:
             for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "MKCOL"]:

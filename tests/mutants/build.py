@@ -104,10 +104,13 @@ class Tree:
     def program(self, name, made):
         """Links build/NAME with the mutant's objects; the path of what comes of it."""
         argv = [made.get(a, a) for a in self.link(name)]
+        parts = "libproa_parts.a"  # where the archive is of one object
+        if os.path.exists(os.path.join(self.build, parts)):
+            argv = [parts if a == "libproa.a" else a for a in argv] + ["-fno-lto"]
         out = os.path.join(self.work, "bin", name)
         os.makedirs(os.path.dirname(out), exist_ok=True)
         own = set(self.link(name))
-        at = argv.index("libproa.a")
+        at = next(i for i, a in enumerate(argv) if a in ("libproa.a", parts))
         argv[at:at] = sorted(m for o, m in made.items()  # the library's, of which the archive has
                              if o not in own and o.startswith(LIBRARY))  # the true ones
         argv[argv.index("-o") + 1] = out

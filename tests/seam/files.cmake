@@ -11,6 +11,7 @@ function(proa_seam_program name)
 		${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
 	target_link_libraries(seam_${name} PRIVATE
 		proa_flags ${PROA_SEAM_ARCHIVE} ${PROA_LLHTTP_LIBRARY} ${PROA_SYSTEM_LIBRARIES})
+	target_link_options(seam_${name} PRIVATE $<$<BOOL:${PROA_LTO}>:-fno-lto>)
 	set_target_properties(seam_${name} PROPERTIES OUTPUT_NAME ${name}
 		LINK_DEPENDS ${PROA_SEAM_ARCHIVE}
 		RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/seam)
@@ -38,8 +39,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 	set(PROA_SEAM_ARCHIVE ${PROJECT_BINARY_DIR}/libproa_seam.a)
 	add_custom_command(OUTPUT ${PROA_SEAM_ARCHIVE}
 		COMMAND ${CMAKE_OBJCOPY} --redefine-syms=${PROJECT_SOURCE_DIR}/tests/seam/symbols
-			$<TARGET_FILE:proa_static> ${PROA_SEAM_ARCHIVE}
-		DEPENDS proa_static ${PROJECT_SOURCE_DIR}/tests/seam/symbols VERBATIM)
+			$<TARGET_FILE:${PROA_PARTS}> ${PROA_SEAM_ARCHIVE}
+		DEPENDS ${PROA_PARTS} ${PROJECT_SOURCE_DIR}/tests/seam/symbols VERBATIM)
 	add_custom_target(proa_seam_archive DEPENDS ${PROA_SEAM_ARCHIVE})
 	proa_files(seam_files
 		tests/seam/seam.c tests/seam/seam_posix.c tests/seam/seam_uring.c)

@@ -63,7 +63,10 @@
 	X(openat, "EINTR | EMFILE ENFILE ENOMEM EACCES")                                           \
 	X(openat2, "EINTR EAGAIN ENOSYS EPERM | EMFILE ENOMEM EXDEV")                              \
 	X(getdents64, "| EIO ENOENT")                                                              \
+	X(preadv2, "EINTR EAGAIN EOPNOTSUPP")                                                      \
+	X(cachestat, "ENOSYS EPERM EOPNOTSUPP")                                                    \
 	X(fstat, "| EIO ENOMEM")                                                                   \
+	X(fstatfs, "EINTR EIO ENOSYS")                                                             \
 	X(lseek, "| EIO")                                                                          \
 	X(close, "after_EINTR after_EIO")                                                          \
 	X(mmap, "| ENOMEM")                                                                        \

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
+
 #include <unistd.h>
 
 #include "seam/seam_posix.h"
@@ -309,6 +311,12 @@ int seam_fstat(int fd, struct stat *st)
 	return fstat(fd, st);
 }
 
+int seam_fstatfs(int fd, struct statfs *fs)
+{
+	FAIL(fstatfs);
+	return fstatfs(fd, fs);
+}
+
 off_t seam_lseek(int fd, off_t at, int whence)
 {
 	FAIL(lseek);
@@ -416,6 +424,8 @@ static int ring_enter(const long a[6])
 	                              (const void *)a[4], (size_t)a[5]));
 }
 
+enum { CACHESTAT = 451 }; /* older headers have no name for it */
+
 /* How many arguments the library gives to each that it calls by its number. */
 static int number_args(long number)
 {
@@ -423,8 +433,9 @@ static int number_args(long number)
 	case SYS_io_uring_setup: return 2;
 	case SYS_getdents64: return 3;
 	case SYS_io_uring_register:
+	case CACHESTAT:
 	case SYS_openat2: return 4;
-	default: return 6; /* io_uring_enter, epoll_pwait2 */
+	default: return 6; /* io_uring_enter, epoll_pwait2, preadv2 */
 	}
 }
 
@@ -447,6 +458,8 @@ long seam_syscall(long number, ...)
 		wait_begins();
 		return waited((int)other_call(SEAM_epoll_pwait2, number, a));
 	case SYS_getdents64: return other_call(SEAM_getdents64, number, a);
+	case CACHESTAT: return other_call(SEAM_cachestat, number, a);
+	case SYS_preadv2: return other_call(SEAM_preadv2, number, a);
 	case SYS_openat2: return seam_opened((int)other_call(SEAM_openat2, number, a));
 	default: errno = ENOSYS; return -1; /* a new one: it is to be named here */
 	}

@@ -32,6 +32,7 @@ ssize_t seam_pwrite(int, const void *, size_t, off_t);
 int seam_fsync(int);
 int seam_openat(int, const char *, int, ...);
 int seam_fstat(int, struct stat *);
+int seam_fstatfs(int, struct statfs *);
 off_t seam_lseek(int, off_t, int);
 int seam_close(int);
 void *seam_mmap(void *, size_t, int, int, int, off_t);

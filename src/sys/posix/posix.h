@@ -37,6 +37,13 @@ int px_sock_v6only(int fd, bool only);
 #endif
 void px_sock_quiet(int fd);
 
+/* More comes at once: to be sent together. */
+#ifdef MSG_MORE
+#define PX_MSG_FOLLOWED MSG_MORE
+#else
+#define PX_MSG_FOLLOWED 0
+#endif
+
 /* Only sendfile(2) has no such flag, where there is one that heeds no option either. On macOS
  * SO_NOSIGPIPE holds for it, and SIGPIPE would be the process's, not the thread's; NetBSD and
  * OpenBSD have no sendfile. There px_sys_sigpipe_block does nothing. */

@@ -156,15 +156,21 @@ int64_t px_sock_recv(int fd, void *buf, size_t len, int32_t *sys_error)
 	return sock_result(n, sys_error);
 }
 
-int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
+int64_t px_sock_send_first(int fd, const void *buf, size_t len, bool followed, int32_t *sys_error)
 {
+	int flags = PX_MSG_QUIET | (followed ? PX_MSG_FOLLOWED : 0);
 	unsigned tries = 0;
 	ssize_t n;
 
 	do
-		n = send(fd, buf, PX_MIN(len, PX_IO_MOST), PX_MSG_QUIET);
+		n = send(fd, buf, PX_MIN(len, PX_IO_MOST), flags);
 	while (send_again(n, &tries));
 	return sock_result(n, sys_error);
+}
+
+int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
+{
+	return px_sock_send_first(fd, buf, len, false, sys_error);
 }
 
 /* The first pieces behind `skip` bytes, PX_IO_MOST together; how many, in a type that the int of

@@ -1,0 +1,2 @@
+# What bench/run measures, how, and what it makes of the figures.
+# SPDX-License-Identifier: MIT

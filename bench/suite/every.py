@@ -1,0 +1,5 @@
+# All scenarios by name, in the order in which they run.
+# SPDX-License-Identifier: MIT
+from suite import conns, echo, http, micro
+
+SCENARIOS = {s.name: s for module in (echo, conns, http, micro) for s in module.SCENARIOS}
