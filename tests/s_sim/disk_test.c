@@ -167,7 +167,7 @@ static int sectors_kept(uint64_t seed, uint32_t lost_ppm, uint32_t torn_ppm, boo
 TEST(disk_after_a_power_failure)
 {
 	int some = 0, all = 0, none = 0;
-	bool torn;
+	bool torn = true;
 
 	for (uint64_t seed = 1; seed <= 40; seed++) {
 		int n = sectors_kept(seed, 500000, 0, &torn);
