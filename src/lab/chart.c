@@ -87,7 +87,8 @@ static const char *colour_of(const px_lab_model *model)
 static void head_write(FILE *to, const char *file, const char *title, const char *unit)
 {
 	fprintf(to,
-	        "reset\nset terminal svg size 900,540 font 'sans,12' background '#ffffff'\n"
+	        "reset\nset terminal svg noenhanced size 900,540 font 'sans,12'"
+	        " background '#ffffff'\n"
 	        "set output '%s.svg'\nset title \"%s\"\nset ylabel \"%s\"\n"
 	        "set grid ytics\nset key outside right top\nset border 3\nset tics nomirror\n",
 	        file, title, unit);
