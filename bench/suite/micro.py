@@ -13,14 +13,13 @@ from suite.scenario import Scenario
 TOPICS = {
     "timers": "1,000,000 timers: arm, cancel, fire",
     "post": "a callback from another thread: the loop busy, asleep, spinning",
-    "files": "file reads and writes, cached and past the cache",
-    "dns": "look-ups",
-    "workers": "jobs for the worker pool",
+    "tasks": "file reads and writes, cached and past the cache; look-ups; jobs for the worker pool",
     "loops": "two loops against one",
 }
 ONE_BACKEND = ("timers",)  # what they measure has nothing to do with the backend
 PATIENCE = 120
-KINDS = {"proa": "proa", "raw": "raw", "eventfd": "raw"}  # how a name begins; others are peers
+# How a name begins; others are peers.
+KINDS = {"proa": "proa", "raw": "raw", "eventfd": "raw", "plain": "raw", "uring": "raw"}
 
 
 def programs(build, topic):
