@@ -1,6 +1,7 @@
 # One cell of a scenario: contestants under one load, in turns, until each has all its rounds.
 # SPDX-License-Identifier: MIT
 import statistics
+import subprocess
 import time
 
 from suite import counts, stats
@@ -41,7 +42,7 @@ class Contest:
         """One contestant's failure is told and does not end the others."""
         try:
             return work()
-        except (Failure, OSError) as failure:
+        except (Failure, OSError, subprocess.SubprocessError) as failure:
             (self.failed if problems is None else problems)[contestant.name] = str(failure)
             return None
 

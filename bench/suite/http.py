@@ -103,7 +103,7 @@ def hello_servers(bench, www):
 def file_servers(bench, www):
     for backend in bench.backends:
         yield Contestant(f"proa {backend}", "proa",
-                         [f"{bench.build}/proa", "serve", www, *LISTEN, "--workers", "1",
+                         [f"{bench.build}/bench/http_hello", *LISTEN, "--folder", www,
                           "--backend", backend], backend)
     yield from peers(www)
 
