@@ -1,5 +1,4 @@
-/* The HTTP server of the measurements: six bytes for any path, or a folder's files; connections are
- * kept without an end, where `proa serve` closes each after 10,000 requests. */
+/* The HTTP server of the measurements: six bytes for any path, or the files of a folder. */
 /* SPDX-License-Identifier: MIT */
 #include "proa.h"
 #include "proa/http.h"
@@ -48,6 +47,7 @@ static int run(proa_loop *loop, proa_http *http, const char *listen)
 
 int main(int argc, char **argv)
 {
+	/* connections are kept without an end, as the peers keep them */
 	proa_http_options http_options = {.handler = on_request, .requests_max = UINT_MAX};
 	proa_loop_options loop_options = {0};
 	const char *listen = NULL;
