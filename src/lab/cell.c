@@ -211,12 +211,12 @@ static void measure(px_lab_cell *cell, px_lab_load *load, px_lab_server *server)
 		px_lab_group_read(&group, server->pid);
 		cpu_ns = px_lab_group_cpu_ns(&group);
 		atomic_store(&load->go, true);
-	}
-	if (px_lab_load_await(load, client, LOAD_DONE)) {
-		cell->cpu_ns = px_lab_group_cpu_ns(&group) - cpu_ns;
-		cell->cost = px_lab_group_cost(&group);
-		cell->processes = group.count;
-		cell->measured = true;
+		if (px_lab_load_await(load, client, LOAD_DONE)) {
+			cell->cpu_ns = px_lab_group_cpu_ns(&group) - cpu_ns;
+			cell->cost = px_lab_group_cost(&group);
+			cell->processes = group.count;
+			cell->measured = true;
+		}
 	}
 	px_lab_group_free(&group);
 	px_lab_load_end(load, client);

@@ -210,6 +210,8 @@ static void wait_once(void)
 	}
 }
 
+#define WARM_MOST_NS (INT64_C(15) * 1000000000) /* who is not served by then, is not */
+
 static bool alive(void)
 {
 	return px_lab_now_ns() - client.alive_ns < client.o->quiet_ns;
@@ -251,7 +253,7 @@ static void warm_up(void)
 
 	ask_all();
 	while ((o->served + o->dropped < o->connections || px_lab_now_ns() - begin_ns < warm_ns) &&
-	       alive())
+	       px_lab_now_ns() - begin_ns < WARM_MOST_NS && alive())
 		wait_once();
 	client.paused = true;
 	client.alive_ns = px_lab_now_ns();
@@ -260,11 +262,16 @@ static void warm_up(void)
 	client.paused = false;
 }
 
-static void hold(px_lab_phase phase, const atomic_bool *until)
+/* False: it is to leave, and no more is wanted of it. */
+static bool hold(px_lab_phase phase, const atomic_bool *until)
 {
 	atomic_store(&client.o->phase, phase);
-	while (!atomic_load(until))
+	while (!atomic_load(until)) {
+		if (atomic_load(&client.o->leave))
+			return false;
 		usleep(1000);
+	}
+	return true;
 }
 
 static void measure(void)
@@ -309,8 +316,8 @@ void px_lab_load_run(px_lab_load *load)
 		client.conns[i].fd = -1;
 	connect_all();
 	warm_up();
-	hold(LOAD_WARM, &load->go);
-	measure();
+	if (hold(LOAD_WARM, &load->go))
+		measure();
 	hold(LOAD_DONE, &load->leave);
 	reset_all();
 }
