@@ -79,8 +79,8 @@ def debian_version(peer, _build):
 
 
 def cargo_version(peer, _build):
-    with open(os.path.join(HERE, "rust", "Cargo.lock")) as file:
-        found = re.search(rf'name = "{peer.package}"\nversion = "([^"]+)"', file.read())
+    with open(os.path.join(HERE, "rust", peer.package, "Cargo.toml")) as file:
+        found = re.search(rf'^{peer.package} = {{ version = "=([^"]+)"', file.read(), re.M)
     return found.group(1)
 
 
@@ -94,9 +94,12 @@ VERSIONS = {"debian": debian_version, "cargo": cargo_version, "pip": pip_version
 def cargo_build(build):
     if not shutil.which("cargo"):
         return "cargo is not installed"
-    command = ["cargo", "build", "--release", "--locked", "-j2", "--quiet",
-               "--manifest-path", os.path.join(HERE, "rust", "Cargo.toml"),
-               "--target-dir", os.path.join(build, "bench", "rust")]
+    # Of a copy: cargo writes its lock beside the manifest. The peers' own versions stand there.
+    target = os.path.join(build, "bench", "rust")
+    source = os.path.join(target, "source")
+    shutil.copytree(os.path.join(HERE, "rust"), source, dirs_exist_ok=True)
+    command = ["cargo", "build", "--release", "-j2", "--quiet",
+               "--manifest-path", os.path.join(source, "Cargo.toml"), "--target-dir", target]
     return None if not subprocess.run(command).returncode else "cargo build failed"
 
 
