@@ -13,11 +13,16 @@ from suite.load import run
 from suite.machine import Failure, LOAD_CPU, child_setup, read
 from suite.servers import Server
 
-REQUESTS = 4000
+REQUESTS = 1000
 GONE_SECONDS = 5
 # Beyond these, connecting and copying take longer than what is counted, and change nothing of it.
 CONNECTIONS_MAX = 50
 SIZE_MAX = 4096
+
+
+def requests_of(load):
+    """At least several on each connection."""
+    return max(REQUESTS, 4 * load.connections * min(load.depth, 16))
 
 
 def countable(load):
@@ -36,7 +41,7 @@ def loaded(build, server, load, requests):
 def more_each(count, load):
     """What 2N requests take more than N, a request: connecting, closing and ending fall out.
     `count` is called with a number of requests, first to see what only the first ones take."""
-    requests = REQUESTS
+    requests = requests_of(load)
     count(requests)
     less = count(requests)
     return (count(2 * requests) - less) / requests
