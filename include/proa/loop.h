@@ -53,7 +53,8 @@ typedef enum proa_kind {
 	PROA_LOCAL,
 	PROA_PIPE,
 	PROA_FILE,
-	PROA_TTY
+	PROA_TTY,
+	PROA_FOREIGN /* somebody else's: proa_poll, and nothing else */
 } proa_kind;
 
 /* A handle: 104 bytes of the caller's memory, all zero before proa_handle_init. Bound to its loop
@@ -233,7 +234,10 @@ PROA_API void proa_adopt(proa_handle *handle, proa_socket socket);
 
 /* The same for a descriptor that did not come from proa; from now on proa's to close, and not
  * another loop's. PROA_TCP, PROA_UDP, PROA_LOCAL (streams) and PROA_FILE. Sets or clears O_NONBLOCK
- * as the backend needs. */
+ * as the backend needs.
+ * PROA_FOREIGN: it stays its library's. Nothing of it is changed, the close leaves it open, and
+ * once proa_close has been called (its callback comes later) the library may close it at once; not
+ * before. At most one handle of a loop at a time. On Windows sockets only. */
 PROA_API void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind);
 
 PROA_API void proa_socket_close(proa_socket socket); /* one that nobody adopts; any thread */
@@ -269,6 +273,20 @@ PROA_API void proa_finish(proa_handle *handle, int64_t deadline_ns, proa_closed 
  * idle_ns (0: off; resolution 1 ms, at most 24 days). Time parked on an empty buffer pool does not
  * count. */
 PROA_API void proa_set_idle(proa_handle *handle, int64_t idle_ns);
+
+/* ---- readiness: for descriptors that another library reads and writes ---- */
+
+#define PROA_READABLE 1u /* a read would not wait: bytes, a connection, the end, an error */
+#define PROA_WRITABLE 2u /* nor would a write */
+
+/* Of a PROA_FOREIGN handle: completes as soon as one of `events` (PROA_READABLE, PROA_WRITABLE, or
+ * both) is so, at once if it is so already. result: those that are; after a hang-up or an error all
+ * that were asked for, and the next call on the descriptor tells. Readiness is of that moment: who
+ * finds nothing asks again. Any number may be in flight on one handle. Errors: EINVAL (no event),
+ * ENOTSUP (another kind of handle; a simulated world; a descriptor that cannot be waited for),
+ * ENOTCONN (not open), EBADF (closed by its library), ENOMEM. On Windows it allocates. Cancellable
+ * always. */
+PROA_API void proa_poll(proa_handle *handle, proa_op *op, unsigned events, proa_done *done);
 
 /* ---- buffers ---- */
 

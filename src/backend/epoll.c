@@ -79,9 +79,9 @@ static int64_t set_add(px_ready *ready, px_handle *h, int32_t *sys_error)
 }
 
 /* Changing a registration, even into itself, reports what is so now. */
-static int64_t set_arm(px_ready *ready, px_handle *h, unsigned bit, int32_t *sys_error)
+static int64_t set_arm(px_ready *ready, px_handle *h, unsigned bits, int32_t *sys_error)
 {
-	PX_UNUSED(bit);
+	PX_UNUSED(bits);
 	*sys_error = set_control(ready, EPOLL_CTL_MOD, h->fd, WATCHED, h);
 	return *sys_error ? px_sys_error(*sys_error) : 0;
 }

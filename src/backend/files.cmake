@@ -11,6 +11,7 @@ if(WIN32)
 		src/backend/iocp_accept.c
 		src/backend/iocp_file.c
 		src/backend/iocp_msg.c
+		src/backend/iocp_poll.c
 		src/backend/iocp_recv.c
 		src/backend/iocp_send.c
 		src/backend/iocp_sendfile.c
@@ -19,6 +20,7 @@ else()
 	list(APPEND PROA_SOURCES
 		src/backend/poll.c
 		src/backend/ready.c
+		src/backend/ready_poll.c
 		src/backend/ready_try.c
 		src/backend/ready_try_msg.c)
 endif()
@@ -34,6 +36,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 		src/backend/uring_gather.c
 		src/backend/uring_msg.c
 		src/backend/uring_multi.c
+		src/backend/uring_poll.c
 		src/backend/uring_pool.c
 		src/backend/uring_prep.c
 		src/backend/uring_probe.c

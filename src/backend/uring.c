@@ -13,7 +13,7 @@ const px_ur_kind px_ur_kinds[PX_KIND_COUNT] = {
 	PX_UR_KINDS(KIND_ENTRY)
 #undef KIND_ENTRY
 };
-_Static_assert((uint32_t)PX_UR_NATIVE == (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) |
+_Static_assert((uint32_t)PX_UR_NATIVE == (PX_KINDS_READY | PX_KIND_BIT(PX_READ) |
                                           PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC)),
                "every kind that this backend takes has its functions");
 
@@ -51,10 +51,7 @@ static void wake_arm(px_uring *u)
 	px_uring_sqe *sqe = px_ur_sqe(u, PX_IORING_OP_POLL_ADD, u->wake.rd,
 	                              (uint64_t)PX_UR_I_WAKE << 3 | PX_UR_INTERNAL);
 
-	sqe->poll32_events = POLLIN;
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	sqe->poll32_events = (uint32_t)POLLIN << 16;
-#endif
+	sqe->poll32_events = px_ur_events(POLLIN);
 	if (px_ur_has(u, PX_UR_POLL_MULTI))
 		sqe->len = PX_IORING_POLL_ADD_MULTI;
 }
@@ -118,10 +115,7 @@ void px_ur_poll(px_uring *u, px_op *op)
 	px_uring_sqe *sqe = px_ur_main(u, op, PX_IORING_OP_POLL_ADD, op->handle->fd);
 
 	op->flags |= PX_UR_F_POLLING;
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	events <<= 16;
-#endif
-	sqe->poll32_events = events;
+	sqe->poll32_events = px_ur_events(events);
 }
 
 static void cancel_push(px_uring *u, px_op *op)
@@ -212,7 +206,7 @@ static bool main_waits_for_peer(const px_op *op)
 {
 	if (op->kind == PX_SEND_FILE)
 		return (op->flags & (PX_F_PHASE2 | PX_UR_F_POLLING)) != 0;
-	return (PX_KINDS_SOCKET & PX_KIND_BIT(op->kind)) != 0;
+	return (PX_KINDS_READY & PX_KIND_BIT(op->kind)) != 0;
 }
 
 static void cancel_completed(px_uring *u, px_op *op, int res)
