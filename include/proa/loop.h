@@ -138,6 +138,22 @@ PROA_API void *proa_loop_alloc(proa_loop *loop, void *old, size_t old_bytes, siz
 PROA_API const char *proa_loop_backend(
 	const proa_loop *loop); /* "io_uring", "epoll", "kqueue", "iocp", "poll" */
 
+/* ---- a loop inside of a foreign one ---- */
+/* The foreign loop's iteration: proa_loop_prepare last before it waits; wait for its own and for
+ * proa_loop_fd to be readable, until what prepare has told; then proa_run_once(loop, PROA_POLL). */
+
+/* A descriptor of the backend's, readable when the loop has something to do. The same for the
+ * loop's life, which closes it; nothing is to be done with it but to wait. -PROA_ENOTSUP: this
+ * backend has none ("poll", "iocp", a simulated one); or want of descriptors. On the loop's thread.
+ */
+PROA_API int proa_loop_fd(proa_loop *loop);
+
+/* Hands what was submitted to the system, and gets the loop ready to be waited for: until the next
+ * run function, other threads' posts too make proa_loop_fd readable. Until when at most, absolute
+ * as all deadlines: PROA_POLL: do not wait; 0: without end. Runs no callback. What is submitted
+ * afterwards is not seen without another call. Not from a callback. */
+PROA_API int64_t proa_loop_prepare(proa_loop *loop);
+
 /* For schedulers: what completed, as values, so that two completions of one multishot op do not
  * overwrite each other. Handed out for ops whose done is NULL and closes whose closed is NULL; the
  * others' callbacks run inside. */

@@ -145,6 +145,11 @@ static void set_wait(px_ready *ready, int64_t deadline_ns)
 	}
 }
 
+static int set_fd(px_ready *ready)
+{
+	return set_of(ready)->fd;
+}
+
 static const px_selector epoll_selector = {
 	.name = "epoll",
 	.size_bytes = sizeof(epoll_set),
@@ -156,6 +161,7 @@ static const px_selector epoll_selector = {
 	.arm = set_arm,
 	.remove = set_remove,
 	.wait = set_wait,
+	.fd = set_fd,
 };
 
 static int backend_open(px_core *core, char *why)

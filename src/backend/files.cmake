@@ -42,6 +42,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 		src/backend/uring_probe.c
 		src/backend/uring_ring.c
 		src/backend/uring_send.c
+		src/backend/uring_told.c
 		src/backend/uring_try.c)
 	list(APPEND PROA_UNIT_TESTS
 		src/backend/ready_many_test.c

@@ -209,6 +209,13 @@ void px_ready_wake(px_core *core)
 		px_wake_ring(&ready->wake);
 }
 
+int px_ready_fd(px_core *core)
+{
+	px_ready *ready = px_ready_of(core);
+
+	return ready->selector->fd ? ready->selector->fd(ready) : -PROA_ENOTSUP;
+}
+
 void px_ready_woken(px_ready *ready)
 {
 	px_count(&ready->core->stat.system_calls);

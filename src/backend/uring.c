@@ -33,6 +33,7 @@ int px_ur_open(px_core *core, char *why)
 	u->core = core;
 	u->fd = u->enter_fd = -1;
 	u->wake.rd = u->wake.wr = -1;
+	u->told.rd = u->told.wr = u->told_set = -1;
 	u->has = px_ur_wanted();
 	px_slab_init(&u->records, &core->alloc, 2 * sizeof(void *), 0);
 	px_slab_init(&u->headers, &core->alloc, 64, 0);
@@ -90,6 +91,7 @@ void px_ur_close(px_core *core, bool forked)
 	px_ur_ring_close(u, forked);
 	if (u->wake.rd >= 0)
 		px_wake_close(&u->wake);
+	px_ur_told_close(u);
 	px_scratch_close(core, &u->scratch);
 	px_slab_destroy(&u->records);
 	px_slab_destroy(&u->headers);
@@ -352,6 +354,7 @@ static void uring_wait(px_core *core, int64_t deadline_ns)
 	if (PX_UNLIKELY(!u->started))
 		px_ur_start(u);
 	u->woken = u->armed = false;
+	px_ur_told(u);
 	do
 		wait_turn(u, wait, deadline_ns);
 	while (wait && wait_goes_on(u, deadline_ns));
@@ -375,6 +378,7 @@ const px_backend_ops px_backend_uring = {
 	.detach = uring_detach,
 	.wait = uring_wait,
 	.wake = uring_wake,
+	.fd = px_ur_fd,
 	.pool_open = px_ur_pool_open,
 	.pool_close = px_ur_pool_close,
 	.pool_give = px_ur_pool_give,

@@ -133,6 +133,10 @@ struct px_uring {
 	void *ring_map, *sqe_map;
 	size_t ring_bytes, sqe_bytes;
 	px_wake wake;
+	/* For a foreign loop, -1 unless one has asked: what the kernel rings at each completion,
+	 * and the set of it and `wake`. */
+	px_wake told;
+	int told_set;
 	const void *thread;        /* that started it */
 	px_uring_timespec timeout; /* of the entry that stands in for EXT_ARG */
 	px_slab records;           /* accepted and not yet delivered */
@@ -183,6 +187,12 @@ int px_ur_refused(int error, char *why); /* io_uring_setup failed: says why */
 /* drops features that turn out not to work; false: the ring could not be enabled */
 bool px_ur_try(px_uring *u);
 bool px_ur_try_buffer_ring(px_uring *u, uint16_t flags);
+
+/* ---- uring_told.c ---- */
+
+int px_ur_fd(px_core *core);
+void px_ur_told(px_uring *u);
+void px_ur_told_close(px_uring *u);
 
 /* ---- uring.c ---- */
 

@@ -1,5 +1,4 @@
-/* Readiness of somebody else's descriptor: told once, of the level, and nothing of it is touched.
- */
+/* Readiness of somebody else's descriptor: told once, of the level, and nothing is touched. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
 
@@ -52,6 +51,7 @@ TEST(foreign_is_told_at_once_what_is_so)
 {
 	rec in = {0}, out = {0}, both = {0};
 	conn c;
+	NEED(HOST_FOREIGN);
 	LOOP(loop);
 
 	conn_open(loop, &c);
@@ -75,6 +75,7 @@ TEST(foreign_waits_and_is_told_of_the_level)
 {
 	rec r = {0};
 	conn c;
+	NEED(HOST_FOREIGN);
 	LOOP(loop);
 
 	conn_open(loop, &c);
@@ -99,6 +100,7 @@ TEST(foreign_many_on_one_handle)
 {
 	rec in[3] = {{.finals = 0}}, both = {0};
 	conn c;
+	NEED(HOST_FOREIGN);
 	LOOP(loop);
 
 	conn_open(loop, &c);
@@ -125,6 +127,7 @@ TEST(foreign_writable_again)
 	rec in = {0}, out = {0};
 	bool finished = false;
 	conn c;
+	NEED(HOST_FOREIGN);
 	LOOP(loop);
 
 	conn_open(loop, &c);
@@ -155,6 +158,7 @@ TEST(foreign_end_and_reset_are_readable)
 {
 	rec r = {0};
 	conn c;
+	NEED(HOST_FOREIGN);
 	LOOP(loop);
 
 	conn_open(loop, &c);
@@ -180,6 +184,7 @@ TEST(foreign_deadline_and_cancel)
 {
 	rec r = {0};
 	conn c;
+	NEED(HOST_FOREIGN);
 	LOOP(loop);
 
 	conn_open(loop, &c);
@@ -210,6 +215,7 @@ TEST(foreign_is_let_go_of_at_once)
 {
 	rec r = {0}, next = {0};
 	conn a, b;
+	NEED(HOST_FOREIGN);
 	LOOP(loop);
 
 	conn_open(loop, &a);
@@ -233,6 +239,7 @@ TEST(foreign_is_left_open_and_as_it_was)
 	rec r = {0};
 	char byte;
 	conn c;
+	NEED(HOST_FOREIGN);
 	LOOP(loop);
 
 	conn_open(loop, &c);
@@ -254,6 +261,7 @@ TEST(foreign_mistakes)
 	char buf[8];
 	conn c;
 	int peer;
+	NEED(HOST_FOREIGN);
 	LOOP(loop);
 
 	conn_open(loop, &c);
