@@ -56,10 +56,12 @@ static proa_loop *inner_open(void)
 
 TEST(inside_descriptor_by_backend)
 {
-	const char *name = test_backend;
-	bool none = !strcmp(name, "poll") || !strcmp(name, "iocp") || !strcmp(name, "sim");
+	const char *name;
+	bool none;
 	LOOP(loop);
 
+	name = proa_loop_backend(loop);
+	none = !strcmp(name, "poll") || !strcmp(name, "iocp") || !strcmp(name, "sim");
 	CHECK_EQ(proa_loop_fd(loop), none ? -PROA_ENOTSUP : proa_loop_fd(loop));
 	CHECK(none || proa_loop_fd(loop) >= 0);
 	kit_close(&loop);
