@@ -11,6 +11,7 @@ if(PROA_HAS_EPOLL_PWAIT2)
 	proa_bench(raw_uring bench/raw_uring.c bench/ring.c bench/common.c)
 	proa_bench(raw_blocking bench/raw_blocking.c bench/common.c)
 	proa_bench(crowd bench/crowd.c bench/common.c)
+	proa_bench(flood bench/flood.c bench/common.c)
 	proa_bench(load
 		bench/load.c
 		bench/load_flow.c

@@ -38,7 +38,9 @@ static void on_recv(proa_op *op)
 	struct half *x = PROA_OF(op, struct half, op);
 	struct relay *r = op->user;
 
-	if (op->result > 0)
+	if (op->result >= 0 && proa_is_closing(&r->down)) /* x->to may have ended already */
+		proa_buffer_return(proa_op_loop(op), op->buf);
+	else if (op->result > 0)
 		proa_send_pooled(x->to, op, op->buf, (size_t)op->result, on_sent);
 	else if (op->result == 0)
 		proa_shutdown(x->to, op, on_shut);
@@ -51,7 +53,7 @@ static void on_sent(proa_op *op)
 	struct half *x = PROA_OF(op, struct half, op);
 	struct relay *r = op->user;
 
-	if (op->result < 0)
+	if (op->result < 0 || proa_is_closing(&r->down))
 		proa_close(&r->down, on_closed);
 	else
 		proa_recv_pooled(x->from, op, NULL, on_recv);

@@ -1,5 +1,5 @@
 # All scenarios by name, in the order in which they run.
 # SPDX-License-Identifier: MIT
-from suite import conns, echo, http, micro
+from suite import conns, echo, http, micro, relay
 
-SCENARIOS = {s.name: s for module in (echo, conns, http, micro) for s in module.SCENARIOS}
+SCENARIOS = {s.name: s for module in (echo, conns, http, micro, relay) for s in module.SCENARIOS}

@@ -164,6 +164,15 @@ def http_goals():
                "best proa", "nginx", 0.95)
 
 
+def relay_goals():
+    for count in (1, 1000):
+        cell = f"flood x {count}"
+        yield Goal(f"relay {cell}: throughput, best proa / socat", "relay", cell, "bytes_s",
+                   "best proa", "socat", 1.5, at_most=False)
+        yield Goal(f"relay {cell}: throughput, best proa / haproxy", "relay", cell, "bytes_s",
+                   "best proa", "best of haproxy", 1.0, at_most=False)
+
+
 def timer_goals():
     for figure, limit in (("arm_ns", 1.0), ("cancel_ns", 1.0), ("fire_ns", 0.6)):
         yield Goal(f"1,000,000 timers, {figure}: proa / libev", "timers", "timers", figure,
@@ -180,7 +189,8 @@ def post_goals():
                    figure, "best proa", reference, limit)
 
 
-GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *timer_goals(), *post_goals())
+GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *relay_goals(),
+         *timer_goals(), *post_goals())
 
 
 def verdicts(results, scenarios=None):

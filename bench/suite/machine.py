@@ -67,14 +67,22 @@ class Noise:
     """Of one CPU, what others took while it was looked at; ours: pids and what ended meanwhile."""
 
     def __init__(self, pids):
-        self.pids = pids
-        self.own = sum(cpu_ns(pid) for pid in pids)
+        self.own = {}
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                self.own[pid] = cpu_ns(pid)
         self.busy = busy_ns()
         self.begin = time.monotonic_ns()
 
+    def used(self, pid):
+        try:
+            return cpu_ns(pid) - self.own[pid]
+        except OSError:  # one that was forked, and has ended
+            return 0
+
     def share(self, ended_ns):
         wall = time.monotonic_ns() - self.begin
-        own = sum(cpu_ns(pid) for pid in self.pids) - self.own + ended_ns
+        own = sum(map(self.used, self.own)) + ended_ns
         return max(0, busy_ns() - self.busy - own) / wall
 
 

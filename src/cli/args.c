@@ -51,6 +51,11 @@ static bool set_workers(cli_args *args, const char *value)
 	return set_number("--workers", value, CLI_WORKERS_MAX, &args->workers);
 }
 
+static bool set_limit(cli_args *args, const char *value)
+{
+	return set_number("--limit", value, 1000000, &args->limit);
+}
+
 static bool set_buffers(cli_args *args, const char *value)
 {
 	return set_number("--buffers", value, CLI_BUFFERS_MAX, &args->buffers);
@@ -77,15 +82,25 @@ static bool set_output(cli_args *args, const char *value)
 	return false;
 }
 
-static bool set_seconds(cli_args *args, const char *value)
+static bool set_time(const char *name, const char *value, double most, double *to)
 {
 	char *end;
 
-	args->seconds = strtod(value, &end);
-	if (end != value && !*end && args->seconds >= 0.01 && args->seconds <= 3600)
+	*to = strtod(value, &end);
+	if (end != value && !*end && *to >= 0.01 && *to <= most)
 		return true;
-	cli_fail("--seconds takes a number from 0.01 to 3600, not '%s'", value);
+	cli_fail("%s takes a number from 0.01 to %.0f, not '%s'", name, most, value);
 	return false;
+}
+
+static bool set_seconds(cli_args *args, const char *value)
+{
+	return set_time("--seconds", value, 3600, &args->seconds);
+}
+
+static bool set_idle(cli_args *args, const char *value)
+{
+	return set_time("--idle", value, 86400, &args->idle);
 }
 
 static bool set_list(cli_args *args, const char *value)
@@ -138,6 +153,8 @@ static const option options[] = {
 	{"--log", CLI_LOG, set_log, false},
 	{"--stats", CLI_STATS, set_stats, false},
 	{"--json", CLI_JSON, set_json, false},
+	{"--idle", CLI_RELAY, set_idle, true},
+	{"--limit", CLI_RELAY, set_limit, true},
 	{"--models", CLI_LAB, set_models, true},
 	{"--connections", CLI_LAB, set_connections, true},
 	{"--output", CLI_LAB, set_output, true},
@@ -159,11 +176,13 @@ static const option *option_find(const char *name, size_t len, unsigned takes)
 
 static bool dir_take(const char *arg, unsigned takes, cli_args *args)
 {
-	if (!(takes & CLI_DIR) || args->dir) {
+	const char **to = takes & CLI_TO && args->dir ? &args->to : &args->dir;
+
+	if (!(takes & CLI_DIR) || *to) {
 		cli_fail("'%s' is one argument too many", arg);
 		return false;
 	}
-	args->dir = arg;
+	*to = arg;
 	return true;
 }
 

@@ -12,9 +12,10 @@ enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768 };
 
 typedef struct cli_args {
 	const char *dir, *listen, *backend;
+	const char *to;                            /* a second name behind `dir` */
 	const char *models, *connections, *output; /* the laboratory's */
-	double seconds;                            /* 0: not given */
-	unsigned workers, buffers;                 /* 0: not given */
+	double seconds, idle;                      /* 0: not given */
+	unsigned workers, buffers, limit;          /* 0: not given */
 	bool log, stats, json, list, quick, help;
 } cli_args;
 
@@ -28,7 +29,9 @@ enum {
 	CLI_STATS = 32,
 	CLI_JSON = 64,
 	CLI_BUFFERS = 128,
-	CLI_LAB = 256
+	CLI_LAB = 256,
+	CLI_TO = 512,
+	CLI_RELAY = 1024
 };
 
 typedef struct cli_command {
@@ -40,7 +43,7 @@ typedef struct cli_command {
 	int (*run)(const cli_args *);
 } cli_command;
 
-extern const cli_command cli_serve, cli_echo, cli_doctor, cli_lab;
+extern const cli_command cli_serve, cli_echo, cli_relay, cli_doctor, cli_lab;
 
 /* One line on stderr, "proa: " before it. Returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -51,13 +54,13 @@ bool cli_parse(int argc, char **argv, unsigned takes, cli_args *args);
 /* The sentence for what opening a loop or a group said. */
 int cli_fail_backend(const cli_args *args, int rc);
 /* The same for listening. */
-int cli_fail_listen(const cli_args *args, int rc);
+int cli_fail_listen(const char *listen, int rc);
 
 /* "listening ADDR:PORT", flushed. */
 void cli_print_listening(const proa_addr *addr);
 
 /* When it has listened and ended: a local socket's name does not stay behind. */
-void cli_unlisten(const cli_args *args);
+void cli_unlisten(const char *listen);
 
 /* SIGTERM and SIGINT on a loop: `stop` is called with 0 at the first and 1 at the second. In the
  * background: they keep no loop running. */
@@ -70,6 +73,22 @@ typedef struct cli_signals {
 /* Before anything is opened: what the signals do while no loop watches them. */
 void cli_signals_prepare(void);
 void cli_signals_watch(cli_signals *signals, proa_loop *loop);
+
+/* A TCP server, on one loop or several, until a signal: its exit status. `serve` is as filled in by
+ * the command; the rest is this file's. */
+typedef struct cli_tcp {
+	const cli_args *args;
+	const char *listen;
+	proa_serve_options serve;
+	proa_loop *loop;   /* one worker */
+	proa_group *group; /* several */
+	proa_server server;
+	bool ended; /* the server has */
+	cli_signals signals;
+	proa_stats stats;
+	char backend[32];
+} cli_tcp;
+int cli_tcp_run(cli_tcp *tcp);
 
 /* One line of counters on stdout. */
 void cli_print_stats(const char *backend, const proa_stats *stats);

@@ -38,9 +38,9 @@ int cli_fail_backend(const cli_args *args, int rc)
 	return cli_fail("cannot start: %s", proa_err_text(rc));
 }
 
-int cli_fail_listen(const cli_args *args, int rc)
+int cli_fail_listen(const char *listen, int rc)
 {
-	return cli_fail("cannot listen on %s: %s", args->listen, proa_err_text(rc));
+	return cli_fail("cannot listen on %s: %s", listen, proa_err_text(rc));
 }
 
 /* ---- lines ---- */
@@ -55,10 +55,10 @@ void cli_print_listening(const proa_addr *addr)
 	fflush(stdout);
 }
 
-void cli_unlisten(const cli_args *args)
+void cli_unlisten(const char *listen)
 {
-	if (!strncmp(args->listen, "unix:", 5))
-		cli_host_remove(args->listen + 5);
+	if (!strncmp(listen, "unix:", 5))
+		cli_host_remove(listen + 5);
 }
 
 void cli_print_stats(const char *backend, const proa_stats *s)

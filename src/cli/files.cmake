@@ -8,7 +8,9 @@ list(APPEND PROA_CLI_SOURCES
 	src/cli/lab.c
 	src/cli/log.c
 	src/cli/main.c
-	src/cli/serve.c)
+	src/cli/relay.c
+	src/cli/serve.c
+	src/cli/tcp.c)
 if(WIN32)
 	list(APPEND PROA_CLI_SOURCES src/cli/host_win.c)
 else()

@@ -73,7 +73,7 @@ static int serve_folder(serve *s)
 		                rc == -PROA_ENOTDIR ? "it is not a folder" : proa_err_text(rc));
 	rc = proa_http_serve_group(s->http, s->group, s->args->listen, &addr);
 	if (rc < 0)
-		return cli_fail_listen(s->args, rc);
+		return cli_fail_listen(s->args->listen, rc);
 	print_url(s, &addr);
 	return CLI_OK;
 }
@@ -112,7 +112,7 @@ static int serve_run(const cli_args *given)
 	cli_signals_prepare();
 	status = serve_group(&s);
 	if (status == CLI_OK)
-		cli_unlisten(&args);
+		cli_unlisten(args.listen);
 	proa_http_close(&s.http);
 	cli_log_close(s.log);
 	return status;

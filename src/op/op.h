@@ -62,7 +62,8 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(READ, "read", 0)                     \
 	X(WRITE, "write", 0)                   \
 	X(FSYNC, "fsync", 0)                   \
-	X(DIR_READ, "dir_read", 0)
+	X(DIR_READ, "dir_read", 0)             \
+	X(POLL, "poll", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
@@ -70,9 +71,9 @@ typedef enum px_kind {
 #undef PX_KIND_ENUM
 		PX_KIND_COUNT
 } px_kind;
-_Static_assert(PX_KIND_COUNT <= 32, "proa_stats.submitted and the backends' kind masks");
+_Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind masks");
 
-#define PX_KIND_BIT(kind) (UINT32_C(1) << (kind))
+#define PX_KIND_BIT(kind) (UINT64_C(1) << (kind))
 #define PX_KINDS_FILE                                                               \
 	(PX_KIND_BIT(PX_FILE_OPEN) | PX_KIND_BIT(PX_FSTAT) | PX_KIND_BIT(PX_READ) | \
 	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ))
@@ -82,6 +83,9 @@ _Static_assert(PX_KIND_COUNT <= 32, "proa_stats.submitted and the backends' kind
 	 PX_KIND_BIT(PX_RECV) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) | \
 	 PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) |     \
 	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_SHUTDOWN) | PX_KINDS_MSG)
+
+/* What every backend of a real system takes. */
+#define PX_KINDS_READY (PX_KINDS_SOCKET | PX_KIND_BIT(PX_POLL))
 
 enum { PX_DIR_NONE, PX_DIR_IN, PX_DIR_OUT };
 
@@ -106,6 +110,8 @@ enum {
 				/* bits 14 and 15: a backend's own, uring.h */
 };
 
+typedef enum px_pulled { PX_PULL_NONE, PX_PULL_MORE, PX_PULL_FINAL } px_pulled;
+
 typedef struct px_handle px_handle;
 typedef struct px_op px_op;
 typedef struct px_core px_core;
@@ -117,7 +123,8 @@ typedef struct px_quota px_quota;
 typedef struct px_engine {
 	void (*cancel)(px_core *,
 	               px_op *);  /* asks; the engine ends it with px_op_finish, perhaps at once */
-	void (*retired)(px_op *); /* its callback comes now; may be NULL */
+	void (*retired)(px_op *); /* its callback comes now; may be NULL. Not of a multishot */
+	px_pulled (*pull)(px_core *, px_op *); /* of a multishot: as px_backend_ops.pull */
 } px_engine;
 
 typedef union px_args {
@@ -154,7 +161,7 @@ typedef union px_args {
 	} timer;
 	struct {
 		uint64_t a, b, c;
-	} own; /* accept: the backend's */
+	} own; /* accept: the backend's; poll: a is what is asked for */
 } px_args;
 
 /* proa_op with its hidden part named. may_alias, because the caller's code knows the same bytes as
@@ -345,6 +352,7 @@ void px_op_go(px_op *op);
 /* WAITING -> INFLIGHT for kinds with an engine of their own (never passed to a backend). Call
  * between begin and the engine's work, after px_op_refused said no. */
 void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b);
+bool px_op_has_engine(const px_op *op);
 /* Ends an op that may not even be tried (closing handle, past deadline): true if it did. */
 bool px_op_refused(px_op *op);
 

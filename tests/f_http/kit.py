@@ -221,6 +221,20 @@ def app(folder, head_ms=20000, idle_ms=20000):
     return Process([APP, folder, BACKEND, str(head_ms), str(idle_ms)])
 
 
+def run(*args, **more):
+    return subprocess.run([*RUN, PROA, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=20, **more)
+
+
+class Command(unittest.TestCase):
+    def fails(self, *args, word="", **more):
+        """One line on stderr, nothing on stdout, status 2."""
+        r = run(*args, **more)
+        self.assertEqual((r.returncode, r.stdout), (2, b""), (args, r))
+        self.assertRegex(r.stderr.decode(), r"\Aproa: [^\n]+\n\Z")
+        self.assertIn(word, r.stderr.decode())
+
+
 class Folder(unittest.TestCase):
     """Tests with a folder, and one server for all of them."""
 

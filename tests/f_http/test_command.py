@@ -13,27 +13,15 @@ import time
 import unittest
 
 import kit
-from kit import Process, serve
+from kit import Process, run, serve
 
 
-def run(*args, **more):
-    return subprocess.run([*kit.RUN, kit.PROA, *args], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=20, **more)
-
-
-class Words(unittest.TestCase):
+class Words(kit.Command):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="proa-command-")
         self.addCleanup(shutil.rmtree, self.folder)
         with open(self.folder + "/file", "w") as f:
             f.write("x")
-
-    def fails(self, *args, word="", **more):
-        """One line on stderr, nothing on stdout, status 2."""
-        r = run(*args, **more)
-        self.assertEqual((r.returncode, r.stdout), (2, b""), (args, r))
-        self.assertRegex(r.stderr.decode(), r"\Aproa: [^\n]+\n\Z")
-        self.assertIn(word, r.stderr.decode())
 
     def test_help(self):
         r = run()
@@ -41,7 +29,7 @@ class Words(unittest.TestCase):
         self.assertIn(b"usage: proa", r.stderr)
         self.assertEqual(run("--help").returncode, 0)
         self.assertRegex(run("--version").stdout, rb"\Aproa \d+\.\d+\.\d+\n\Z")
-        for command in ("serve", "echo", "doctor", "lab"):
+        for command in ("serve", "echo", "relay", "doctor", "lab"):
             r = run(command, "--help")
             self.assertEqual((r.returncode, r.stderr), (0, b""))
             self.assertIn(b"usage: proa " + command.encode(), r.stdout)
