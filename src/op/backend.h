@@ -20,7 +20,7 @@ enum {
 struct px_backend_ops {
 	const char *name;
 	uint32_t flags;
-	uint32_t native; /* PX_KIND_BITs it takes; file kinds it does not take go to the workers */
+	uint64_t native; /* PX_KIND_BITs it takes; file kinds it does not take go to the workers */
 
 	/* Makes core->backend. 0 or -PROA_E...; `why` (160 bytes) says what is missing when it
 	 * cannot work here. */

@@ -32,7 +32,7 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 	(PX_KIND_BIT(PX_SEND_POOLED) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) | \
 	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_CONNECT))
 
-static bool op_is(const px_op *op, uint32_t kinds)
+static bool op_is(const px_op *op, uint64_t kinds)
 {
 	return (kinds & PX_KIND_BIT(op->kind)) != 0;
 }

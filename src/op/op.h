@@ -70,9 +70,9 @@ typedef enum px_kind {
 #undef PX_KIND_ENUM
 		PX_KIND_COUNT
 } px_kind;
-_Static_assert(PX_KIND_COUNT <= 32, "proa_stats.submitted and the backends' kind masks");
+_Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind masks");
 
-#define PX_KIND_BIT(kind) (UINT32_C(1) << (kind))
+#define PX_KIND_BIT(kind) (UINT64_C(1) << (kind))
 #define PX_KINDS_FILE                                                               \
 	(PX_KIND_BIT(PX_FILE_OPEN) | PX_KIND_BIT(PX_FSTAT) | PX_KIND_BIT(PX_READ) | \
 	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ))
