@@ -53,7 +53,8 @@ typedef enum proa_kind {
 	PROA_LOCAL,
 	PROA_PIPE,
 	PROA_FILE,
-	PROA_TTY
+	PROA_TTY,
+	PROA_CHILD /* a child process, proa/proc.h */
 } proa_kind;
 
 /* A handle: 104 bytes of the caller's memory, all zero before proa_handle_init. Bound to its loop
@@ -232,8 +233,8 @@ PROA_API void proa_handle_init(proa_handle *owner, proa_handle *handle);
 PROA_API void proa_adopt(proa_handle *handle, proa_socket socket);
 
 /* The same for a descriptor that did not come from proa; from now on proa's to close, and not
- * another loop's. PROA_TCP, PROA_UDP, PROA_LOCAL (streams) and PROA_FILE. Sets or clears O_NONBLOCK
- * as the backend needs. */
+ * another loop's. PROA_TCP, PROA_UDP, PROA_LOCAL (streams), PROA_PIPE (FIFOs too), PROA_TTY and
+ * PROA_FILE. Sets or clears O_NONBLOCK as the backend needs. */
 PROA_API void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind);
 
 PROA_API void proa_socket_close(proa_socket socket); /* one that nobody adopts; any thread */
@@ -259,8 +260,8 @@ PROA_API void proa_close(proa_handle *handle, proa_closed *closed);
 PROA_API void proa_close_abort(proa_handle *handle, proa_closed *closed);
 
 /* The graceful one: queued sends go out, the send side is shut down, the peer's remaining bytes are
- * read and dropped until it closes too, then proa_close (of a UDP handle: queued sends go out, then
- * proa_close). At deadline_ns (0: none), or when a
+ * read and dropped until it closes too, then proa_close (of what is no stream socket: queued sends
+ * go out, then proa_close). At deadline_ns (0: none), or when a
  * proa_close comes in between, it is a plain proa_close; either way it is this call's `closed` that
  * is called (that close's only if this one is NULL). */
 PROA_API void proa_finish(proa_handle *handle, int64_t deadline_ns, proa_closed *closed);

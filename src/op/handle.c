@@ -42,10 +42,10 @@ static void handle_release_fd(px_core *core, px_handle *h)
 		return;
 	if (core->ops->detach)
 		core->ops->detach(core, h);
-	if ((h->kind & ~PX_HANDLE_TAG) == PROA_FILE)
-		px_file_close(h->fd);
-	else
+	if (px_handle_is_socket(h))
 		px_sock_close(h->fd, (h->flags & PX_HF_ABORT) != 0);
+	else
+		px_file_close(h->fd);
 	px_count(&core->stat.system_calls);
 	px_count_add(&core->stat.handles, UINT64_MAX); /* minus one */
 	h->fd = -1;
