@@ -1,5 +1,4 @@
-/* proa_finish: queued sends, shutdown, read to the end, close; of datagrams and pipes only the
- * sends. */
+/* proa_finish: queued sends, shutdown, read to the end, close; of others only the sends. */
 /* SPDX-License-Identifier: MIT */
 #include "op/core.h"
 #include "proa/net.h"

@@ -100,7 +100,7 @@ void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
 	if (px_handle_closing(h)) {
 		if (kind_is_socket(kind))
 			px_sock_close((int)os, false);
-		else
+		else if (kind != PROA_FOREIGN)
 			px_file_close((int)os);
 		return;
 	}
@@ -108,8 +108,8 @@ void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
 	px_core_enter(core);
 	if (kind_is_socket(kind))
 		px_sock_set_nonblock((int)os, px_core_nonblock(core));
-	else if (kind != PROA_FILE)
-		px_pipe_prepare((int)os, core->ops->flags & PX_BACKEND_BLOCKING);
+	else if (kind == PROA_PIPE || kind == PROA_TTY)
+		px_pipe_prepare((int)os, kind == PROA_PIPE && !px_core_nonblock(core));
 	px_handle_open(h, (int)os, kind);
 	if (kind == PROA_UDP && px_sock_peer((int)os, &peer) == 0)
 		h->flags |= PX_HF_PEER;
@@ -212,14 +212,14 @@ void proa_accept_many(proa_handle *listener, proa_op *pub, proa_done *done)
 /* ---- recv ---- */
 
 /* Stream ops on a listener or a datagram socket are a mistake that the systems answer in many ways:
- * one each here. */
+ * one each here. What is somebody else's is not touched. */
 static int64_t data_refusal(const px_handle *h)
 {
 	if (h->state != PX_H_OPEN)
 		return 0;
 	if (h->flags & PX_HF_LISTENER)
 		return -PROA_ENOTCONN;
-	return px_handle_kind(h) == PROA_UDP || px_handle_kind(h) == PROA_CHILD ? -PROA_ENOTSUP : 0;
+	return px_handle_kind(h) == PROA_UDP || px_handle_kind(h) >= PROA_CHILD ? -PROA_ENOTSUP : 0;
 }
 
 static void data_go(px_op *op)

@@ -35,6 +35,17 @@ void px_handle_open(px_handle *h, int fd, proa_kind kind)
 		core->ops->attach(core, h);
 }
 
+static void fd_close(px_core *core, const px_handle *h)
+{
+	if (px_handle_kind(h) == PROA_FOREIGN)
+		return; /* its library does */
+	if (px_handle_is_socket(h))
+		px_sock_close(h->fd, (h->flags & PX_HF_ABORT) != 0);
+	else
+		px_file_close(h->fd);
+	px_count(&core->stat.system_calls);
+}
+
 /* The descriptor goes; what the handle owns stays. */
 static void handle_release_fd(px_core *core, px_handle *h)
 {
@@ -42,11 +53,7 @@ static void handle_release_fd(px_core *core, px_handle *h)
 		return;
 	if (core->ops->detach)
 		core->ops->detach(core, h);
-	if (px_handle_is_socket(h))
-		px_sock_close(h->fd, (h->flags & PX_HF_ABORT) != 0);
-	else
-		px_file_close(h->fd);
-	px_count(&core->stat.system_calls);
+	fd_close(core, h);
 	px_count_add(&core->stat.handles, UINT64_MAX); /* minus one */
 	h->fd = -1;
 }
@@ -206,6 +213,8 @@ void px_handle_close(px_handle *h, proa_closed *closed)
 	ring_ask(&h->owned);
 	if (!h->owner)
 		px_wheel_each(&core->deadlines, timer_ask, h);
+	if (px_handle_kind(h) == PROA_FOREIGN)
+		handle_release_fd(core, h); /* its library may close it as soon as we return */
 	px_handle_check(h);
 }
 

@@ -62,7 +62,8 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(READ, "read", 0)                     \
 	X(WRITE, "write", 0)                   \
 	X(FSYNC, "fsync", 0)                   \
-	X(DIR_READ, "dir_read", 0)
+	X(DIR_READ, "dir_read", 0)             \
+	X(POLL, "poll", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
@@ -82,6 +83,9 @@ _Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind
 	 PX_KIND_BIT(PX_RECV) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) | \
 	 PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) |     \
 	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_SHUTDOWN) | PX_KINDS_MSG)
+
+/* What every backend of a real system takes. */
+#define PX_KINDS_READY (PX_KINDS_SOCKET | PX_KIND_BIT(PX_POLL))
 
 enum { PX_DIR_NONE, PX_DIR_IN, PX_DIR_OUT };
 
@@ -154,7 +158,7 @@ typedef union px_args {
 	} timer;
 	struct {
 		uint64_t a, b, c;
-	} own; /* accept: the backend's */
+	} own; /* accept: the backend's; poll: a is what is asked for */
 } px_args;
 
 /* proa_op with its hidden part named. may_alias, because the caller's code knows the same bytes as

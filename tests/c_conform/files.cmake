@@ -19,6 +19,7 @@ proa_test(conform
 	tests/c_conform/connect.c
 	tests/c_conform/datagram.c
 	tests/c_conform/datagram_peer.c
+	tests/c_conform/foreign.c
 	tests/c_conform/world.c
 	tests/c_conform/many.c
 	tests/c_conform/soak.c
