@@ -8,6 +8,7 @@
 #include "proa/err.h"
 #include "proa/fs.h"
 #include "proa/group.h"
+#include "proa/local.h"
 #include "proa/loop.h"
 #include "proa/net.h"
 #include "proa/proc.h"

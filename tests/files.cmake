@@ -1,6 +1,6 @@
 # The lettered folders of tests, most basic first, so that the first failure is the most basic one.
 # SPDX-License-Identifier: MIT
-set(folders shim b_loop c_conform d_net e_fs s_sim r_regression seam s_script)
+set(folders shim b_loop c_conform d_net e_fs e_local s_sim r_regression seam s_script)
 if(NOT PROA_TEST_ONLY)
 	list(APPEND folders f_http g_lab examples wine mutants)
 endif()

@@ -54,6 +54,7 @@ typedef enum proa_kind {
 	PROA_PIPE,
 	PROA_FILE,
 	PROA_TTY,
+	PROA_CHILD,  /* a child process, proa/proc.h */
 	PROA_FOREIGN /* somebody else's: proa_poll, and nothing else */
 } proa_kind;
 
@@ -249,8 +250,8 @@ PROA_API void proa_handle_init(proa_handle *owner, proa_handle *handle);
 PROA_API void proa_adopt(proa_handle *handle, proa_socket socket);
 
 /* The same for a descriptor that did not come from proa; from now on proa's to close, and not
- * another loop's. PROA_TCP, PROA_UDP, PROA_LOCAL (streams) and PROA_FILE. Sets or clears O_NONBLOCK
- * as the backend needs.
+ * another loop's. PROA_TCP, PROA_UDP, PROA_LOCAL (streams), PROA_PIPE (FIFOs too), PROA_TTY and
+ * PROA_FILE. Sets or clears O_NONBLOCK as the backend needs.
  * PROA_FOREIGN: it stays its library's. Nothing of it is changed, the close leaves it open, and
  * once proa_close has been called (its callback comes later) the library may close it at once; not
  * before. At most one handle of a loop at a time. On Windows sockets only. */
@@ -279,8 +280,8 @@ PROA_API void proa_close(proa_handle *handle, proa_closed *closed);
 PROA_API void proa_close_abort(proa_handle *handle, proa_closed *closed);
 
 /* The graceful one: queued sends go out, the send side is shut down, the peer's remaining bytes are
- * read and dropped until it closes too, then proa_close (of a UDP handle: queued sends go out, then
- * proa_close). At deadline_ns (0: none), or when a
+ * read and dropped until it closes too, then proa_close (of what is no stream socket: queued sends
+ * go out, then proa_close). At deadline_ns (0: none), or when a
  * proa_close comes in between, it is a plain proa_close; either way it is this call's `closed` that
  * is called (that close's only if this one is NULL). */
 PROA_API void proa_finish(proa_handle *handle, int64_t deadline_ns, proa_closed *closed);

@@ -18,6 +18,7 @@ if(WIN32)
 		src/backend/iocp_timer.c)
 else()
 	list(APPEND PROA_SOURCES
+		src/backend/pipe.c
 		src/backend/poll.c
 		src/backend/ready.c
 		src/backend/ready_poll.c
@@ -36,6 +37,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 		src/backend/uring_gather.c
 		src/backend/uring_msg.c
 		src/backend/uring_multi.c
+		src/backend/uring_pipe.c
 		src/backend/uring_poll.c
 		src/backend/uring_pool.c
 		src/backend/uring_prep.c

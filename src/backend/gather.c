@@ -6,7 +6,7 @@
 
 #define GATHERED (PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED))
 
-static int64_t send_rest(const px_op *op)
+int64_t px_send_rest(const px_op *op)
 {
 	int64_t total = op->kind == PX_SENDV ? px_vec_bytes(op->args.io.ptr, op->args.io.len)
 	                                     : (int64_t)op->args.io.len;
@@ -30,7 +30,7 @@ static bool op_add(px_gather *g, const px_op *op)
 
 	if (n > PX_GATHER_PIECES - g->pieces)
 		return false;
-	rest = send_rest(op);
+	rest = px_send_rest(op);
 	if (rest > PX_GATHER_BYTES - g->bytes)
 		return false;
 	g->bytes += rest;
@@ -74,7 +74,7 @@ px_op *px_gather_sent(px_op *op, uint32_t ops, int64_t bytes)
 
 	h->flags |= PX_HF_BUSY_OUT; /* or the end of one would start the next */
 	while (op) {
-		int64_t rest = send_rest(op), part = PX_MIN(rest, bytes);
+		int64_t rest = px_send_rest(op), part = PX_MIN(rest, bytes);
 		px_node *next = px_ring_next(h->out, &op->link);
 
 		op->count += part;

@@ -17,6 +17,9 @@ enum {
 #endif
 };
 
+/* Bytes that a send, sendv or send_pooled has left. */
+int64_t px_send_rest(const px_op *op);
+
 /* What the first op of a direction has left, and those that wait right behind it. */
 typedef struct px_gather {
 	uint32_t ops, pieces;

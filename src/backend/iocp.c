@@ -176,6 +176,8 @@ int64_t px_io_error(const px_op *op, int error)
 {
 	int64_t rc = px_sys_error(error);
 
+	if (error == ERROR_ACCESS_DENIED && !px_handle_is_socket(op->handle))
+		return -PROA_EBADF; /* a pipe's end that is not for this direction */
 	return rc == -PROA_ECONNABORTED && px_kind_dir[op->kind] == PX_DIR_IN ? -PROA_ECONNRESET
 	                                                                      : rc;
 }
@@ -389,7 +391,7 @@ static void iocp_attach(px_core *core, px_handle *h)
 	if (!port_join(io, h))
 		return;
 	h->flags |= PX_IO_HF_PORT;
-	if ((h->kind & ~PX_HANDLE_TAG) != PROA_FILE && may_skip(h->fd) &&
+	if (px_handle_is_socket(h) && may_skip(h->fd) &&
 	    SetFileCompletionNotificationModes(px_win_handle(h->fd), skip))
 		h->flags |= PX_IO_HF_SKIP;
 }

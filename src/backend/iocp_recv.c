@@ -89,8 +89,7 @@ static void received(px_core *core, px_handle *h, int64_t n)
 	px_count_add(&core->stat.bytes_in, (uint64_t)n);
 }
 
-/* A call for `len` bytes; no bytes: to be told when there are some. As px_io_pending. */
-static bool recv_call(px_op *op, void *buf, size_t len, int *error)
+static bool sock_call(px_op *op, void *buf, size_t len, int *error)
 {
 	WSABUF b = {.buf = buf, .len = (ULONG)PX_MIN(len, (size_t)PX_IO_RECV_BYTES)};
 	OVERLAPPED *o = px_io_begin(op, 0);
@@ -102,9 +101,35 @@ static bool recv_call(px_op *op, void *buf, size_t len, int *error)
 	return px_io_pending(op, *error);
 }
 
+/* A pipe has a packet for what is over at once, too. */
+static bool pipe_call(px_op *op, void *buf, size_t len, int *error)
+{
+	DWORD n = (DWORD)PX_MIN(len, (size_t)PX_IO_RECV_BYTES);
+	OVERLAPPED *o = px_io_begin(op, 0);
+
+	*error = ReadFile(px_win_handle(op->handle->fd), buf, n, NULL, o) ? 0 : (int)GetLastError();
+	return px_io_pending(op, *error);
+}
+
+/* A call for `len` bytes; no bytes: to be told when there are some. As px_io_pending. */
+static bool recv_call(px_op *op, void *buf, size_t len, int *error)
+{
+	static char nothing;
+
+	if (px_handle_is_socket(op->handle))
+		return sock_call(op, buf, len, error);
+	return pipe_call(op, buf ? buf : &nothing, len, error);
+}
+
+/* What ends a pipe's stream is an error to Windows. */
+static int recv_error(const px_op *op, int error)
+{
+	return error == ERROR_BROKEN_PIPE && !px_handle_is_socket(op->handle) ? 0 : error;
+}
+
 static void recv_end(px_iocp *io, px_op *op, int error, int64_t n)
 {
-	if (error) {
+	if (recv_error(op, error)) {
 		px_io_fail(op, error, 0);
 		return;
 	}
@@ -140,7 +165,8 @@ static void handle_more(px_handle *h, bool more)
  * next call. */
 static int64_t recv_some(px_core *core, px_handle *h, void *buf, size_t len, int32_t *sys_error)
 {
-	int64_t n = px_sock_recv(h->fd, buf, len, sys_error);
+	int64_t n = px_handle_is_socket(h) ? px_sock_recv(h->fd, buf, len, sys_error)
+	                                   : px_pipe_read(h->fd, buf, len, sys_error);
 
 	px_count(&core->stat.system_calls);
 	if (n == -PROA_ECONNABORTED)
@@ -159,6 +185,7 @@ static bool bytes_wait(px_op *op, int *error)
 		return false;
 	if (recv_call(op, NULL, 0, error))
 		return true;
+	*error = recv_error(op, *error); /* the end is read */
 	if (!*error)
 		handle_more(op->handle, true);
 	return false;
@@ -184,6 +211,7 @@ void px_io_pooled(px_iocp *io, px_op *op)
 void px_io_pooled_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 {
 	PX_UNUSED(bytes);
+	error = recv_error(op, error);
 	if (!error)
 		handle_more(op->handle, true);
 	if (px_op_asked(op)) /* what has come is the next recv's */
@@ -212,6 +240,7 @@ void px_io_many(px_iocp *io, px_op *op)
 void px_io_many_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 {
 	PX_UNUSED(bytes);
+	error = recv_error(op, error);
 	if (!error)
 		handle_more(op->handle, true);
 	if (px_io_lost(op, error)) {

@@ -45,6 +45,14 @@ static DWORD vec_fill(const px_op *op, WSABUF *out)
 	return n;
 }
 
+/* A pipe takes one piece a call. */
+static int call_write(px_op *op, OVERLAPPED *o, const WSABUF *b)
+{
+	return WriteFile(px_win_handle(op->handle->fd), b->buf, b->len, NULL, o)
+	               ? 0
+	               : (int)GetLastError();
+}
+
 static int call_send(px_op *op)
 {
 	WSABUF b[VECS_AT_ONCE];
@@ -57,6 +65,8 @@ static int call_send(px_op *op)
 		b[0].buf = (CHAR *)(uintptr_t)op->args.io.ptr + op->count;
 		b[0].len = (ULONG)part_bytes(op);
 	}
+	if (!px_handle_is_socket(op->handle))
+		return call_write(op, o, b);
 	return WSASend(px_win_socket(op->handle->fd), b, n, NULL, 0, o, NULL) ? WSAGetLastError()
 	                                                                      : 0;
 }
@@ -130,10 +140,28 @@ void px_io_send_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 
 /* ---- shutdown: a call that never waits ---- */
 
+/* Only the close of its writing end is the end of a pipe: so the handle goes on with something that
+ * nobody waits for. One that is read as well cannot be ended so. */
+static int64_t pipe_shutdown(px_handle *h, int32_t *sys_error)
+{
+	HANDLE nothing;
+
+	if (px_handle_kind(h) != PROA_PIPE || px_win_is_readable(h->fd))
+		return -PROA_ENOTSUP;
+	nothing = CreateFileW(L"NUL", GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
+	                      OPEN_EXISTING, 0, NULL);
+	if (nothing == INVALID_HANDLE_VALUE)
+		return px_win_error(sys_error);
+	CloseHandle(px_win_handle(h->fd));
+	h->fd = px_win_file_fd(nothing);
+	return 0;
+}
+
 void px_io_shutdown(px_iocp *io, px_op *op)
 {
 	int32_t sys_error = 0;
-	int64_t rc = px_sock_shutdown(op->handle->fd, &sys_error);
+	int64_t rc = px_handle_is_socket(op->handle) ? px_sock_shutdown(op->handle->fd, &sys_error)
+	                                             : pipe_shutdown(op->handle, &sys_error);
 
 	px_count(&io->core->stat.system_calls);
 	px_op_finish(op, rc, 0, sys_error);

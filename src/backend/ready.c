@@ -161,6 +161,10 @@ void px_ready_attach(px_core *core, px_handle *h)
 	 * it would come too early, and the registration that it needs anyway tells whether bytes
 	 * are there. */
 	px_ready_set(h, PX_HF_WRITABLE);
+	/* But a pipe's writing end, which no event would ever call readable, says at once that it
+	 * cannot be read. */
+	if (px_handle_kind(h) == PROA_PIPE || px_handle_kind(h) == PROA_TTY)
+		px_ready_set(h, PX_HF_READABLE);
 }
 
 void px_ready_detach(px_core *core, px_handle *h)

@@ -1,6 +1,7 @@
 /* The readiness engine's attempts: for each kind one small function around one system call. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/gather.h"
+#include "backend/pipe.h"
 #include "backend/pooled.h"
 #include "backend/ready.h"
 
@@ -134,14 +135,15 @@ static px_pulled pull_accept(px_core *core, px_op *op, bool *waits)
 
 /* ---- recv ---- */
 
-/* Has a recv of less than it could take emptied the socket? Not on a local socket: there a read
- * also stops where the sender passed descriptors, with more behind. */
+/* Has a recv of less than it could take emptied the socket? Not on a local socket, where a read
+ * also stops where the sender passed descriptors, with more behind; nor on a terminal, which gives
+ * a line at a time. */
 static bool short_drains(px_core *core, const px_handle *h)
 {
 	const px_selector *sel = px_ready_of(core)->selector;
 
 	return sel->short_drains && !(h->flags & PX_HF_HANGUP) &&
-	       (sel->level || h->kind != (PX_HANDLE_TAG | PROA_LOCAL));
+	       (sel->level || h->kind == (PX_HANDLE_TAG | PROA_TCP));
 }
 
 /* px_sock_recv, and what it says about readiness. The end and errors leave READABLE: the next recv
@@ -151,7 +153,8 @@ static int64_t recv_some(px_core *core, px_handle *h, void *buf, size_t len, int
 	int64_t n;
 
 	px_count(&core->stat.system_calls);
-	n = px_sock_recv(h->fd, buf, len, sys_error);
+	n = px_handle_is_socket(h) ? px_sock_recv(h->fd, buf, len, sys_error)
+	                           : px_pipe_read(h->fd, buf, len, sys_error);
 	if (n == PX_AGAIN ||
 	    (n > 0 && (size_t)n < PX_MIN(len, PX_IO_MOST) && short_drains(core, h)))
 		px_ready_clear(h, PX_HF_READABLE);
@@ -214,6 +217,13 @@ static void send_moved(px_core *core, px_handle *h, int64_t n)
 	px_count_add(&core->stat.bytes_out, (uint64_t)n);
 }
 
+static int64_t vec_send(px_core *core, const px_handle *h, const proa_vec *vec, unsigned n,
+                        size_t skip, int32_t *sys_error)
+{
+	return px_handle_is_socket(h) ? px_sock_sendv(h->fd, vec, n, skip, sys_error)
+	                              : px_pipe_write(core, h, vec, n, skip, sys_error);
+}
+
 /* This send and those that wait behind it, in one call. False: it is still there, and goes on
  * alone. */
 static bool send_together(px_core *core, px_op *op, bool *waits)
@@ -226,7 +236,7 @@ static bool send_together(px_core *core, px_op *op, bool *waits)
 	if (px_gather_alone(op) || !px_gather_fill(&g, op))
 		return false;
 	px_count(&core->stat.system_calls);
-	n = px_sock_sendv(h->fd, g.vec, g.pieces, 0, &sys_error);
+	n = vec_send(core, h, g.vec, g.pieces, 0, &sys_error);
 	*waits = n < 0 && send_failed(op, n, sys_error);
 	if (n < 0)
 		return true;
@@ -271,6 +281,8 @@ static int64_t step_send(px_op *op, int64_t total, int32_t *sys_error)
 {
 	const unsigned char *bytes = op->args.io.ptr;
 
+	if (!px_handle_is_socket(op->handle))
+		return px_pipe_send(px_handle_core(op->handle), op, sys_error);
 	return px_sock_send_first(op->handle->fd, bytes + op->count, (size_t)(total - op->count),
 	                          (op->want & PROA_FOLLOWED) != 0, sys_error);
 }
@@ -287,8 +299,8 @@ static bool try_send(px_core *core, px_op *op)
 static int64_t step_sendv(px_op *op, int64_t total, int32_t *sys_error)
 {
 	PX_UNUSED(total);
-	return px_sock_sendv(op->handle->fd, op->args.io.ptr, (unsigned)op->args.io.len,
-	                     (size_t)op->count, sys_error);
+	return vec_send(px_handle_core(op->handle), op->handle, op->args.io.ptr,
+	                (unsigned)op->args.io.len, (size_t)op->count, sys_error);
 }
 
 static bool try_sendv(px_core *core, px_op *op)
@@ -321,7 +333,8 @@ static bool try_shutdown(px_core *core, px_op *op)
 	int64_t rc;
 
 	px_count(&core->stat.system_calls);
-	rc = px_sock_shutdown(op->handle->fd, &sys_error);
+	rc = px_handle_is_socket(op->handle) ? px_sock_shutdown(op->handle->fd, &sys_error)
+	                                     : px_pipe_end(op->handle, &sys_error);
 	px_op_finish(op, rc, 0, sys_error);
 	return false;
 }

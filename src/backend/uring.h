@@ -240,6 +240,8 @@ bool px_ur_again(px_uring *u, px_op *op, int res);
 
 /* Flags of a recv by what is known of the socket, and what its completion tells. */
 uint16_t px_ur_recv_flags(const px_uring *u, const px_handle *h);
+/* The main entry of a recv, without its memory: of what is no socket, a read. */
+px_uring_sqe *px_ur_recv_entry(px_uring *u, px_op *op, uint16_t flags);
 void px_ur_recv_seen(px_handle *h, const px_uring_cqe *cqe);
 void px_ur_received(px_core *core, px_handle *h, int64_t bytes);
 void px_ur_sent(px_uring *u, px_op *op, int bytes);
@@ -249,6 +251,10 @@ bool px_ur_send_file_direct(px_uring *u, px_op *op);
 uint32_t px_ur_send_flags(const px_handle *h, size_t len);
 /* True: it was an error, and the send has ended or has been started anew. */
 bool px_ur_send_failed(px_uring *u, px_op *op, int res);
+
+/* ---- uring_pipe.c: sends on what is no socket, past the ring ---- */
+
+void px_ur_pipe_send(px_uring *u, px_op *op);
 
 /* ---- uring_gather.c: queued sends in one entry ---- */
 

@@ -194,7 +194,8 @@ px_pulled px_ur_accept_many_pull(px_uring *u, px_op *op)
 
 static bool recv_many_multi(const px_uring *u, const px_op *op)
 {
-	return !op->args.pooled.quota && px_ur_has(u, PX_UR_RECV_MULTI);
+	return !op->args.pooled.quota && px_ur_has(u, PX_UR_RECV_MULTI) &&
+	       px_handle_is_socket(op->handle);
 }
 
 static void recv_many_ends(px_op *op, int error)

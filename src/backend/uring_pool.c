@@ -187,10 +187,10 @@ static bool list_recv(px_uring *u, px_op *op)
 	p->top = p->slot[index].next;
 	p->free--;
 	op->aux = index + 1;
-	sqe = px_ur_main(u, op, PX_IORING_OP_RECV, op->handle->fd);
+	sqe = px_ur_recv_entry(u, op, 0);
 	sqe->addr = px_ur_addr(px_pool_taken(pool, index));
 	sqe->len = (uint32_t)pool->size_bytes;
-	sqe->msg_flags = MSG_DONTWAIT;
+	sqe->msg_flags = px_handle_is_socket(op->handle) ? MSG_DONTWAIT : 0;
 	return true;
 }
 
@@ -204,12 +204,11 @@ bool px_ur_pool_recv(px_uring *u, px_op *op, uint16_t flags)
 		return list_recv(u, op);
 	if (!p->free)
 		px_pool_grow(pool); /* in vain: bytes that come will find out */
-	sqe = px_ur_main(u, op, PX_IORING_OP_RECV, op->handle->fd);
-	sqe->flags = PX_IOSQE_BUFFER_SELECT;
-	sqe->buf_group = (uint16_t)pool->backend_id;
 	/* Not both: a multishot that first waits, and then finds bytes and a reset, takes the bytes
 	 * and waits for ever (seen on Linux 6.18). */
-	sqe->ioprio = flags ? flags : px_ur_recv_flags(u, op->handle);
+	sqe = px_ur_recv_entry(u, op, flags ? flags : px_ur_recv_flags(u, op->handle));
+	sqe->flags = PX_IOSQE_BUFFER_SELECT;
+	sqe->buf_group = (uint16_t)pool->backend_id;
 	return true;
 }
 

@@ -89,6 +89,21 @@ uint16_t px_ur_recv_flags(const px_uring *u, const px_handle *h)
 	return PX_IORING_RECVSEND_POLL_FIRST;
 }
 
+px_uring_sqe *px_ur_recv_entry(px_uring *u, px_op *op, uint16_t flags)
+{
+	px_handle *h = op->handle;
+	px_uring_sqe *sqe;
+
+	if (!px_handle_is_socket(h)) {
+		sqe = px_ur_main(u, op, PX_IORING_OP_READ, h->fd);
+		sqe->off = UINT64_MAX; /* it has no positions */
+		return sqe;
+	}
+	sqe = px_ur_main(u, op, PX_IORING_OP_RECV, h->fd);
+	sqe->ioprio = flags;
+	return sqe;
+}
+
 void px_ur_recv_seen(px_handle *h, const px_uring_cqe *cqe)
 {
 	if (cqe->flags & PX_IORING_CQE_F_SOCK_NONEMPTY)
@@ -105,12 +120,10 @@ void px_ur_received(px_core *core, px_handle *h, int64_t bytes)
 
 void px_ur_recv(px_uring *u, px_op *op)
 {
-	px_handle *h = op->handle;
-	px_uring_sqe *sqe = px_ur_main(u, op, PX_IORING_OP_RECV, h->fd);
+	px_uring_sqe *sqe = px_ur_recv_entry(u, op, px_ur_recv_flags(u, op->handle));
 
 	sqe->addr = px_ur_addr(op->args.io.ptr);
 	sqe->len = (uint32_t)PX_MIN(op->args.io.len, (size_t)INT32_MAX);
-	sqe->ioprio = px_ur_recv_flags(u, h);
 }
 
 static void recv_end(px_uring *u, px_op *op, int n)

@@ -1,5 +1,6 @@
 /* Sends on a ring: all of it, however often the kernel stops short; and shutdown. */
 /* SPDX-License-Identifier: MIT */
+#include "backend/pipe.h"
 #include "backend/uring.h"
 
 #include <sys/socket.h>
@@ -62,6 +63,8 @@ void px_ur_send(px_uring *u, px_op *op)
 
 	if ((size_t)op->count == op->args.io.len)
 		px_op_finish(op, 0, 0, 0); /* of nothing */
+	else if (!px_handle_is_socket(op->handle))
+		px_ur_pipe_send(u, op);
 	else if (!px_ur_gather(u, op))
 		send_push(u, op, bytes + op->count, op->args.io.len - (size_t)op->count);
 }
@@ -149,6 +152,8 @@ void px_ur_sendv(px_uring *u, px_op *op)
 
 	if (!n)
 		px_op_finish(op, op->count, op->count, 0); /* of nothing */
+	else if (!px_handle_is_socket(op->handle))
+		px_ur_pipe_send(u, op);
 	else if (px_ur_gather(u, op))
 		return;
 	else if (skip) /* the rest of a piece goes alone, so that no vector has to be rewritten */
@@ -187,7 +192,8 @@ void px_ur_sendv_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 void px_ur_shutdown(px_uring *u, px_op *op)
 {
 	int32_t sys_error = 0;
-	int64_t rc = px_sock_shutdown(op->handle->fd, &sys_error);
+	int64_t rc = px_handle_is_socket(op->handle) ? px_sock_shutdown(op->handle->fd, &sys_error)
+	                                             : px_pipe_end(op->handle, &sys_error);
 
 	px_count(&u->core->stat.system_calls);
 	px_op_finish(op, rc, 0, sys_error);

@@ -3,6 +3,7 @@
 list(APPEND PROA_SOURCES
 	src/net/finish.c
 	src/net/group_serve.c
+	src/net/local.c
 	src/net/net.c
 	src/net/poll.c
 	src/net/serve.c

@@ -1,4 +1,4 @@
-/* proa_finish: queued sends, shutdown, read to the end, close; of datagrams only the sends. */
+/* proa_finish: queued sends, shutdown, read to the end, close; of others only the sends. */
 /* SPDX-License-Identifier: MIT */
 #include "op/core.h"
 #include "proa/net.h"
@@ -97,7 +97,8 @@ void proa_finish(proa_handle *handle, int64_t deadline_ns, proa_closed *closed)
 	f->drain.deadline_ns = deadline_ns;
 	cancel_recvs(h);
 	f->open = 1;
-	if (px_handle_kind(h) == PROA_UDP) { /* it has no end; this one waits behind the sends */
+	/* Nobody's end to wait for: this one waits behind the sends. */
+	if (px_handle_kind(h) == PROA_UDP || !px_handle_is_socket(h)) {
 		px_op_go(px_op_begin(handle, &f->shut, PX_SHUTDOWN, finish_shut));
 		h->flags |= PX_HF_FINISHING;
 		return;

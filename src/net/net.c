@@ -84,6 +84,11 @@ void proa_adopt(proa_handle *handle, proa_socket socket)
 	px_handle_open(h, px_socket_fd(socket), px_socket_kind(socket));
 }
 
+static bool kind_is_socket(proa_kind kind)
+{
+	return (PX_HANDLES_SOCKET >> kind & 1) != 0;
+}
+
 void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
 {
 	px_handle *h = px_handle_of(handle);
@@ -93,16 +98,18 @@ void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
 	if (h->state == PX_H_FREE || h->state == PX_H_OPEN || h->state == PX_H_CONNECTING)
 		PX_PANIC("proa_adopt_os on a handle that is not initialised, or open already");
 	if (px_handle_closing(h)) {
-		if (kind == PROA_FILE)
-			px_file_close((int)os);
-		else if (kind != PROA_FOREIGN)
+		if (kind_is_socket(kind))
 			px_sock_close((int)os, false);
+		else if (kind != PROA_FOREIGN)
+			px_file_close((int)os);
 		return;
 	}
 	core = px_handle_core(h);
 	px_core_enter(core);
-	if (kind != PROA_FILE && kind != PROA_FOREIGN)
+	if (kind_is_socket(kind))
 		px_sock_set_nonblock((int)os, px_core_nonblock(core));
+	else if (kind == PROA_PIPE || kind == PROA_TTY)
+		px_pipe_prepare((int)os, kind == PROA_PIPE && !px_core_nonblock(core));
 	px_handle_open(h, (int)os, kind);
 	if (kind == PROA_UDP && px_sock_peer((int)os, &peer) == 0)
 		h->flags |= PX_HF_PEER;
@@ -212,8 +219,7 @@ static int64_t data_refusal(const px_handle *h)
 		return 0;
 	if (h->flags & PX_HF_LISTENER)
 		return -PROA_ENOTCONN;
-	return px_handle_kind(h) == PROA_UDP || px_handle_kind(h) == PROA_FOREIGN ? -PROA_ENOTSUP
-	                                                                          : 0;
+	return px_handle_kind(h) == PROA_UDP || px_handle_kind(h) >= PROA_CHILD ? -PROA_ENOTSUP : 0;
 }
 
 static void data_go(px_op *op)
@@ -318,6 +324,10 @@ void proa_send_file(proa_handle *handle, proa_op *pub, proa_handle *file, int64_
 	if (f->state != PX_H_OPEN || (f->kind & ~PX_HANDLE_TAG) != PROA_FILE || offset < 0 ||
 	    count < 0) {
 		px_op_finish(op, f->state == PX_H_OPEN ? -PROA_EINVAL : -PROA_EBADF, 0, 0);
+		return;
+	}
+	if (op->handle->state == PX_H_OPEN && !px_handle_is_socket(op->handle)) {
+		px_op_finish(op, -PROA_ENOTSUP, 0, 0);
 		return;
 	}
 	op->args.file.file = f;

@@ -37,11 +37,12 @@ void px_handle_open(px_handle *h, int fd, proa_kind kind)
 
 static void fd_close(px_core *core, const px_handle *h)
 {
-	switch (px_handle_kind(h)) {
-	case PROA_FOREIGN: return; /* its library does */
-	case PROA_FILE: px_file_close(h->fd); break;
-	default: px_sock_close(h->fd, (h->flags & PX_HF_ABORT) != 0);
-	}
+	if (px_handle_kind(h) == PROA_FOREIGN)
+		return; /* its library does */
+	if (px_handle_is_socket(h))
+		px_sock_close(h->fd, (h->flags & PX_HF_ABORT) != 0);
+	else
+		px_file_close(h->fd);
 	px_count(&core->stat.system_calls);
 }
 

@@ -336,6 +336,13 @@ static inline proa_kind px_handle_kind(const px_handle *h)
 	return (proa_kind)(h->kind & ~PX_HANDLE_TAG);
 }
 
+/* Of a socket? Else the system has read(2) and write(2) for it. */
+#define PX_HANDLES_SOCKET (1u << PROA_TCP | 1u << PROA_UDP | 1u << PROA_LOCAL)
+static inline bool px_handle_is_socket(const px_handle *h)
+{
+	return (PX_HANDLES_SOCKET >> px_handle_kind(h) & 1) != 0;
+}
+
 static inline bool px_handle_closing(const px_handle *h)
 {
 	return h->state >= PX_H_CLOSING;

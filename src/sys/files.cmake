@@ -16,6 +16,7 @@ if(WIN32)
 		src/sys/win/machine.c
 		src/sys/win/panic.c
 		src/sys/win/path.c
+		src/sys/win/pipe.c
 		src/sys/win/signal.c
 		src/sys/win/sock.c
 		src/sys/win/sock_option.c
@@ -32,6 +33,7 @@ else()
 		src/sys/posix/lookup.c
 		src/sys/posix/pack.c
 		src/sys/posix/panic.c
+		src/sys/posix/pipe.c
 		src/sys/posix/signal.c
 		src/sys/posix/sock.c
 		src/sys/posix/sock_option.c

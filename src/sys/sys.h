@@ -170,6 +170,22 @@ void px_system_socket_close(proa_socket); /* on the system that it is of */
 /* A loop of this system adopts it: stops the program if it is of another one, or stale. */
 void px_system_socket_adopted(const px_system *system, proa_socket);
 
+/* ---- pipes and terminals, pipe.c: what moves bytes and is no socket ---- */
+/* A pipe, close-on-exec: fd[0] reads, fd[1] writes; each non-blocking as wished. 0 or an error. */
+int px_pipe_open(int fd[2], bool rd_nonblock, bool wr_nonblock, int32_t *sys_error);
+/* One that came from elsewhere. Non-blocking, but for one that is only read where the backend wants
+ * (`blocking`) to wait in the kernel. */
+void px_pipe_prepare(int fd, bool blocking);
+int64_t px_pipe_read(int fd, void *, size_t, int32_t *sys_error); /* bytes, 0 end, PX_AGAIN */
+/* May raise SIGPIPE. skip: bytes already gone. Neither this nor the next on Windows, whose backend
+ * writes. */
+int64_t px_pipe_writev(int fd, const proa_vec *, unsigned n, size_t skip, int32_t *sys_error);
+/* The peer sees the end, though the descriptor stays. */
+int64_t px_pipe_shutdown(int fd, int32_t *sys_error);
+
+/* Two stream sockets that are connected, or what stands for them: their kind, or an error. */
+int64_t px_sock_pair(int fd[2], bool a_nonblock, bool b_nonblock, int32_t *sys_error);
+
 /* ---- datagrams, udp.c ---- */
 int64_t px_udp_open(const proa_addr *, bool nonblock, int32_t *sys_error); /* IP only */
 int px_udp_bind(int fd, const proa_addr *, const proa_udp_options *,

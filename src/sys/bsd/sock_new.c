@@ -76,3 +76,14 @@ void px_sock_quiet(int fd)
 {
 	sock_quiet(fd);
 }
+
+int px_sock_pair_new(int type, int fd[2])
+{
+	if (socketpair(AF_UNIX, type, 0, fd))
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		fcntl(fd[i], F_SETFD, FD_CLOEXEC);
+		sock_quiet(fd[i]);
+	}
+	return 0;
+}

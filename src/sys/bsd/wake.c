@@ -2,28 +2,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/posix/posix.h"
 
-#include <fcntl.h>
 #include <unistd.h>
-
-static int pipe_open(int fd[2])
-{
-#ifdef __APPLE__ /* no pipe2: a fork in between inherits them, and an exec behind it */
-	if (pipe(fd))
-		return -1;
-	for (int i = 0; i < 2; i++) {
-		fcntl(fd[i], F_SETFD, FD_CLOEXEC);
-		fcntl(fd[i], F_SETFL, O_NONBLOCK);
-	}
-	return 0;
-#else
-	return pipe2(fd, O_CLOEXEC | O_NONBLOCK);
-#endif
-}
 
 int px_wake_open(px_wake *w)
 {
 	int fd[2] = {-1, -1};
-	int error = pipe_open(fd) ? (int)px_sys_error(errno) : 0;
+	int32_t sys_error;
+	int error = px_pipe_open(fd, true, true, &sys_error);
 
 	w->rd = fd[0];
 	w->wr = fd[1];

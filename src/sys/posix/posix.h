@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 /* errno as a result, and as it is in *sys_error. */
 static inline int64_t px_errno(int32_t *sys_error)
@@ -16,9 +17,21 @@ static inline int64_t px_errno(int32_t *sys_error)
 	return px_sys_error(errno);
 }
 
+/* What a call said that moves bytes, or opens: how many, PX_AGAIN or an error. */
+static inline int64_t px_moved(ssize_t n, int32_t *sys_error)
+{
+	*sys_error = 0;
+	if (n >= 0)
+		return n;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return PX_AGAIN;
+	return px_errno(sys_error);
+}
+
 /* A descriptor: dup'd onto nothing, close-on-exec, non-blocking as wished. -1 and errno. */
 int px_sock_new(int family, int type, bool nonblock);
 int px_sock_accept_new(int fd, bool nonblock);
+int px_sock_pair_new(int type, int fd[2]); /* blocking ones: 0, or -1 and errno */
 /* px_sock_open of a type; and the address as the family that it took wants it. */
 int64_t px_sock_open_type(const proa_addr *, int type, bool nonblock, int32_t *sys_error);
 void px_addr_for_socket(int fd, proa_addr *);
@@ -37,6 +50,11 @@ int px_sock_v6only(int fd, bool only);
 #endif
 void px_sock_quiet(int fd);
 
+/* A pipe, close-on-exec and blocking: 0, or -1 and errno. Its writes raise SIGPIPE only where
+ * px_sys_sigpipe_block stops that. pipe.c */
+int px_pipe_new(int fd[2]);
+int px_fd_nonblock(int fd, bool on); /* 0, or -1 and errno */
+
 /* More comes at once: to be sent together. */
 #ifdef MSG_MORE
 #define PX_MSG_FOLLOWED MSG_MORE
@@ -44,12 +62,17 @@ void px_sock_quiet(int fd);
 #define PX_MSG_FOLLOWED 0
 #endif
 
-/* Only sendfile(2) has no such flag, where there is one that heeds no option either. On macOS
- * SO_NOSIGPIPE holds for it, and SIGPIPE would be the process's, not the thread's; NetBSD and
- * OpenBSD have no sendfile. There px_sys_sigpipe_block does nothing. */
-#if defined(__linux__) || defined(__FreeBSD__) || defined(__DragonFly__)
+/* Only sendfile(2), and writing to a pipe, have no such flag. On macOS and NetBSD a descriptor has
+ * one instead, and on macOS SIGPIPE would be the process's, not the thread's. There
+ * px_sys_sigpipe_block does nothing. */
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__DragonFly__) || defined(__OpenBSD__)
 #define PX_SIGPIPE_COMES 1
 #endif
+
+/* The first pieces behind `skip` bytes, PX_IO_MOST together; how many, in a type that the int of
+ * one libc and the size_t of another both hold. sock.c */
+enum { PX_VECS_AT_ONCE = 64 };
+uint16_t px_vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, size_t skip);
 
 /* Like px_sock_send_file, by reading a little and sending it: for what the system's call does not
  * take. */

@@ -7,22 +7,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, VECS_AT_ONCE = 64, SHUTTING_TRIES = 16 };
+enum { BACKLOG = 4096, SHUTTING_TRIES = 16 };
 
 static const struct sockaddr *addr_sockaddr(const proa_addr *addr)
 {
 	return (const struct sockaddr *)(const void *)addr->data;
-}
-
-/* A call that moves bytes: how many, PX_AGAIN or an error. */
-static int64_t sock_result(ssize_t n, int32_t *sys_error)
-{
-	*sys_error = 0;
-	if (n >= 0)
-		return n;
-	if (errno == EAGAIN || errno == EWOULDBLOCK)
-		return PX_AGAIN;
-	return px_errno(sys_error);
 }
 
 /* ---- open and listen ---- */
@@ -97,7 +86,7 @@ int px_os_sock_listen(int fd, const proa_addr *addr, const proa_listen_options *
 
 int64_t px_sock_accept(int fd, bool nonblock, int32_t *sys_error)
 {
-	return sock_result(px_sock_accept_new(fd, nonblock), sys_error);
+	return px_moved(px_sock_accept_new(fd, nonblock), sys_error);
 }
 
 /* Interrupted, a connect goes on in the background: connect(2). EAGAIN is no "in progress" but a
@@ -153,7 +142,7 @@ int64_t px_sock_recv(int fd, void *buf, size_t len, int32_t *sys_error)
 	do
 		n = recv(fd, buf, PX_MIN(len, PX_IO_MOST), 0);
 	while (n < 0 && errno == EINTR);
-	return sock_result(n, sys_error);
+	return px_moved(n, sys_error);
 }
 
 int64_t px_sock_send_first(int fd, const void *buf, size_t len, bool followed, int32_t *sys_error)
@@ -165,7 +154,7 @@ int64_t px_sock_send_first(int fd, const void *buf, size_t len, bool followed, i
 	do
 		n = send(fd, buf, PX_MIN(len, PX_IO_MOST), flags);
 	while (send_again(n, &tries));
-	return sock_result(n, sys_error);
+	return px_moved(n, sys_error);
 }
 
 int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
@@ -173,14 +162,12 @@ int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
 	return px_sock_send_first(fd, buf, len, false, sys_error);
 }
 
-/* The first pieces behind `skip` bytes, PX_IO_MOST together; how many, in a type that the int of
- * one libc and the size_t of another both hold. */
-static uint16_t vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, size_t skip)
+uint16_t px_vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, size_t skip)
 {
 	size_t room = PX_IO_MOST;
 	uint16_t filled = 0;
 
-	for (unsigned i = 0; i < n && filled < VECS_AT_ONCE && room; i++) {
+	for (unsigned i = 0; i < n && filled < PX_VECS_AT_ONCE && room; i++) {
 		size_t gone = PX_MIN(skip, vec[i].len);
 
 		skip -= gone;
@@ -195,16 +182,16 @@ static uint16_t vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, siz
 
 int64_t px_sock_sendv(int fd, const proa_vec *vec, unsigned n, size_t skip, int32_t *sys_error)
 {
-	struct iovec iov[VECS_AT_ONCE];
+	struct iovec iov[PX_VECS_AT_ONCE];
 	struct msghdr msg = {.msg_iov = iov};
 	unsigned tries = 0;
 	ssize_t sent;
 
-	msg.msg_iovlen = vec_fill(iov, vec, n, skip);
+	msg.msg_iovlen = px_vec_fill(iov, vec, n, skip);
 	do
 		sent = sendmsg(fd, &msg, PX_MSG_QUIET);
 	while (send_again(sent, &tries));
-	return sock_result(sent, sys_error);
+	return px_moved(sent, sys_error);
 }
 
 /* ---- ends ---- */

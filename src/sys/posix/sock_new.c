@@ -35,3 +35,8 @@ void px_sock_quiet(int fd)
 {
 	PX_UNUSED(fd); /* PX_MSG_QUIET is */
 }
+
+int px_sock_pair_new(int type, int fd[2])
+{
+	return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fd);
+}

@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "posix.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -15,13 +14,8 @@ static int option_set(int fd, int level, int name, int value)
 
 int px_os_sock_set_nonblock(int fd, bool on)
 {
-	int flags = fcntl(fd, F_GETFL);
-	int want = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-
 	px_sock_quiet(fd); /* every socket that was made elsewhere comes by here */
-	if (flags < 0 || (want != flags && fcntl(fd, F_SETFL, want)))
-		return (int)px_sys_error(errno);
-	return 0;
+	return px_fd_nonblock(fd, on) ? (int)px_sys_error(errno) : 0;
 }
 
 int px_sock_v6only(int fd, bool only)

@@ -88,16 +88,31 @@ bool px_sys_sigpipe_block(void)
 	return !sigismember(&old, SIGPIPE);
 }
 
+/* OpenBSD has no sigtimedwait; what is pending there, sigwait takes at once. */
+static void sigpipe_swallow(const sigset_t *set)
+{
+#ifdef __OpenBSD__
+	sigset_t pending;
+	int signo;
+
+	if (!sigpending(&pending) && sigismember(&pending, SIGPIPE))
+		sigwait(set, &signo);
+#else
+	static const struct timespec at_once;
+
+	while (sigtimedwait(set, NULL, &at_once) == -1 && errno == EINTR) {
+		/* another signal came first: look again */
+	}
+#endif
+}
+
 /* It was not blocked before, so what is pending on this thread came from what ran in between. */
 void px_sys_sigpipe_restore(void)
 {
-	static const struct timespec at_once;
 	sigset_t set = sigpipe_set();
 	int error;
 
-	while (sigtimedwait(&set, NULL, &at_once) == -1 && errno == EINTR) {
-		/* another signal came first: look again */
-	}
+	sigpipe_swallow(&set);
 	error = pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	px_assert(!error);
 }

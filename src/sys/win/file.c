@@ -240,3 +240,14 @@ bool px_win_is_synchronous(int fd)
 
 	return status >= 0 && (mode & WAITS);
 }
+
+bool px_win_is_readable(int fd)
+{
+	enum { FILE_ACCESS = 8 };
+	IO_STATUS_BLOCK io;
+	ACCESS_MASK access = 0;
+	NTSTATUS status = NtQueryInformationFile(px_win_handle(fd), &io, &access, sizeof access,
+	                                         (FILE_INFORMATION_CLASS)FILE_ACCESS);
+
+	return status >= 0 && (access & FILE_READ_DATA);
+}

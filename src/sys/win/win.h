@@ -119,6 +119,7 @@ bool px_win_is_wine(void);
 bool px_win_is_server(void); /* an edition for servers */
 /* Opened for calls that wait, so that no port can have it. */
 bool px_win_is_synchronous(int fd);
+bool px_win_is_readable(int fd); /* may be read */
 
 /* A function of a module that is loaded anyway, NULL if this version has none. The cast to its own
  * type is the caller's. */

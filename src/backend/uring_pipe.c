@@ -1,0 +1,36 @@
+/* Sends on pipes and terminals past the ring: by plain calls that do not wait, and polls. */
+/* SPDX-License-Identifier: MIT */
+#include "backend/pipe.h"
+#include "backend/uring.h"
+
+/* In a row, while others wait. */
+#ifdef PX_TORTURE
+enum { TURN_CALLS = 2, TURN_BYTES = 3000 };
+#else
+enum { TURN_CALLS = 16, TURN_BYTES = 1024 * 1024 };
+#endif
+
+/* A write in the ring would raise SIGPIPE whenever the kernel comes to it, and there is no flag
+ * against that (before 6.18): so it is made here, where the signal is blocked. */
+void px_ur_pipe_send(px_uring *u, px_op *op)
+{
+	int32_t sys_error = 0;
+	int64_t n = 0, turn = 0;
+
+	for (unsigned calls = 0; calls < TURN_CALLS && turn < TURN_BYTES; calls++) {
+		if (!px_send_rest(op)) {
+			px_op_finish(op, op->count, op->count, 0);
+			return;
+		}
+		px_count(&u->core->stat.system_calls);
+		n = px_pipe_send(u->core, op, &sys_error);
+		if (n < 0)
+			break;
+		px_ur_sent(u, op, (int)n);
+		turn += n;
+	}
+	if (n >= 0 || n == PX_AGAIN)
+		px_ur_poll(u, op);
+	else
+		px_ur_send_failed(u, op, -sys_error);
+}
