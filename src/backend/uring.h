@@ -280,11 +280,8 @@ typedef struct px_ur_kind {
 PX_UR_KINDS(PX_UR_KIND_DECLARE)
 #undef PX_UR_KIND_DECLARE
 
-enum {
 #define PX_UR_KIND_OR(kind, submit_fn, cqe_fn, settled_fn) | PX_KIND_BIT(PX_##kind)
-	PX_UR_NATIVE = (int)(0u PX_UR_KINDS(PX_UR_KIND_OR))
-#undef PX_UR_KIND_OR
-};
+#define PX_UR_NATIVE                                       (UINT64_C(0) PX_UR_KINDS(PX_UR_KIND_OR))
 
 extern const px_ur_kind px_ur_kinds[PX_KIND_COUNT];
 

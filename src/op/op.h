@@ -70,9 +70,9 @@ typedef enum px_kind {
 #undef PX_KIND_ENUM
 		PX_KIND_COUNT
 } px_kind;
-_Static_assert(PX_KIND_COUNT <= 32, "proa_stats.submitted and the backends' kind masks");
+_Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind masks");
 
-#define PX_KIND_BIT(kind) (UINT32_C(1) << (kind))
+#define PX_KIND_BIT(kind) (UINT64_C(1) << (kind))
 #define PX_KINDS_FILE                                                               \
 	(PX_KIND_BIT(PX_FILE_OPEN) | PX_KIND_BIT(PX_FSTAT) | PX_KIND_BIT(PX_READ) | \
 	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ))
@@ -106,6 +106,8 @@ enum {
 				/* bits 14 and 15: a backend's own, uring.h */
 };
 
+typedef enum px_pulled { PX_PULL_NONE, PX_PULL_MORE, PX_PULL_FINAL } px_pulled;
+
 typedef struct px_handle px_handle;
 typedef struct px_op px_op;
 typedef struct px_core px_core;
@@ -117,7 +119,8 @@ typedef struct px_quota px_quota;
 typedef struct px_engine {
 	void (*cancel)(px_core *,
 	               px_op *);  /* asks; the engine ends it with px_op_finish, perhaps at once */
-	void (*retired)(px_op *); /* its callback comes now; may be NULL */
+	void (*retired)(px_op *); /* its callback comes now; may be NULL. Not of a multishot */
+	px_pulled (*pull)(px_core *, px_op *); /* of a multishot: as px_backend_ops.pull */
 } px_engine;
 
 typedef union px_args {
@@ -345,6 +348,7 @@ void px_op_go(px_op *op);
 /* WAITING -> INFLIGHT for kinds with an engine of their own (never passed to a backend). Call
  * between begin and the engine's work, after px_op_refused said no. */
 void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b);
+bool px_op_has_engine(const px_op *op);
 /* Ends an op that may not even be tried (closing handle, past deadline): true if it did. */
 bool px_op_refused(px_op *op);
 

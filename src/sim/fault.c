@@ -41,9 +41,9 @@ size_t px_sim_cut(px_world *w, px_kind kind, size_t n)
 #define RECVS     (BIT(RECV) | BIT(RECV_POOLED) | BIT(RECV_MANY))
 #define SENDS     (BIT(SEND) | BIT(SENDV) | BIT(SEND_POOLED) | BIT(SEND_FILE))
 #define ACCEPTS   (BIT(ACCEPT) | BIT(ACCEPT_MANY))
-#define ALL       UINT32_MAX /* of the world as a whole */
+#define ALL       UINT64_MAX /* of the world as a whole */
 
-static const uint32_t strikes[PROA_FAULT_COUNT] = {
+static const uint64_t strikes[PROA_FAULT_COUNT] = {
 	[PROA_FAULT_LATE] = PX_KINDS_SOCKET | PX_KINDS_FILE | BIT(RESOLVE),
 	[PROA_FAULT_SHORT] = RECVS | SENDS | BIT(READ) | BIT(WRITE),
 	[PROA_FAULT_ONE_BYTE] = RECVS | SENDS | BIT(READ) | BIT(WRITE),
