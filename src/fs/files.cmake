@@ -1,5 +1,6 @@
 # Floor 5: files.
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
+	src/fs/call.c
 	src/fs/fs.c
 )

@@ -1,13 +1,13 @@
 /* Files: the public calls become ops. */
 /* SPDX-License-Identifier: MIT */
-#include "proa/fs.h"
+#include "fs/fs.h"
+
 #include "op/backend.h"
-#include "op/file.h"
 #include "sys/sys.h"
 
 #include <string.h>
 
-enum { DIR_BYTES_MIN = 1024 };
+enum { DIR_BYTES_MIN = 1024, PIECES_MAX = 1024 };
 
 /* ---- opening ---- */
 
@@ -124,7 +124,7 @@ int proa_file_open_now(proa_handle *handle, proa_handle *in, const char *path, p
 
 /* ---- on an open file ---- */
 
-static int64_t file_check(const px_op *op)
+int64_t px_fs_open_check(const px_op *op)
 {
 	const px_handle *h = op->handle;
 
@@ -135,10 +135,19 @@ static int64_t file_check(const px_op *op)
 	return (h->kind & ~PX_HANDLE_TAG) == PROA_FILE ? 0 : -PROA_ENOTSUP;
 }
 
+void px_fs_task(px_core *core, px_op *op, const px_file_task *task, void *request)
+{
+	op->args.call.task = task;
+	op->args.call.request = request;
+	op->args.call.count = 0;
+	op->state = PX_INFLIGHT;
+	px_file_submit(core, op);
+}
+
 /* `rc`: what is wrong with the arguments, 0 nothing. */
 static void file_go(px_op *op, int64_t rc)
 {
-	int64_t error = file_check(op);
+	int64_t error = px_fs_open_check(op);
 
 	if (error == 0)
 		error = rc;
@@ -186,6 +195,36 @@ void proa_write(proa_handle *file, proa_op *pub, const void *buf, size_t len, in
 void proa_fsync(proa_handle *file, proa_op *pub, proa_done *done)
 {
 	file_go(px_op_begin(file, pub, PX_FSYNC, done), 0);
+}
+
+void proa_datasync(proa_handle *file, proa_op *pub, proa_done *done)
+{
+	px_op *op = px_op_begin(file, pub, PX_FSYNC, done);
+
+	op->args.io.off = 1;
+	file_go(op, 0);
+}
+
+static void pieces_go(px_op *op, const proa_vec *vec, unsigned n, int64_t offset)
+{
+	int64_t len = n <= PIECES_MAX ? px_vec_bytes(vec, n) : -1;
+
+	op->args.io.ptr = vec;
+	op->args.io.len = n;
+	op->args.io.off = offset;
+	file_go(op, len < 0 ? -PROA_EINVAL : range_check((size_t)len, offset));
+}
+
+void proa_readv(proa_handle *file, proa_op *op, const proa_vec *vec, unsigned n, int64_t offset,
+                proa_done *done)
+{
+	pieces_go(px_op_begin(file, op, PX_READV, done), vec, n, offset);
+}
+
+void proa_writev(proa_handle *file, proa_op *op, const proa_vec *vec, unsigned n, int64_t offset,
+                 proa_done *done)
+{
+	pieces_go(px_op_begin(file, op, PX_WRITEV, done), vec, n, offset);
 }
 
 void proa_dir_read(proa_handle *dir, proa_op *pub, void *buf, size_t len, proa_done *done)
