@@ -241,14 +241,14 @@ typedef struct link_data {
 
 static int link_text(const link_data *d, const px_call_args *a, int64_t *len)
 {
-	const char *names = (const char *)(d + 1);
+	const char *text = (const char *)(d + 1);
 	int n;
 
 	if (d->tag != IO_REPARSE_TAG_SYMLINK && d->tag != IO_REPARSE_TAG_MOUNT_POINT)
 		return ERROR_INVALID_PARAMETER;
 	if (d->tag == IO_REPARSE_TAG_MOUNT_POINT)
-		names -= sizeof d->flags;
-	n = px_win_utf8((const wchar_t *)(const void *)(names + d->print_at),
+		text -= sizeof d->flags;
+	n = px_win_utf8((const wchar_t *)(const void *)(text + d->print_at),
 	                d->print_bytes / (int)sizeof(wchar_t), a->out,
 	                (int)PX_MIN(a->len, (size_t)INT32_MAX));
 	*len = n < 0 ? -PROA_ETOOLONG : n;
