@@ -116,6 +116,37 @@ PROA_API void proa_chmod(proa_handle *owner, proa_op *op, const char *path, unsi
 PROA_API void proa_utime(proa_handle *owner, proa_op *op, const char *path, int64_t accessed_ns,
                          int64_t written_ns, proa_done *done);
 
+/* ---- files as wholes: each is one task of a worker, with all that it takes ----
+ *
+ * Paths begin where those of names do. Cancelled or timed out while it runs, it ends soon and
+ * leaves no half of a file behind. */
+
+/* All of a file, into memory of the loop's allocator: op->buf, result its bytes, with a 0 behind
+ * them; it is the caller's then, to be freed by proa_loop_alloc(loop, buf, result + 1, 0). A file
+ * of more than `limit` bytes is ETOOLONG. NULL if it failed. */
+PROA_API void proa_read_file(proa_handle *owner, proa_op *op, const char *path, size_t limit,
+                             proa_done *done);
+/* A file of these bytes, lent until the final, in the place of what is there: whoever opens it sees
+ * all of the old one or all of the new one, also after a power failure, which cannot take it any
+ * more when the op has ended with len. So: a temporary file beside it, fsync, rename, fsync of the
+ * folder. `mode` is that of a new file; one that is there hands down its own. A symbolic link is
+ * replaced by it. */
+PROA_API void proa_write_file(proa_handle *owner, proa_op *op, const char *path, const void *data,
+                              size_t len, unsigned mode, proa_done *done);
+
+enum {
+	PROA_COPY_EXCL = 1, /* what is there is not written over: EEXIST */
+	PROA_COPY_ATTRS = 2 /* mode and time of writing, too */
+};
+/* A regular file into another one, within the kernel where it can. result: bytes. */
+PROA_API void proa_copy_file(proa_handle *owner, proa_op *op, const char *from, const char *to,
+                             unsigned flags, proa_done *done);
+
+/* A new file that nobody else has, open to read and write, and a new folder. `name` ends with
+ * XXXXXX, which becomes other characters; it is lent until the final. Else EINVAL. */
+PROA_API void proa_temp_file(proa_handle *handle, proa_op *op, char *name, proa_done *done);
+PROA_API void proa_temp_dir(proa_handle *owner, proa_op *op, char *name, proa_done *done);
+
 /* ---- folders ---- */
 
 /* One entry of a folder, as proa_dir_read packs them: the next one is `bytes` further. Names are

@@ -32,6 +32,19 @@ int64_t px_fs_base(const px_handle *owner)
 	return owner->state == PX_H_OPEN && px_handle_kind(owner) == PROA_FILE ? owner->fd : -1;
 }
 
+void *px_fs_request(px_core *core, px_op *op, size_t bytes, int64_t rc)
+{
+	void *memory = NULL;
+
+	if (rc == 0)
+		rc = px_fs_base(op->handle) == -PROA_EBADF ? -PROA_EBADF : 0;
+	if (rc == 0 && !(memory = px_zalloc(&core->alloc, bytes)))
+		rc = -PROA_ENOMEM;
+	if (rc < 0)
+		px_op_finish(op, rc, 0, 0);
+	return memory;
+}
+
 static size_t text_bytes(const char *text)
 {
 	return text ? strlen(text) + 1 : 0;

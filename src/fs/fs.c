@@ -13,9 +13,9 @@ enum { DIR_BYTES_MIN = 1024, PIECES_MAX = 1024 };
 
 /* 0, or why not. The handle counts as being connected until it is open, so that nothing else opens
  * it. */
-static int64_t open_prepare(px_core *core, px_op *op, px_handle *dir, const char *path)
+static int64_t open_prepare(px_core *core, px_op *op, const px_file_request *how, const char *path)
 {
-	px_handle *h = op->handle;
+	px_handle *h = op->handle, *dir = how->dir;
 	size_t n = strlen(path) + 1;
 	px_file_request *r;
 
@@ -23,12 +23,14 @@ static int64_t open_prepare(px_core *core, px_op *op, px_handle *dir, const char
 		return h->state == PX_H_OPEN ? -PROA_EINVAL : -PROA_EALREADY;
 	if (dir && (dir->state != PX_H_OPEN || (dir->kind & ~PX_HANDLE_TAG) != PROA_FILE))
 		return -PROA_EBADF;
+	if (how->name && !px_temp_is(path))
+		return -PROA_EINVAL;
 	px_assert(!dir || px_handle_core(dir) == core);
 	op->args.io.len = sizeof *r + n;
 	if (!(r = px_zalloc(&core->alloc, op->args.io.len)))
 		return -PROA_ENOMEM;
+	*r = *how;
 	memcpy(r->path, path, n);
-	r->dir = dir;
 	if (dir)
 		dir->in_flight++; /* its close waits for this one */
 	op->args.io.ptr = r;
@@ -36,32 +38,43 @@ static int64_t open_prepare(px_core *core, px_op *op, px_handle *dir, const char
 	return 0;
 }
 
-void proa_file_open_in(proa_handle *handle, proa_op *pub, proa_handle *dir, const char *path,
-                       unsigned flags, unsigned mode, proa_done *done)
+static void open_go(px_op *op, const px_file_request *how, const char *path)
 {
-	px_op *op = px_op_begin(handle, pub, PX_FILE_OPEN, done);
 	px_core *core = px_handle_core(op->handle);
-	px_file_request *r;
 	int64_t rc;
 
 	if (px_op_refused(op))
 		return;
-	rc = open_prepare(core, op, dir ? px_handle_of(dir) : NULL, path);
+	rc = open_prepare(core, op, how, path);
 	if (rc < 0) {
 		px_op_finish(op, rc, 0, 0);
 		return;
 	}
-	r = (px_file_request *)(uintptr_t)op->args.io.ptr;
-	r->flags = flags;
-	r->mode = mode;
 	op->state = PX_INFLIGHT;
 	px_file_submit(core, op);
+}
+
+void proa_file_open_in(proa_handle *handle, proa_op *pub, proa_handle *dir, const char *path,
+                       unsigned flags, unsigned mode, proa_done *done)
+{
+	px_file_request how = {.flags = flags, .mode = mode};
+
+	how.dir = dir ? px_handle_of(dir) : NULL;
+	open_go(px_op_begin(handle, pub, PX_FILE_OPEN, done), &how, path);
 }
 
 void proa_file_open(proa_handle *handle, proa_op *op, const char *path, unsigned flags,
                     unsigned mode, proa_done *done)
 {
 	proa_file_open_in(handle, op, NULL, path, flags, mode, done);
+}
+
+void proa_temp_file(proa_handle *handle, proa_op *pub, char *name, proa_done *done)
+{
+	px_file_request how = {.name = name, .mode = 0600};
+
+	how.flags = PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE | PROA_O_EXCL;
+	open_go(px_op_begin(handle, pub, PX_FILE_OPEN, done), &how, name);
 }
 
 /* ---- opening at once ---- */

@@ -6,17 +6,28 @@
 #include "op/worker.h"
 #include "sys/sys.h"
 
+#include <string.h>
+
 /* Of a read: more takes its time to copy also if it is there. */
 enum { NOW_MOST_BYTES = 256 * 1024 };
 
 /* ---- on a worker ---- */
 
+static int64_t open_make(void *arg, int32_t *sys_error)
+{
+	const px_file_request *r = arg;
+
+	return px_file_open(r->dir ? r->dir->fd : -1, r->path, r->flags, r->mode, sys_error);
+}
+
 static void run_open(px_op *op)
 {
-	const px_file_request *r = op->args.io.ptr;
-	int dir = r->dir ? r->dir->fd : -1;
+	px_file_request *r = (px_file_request *)(uintptr_t)op->args.io.ptr;
 
-	op->result = px_file_open(dir, r->path, r->flags, r->mode, &op->sys_error);
+	op->result = r->name ? px_temp_try(r->path, open_make, r, &op->sys_error)
+	                     : open_make(r, &op->sys_error);
+	if (r->name && op->result >= 0)
+		memcpy(r->name, r->path, strlen(r->path));
 	op->args.io.off = op->result >= 0 && px_file_near((int)op->result) ? PX_HF_NEAR : 0;
 }
 

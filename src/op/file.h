@@ -25,6 +25,7 @@
 /* An open under way: from the loop's allocator, freed at the op's final. */
 typedef struct px_file_request {
 	px_handle *dir; /* its in_flight counts this one; NULL: the current folder */
+	char *name;     /* a temporary file's, to be told to the caller; NULL: no such one */
 	unsigned flags, mode;
 	char path[];
 } px_file_request;
@@ -37,6 +38,13 @@ typedef struct px_file_task {
 	 * the op; or gives it to a worker once more. */
 	void (*returned)(px_core *core, px_op *op, int64_t result);
 } px_file_task;
+
+/* A worker's: names that end with XXXXXX, one after another. `make` returns -PROA_EEXIST for those
+ * that there are already, and the result of the first that is none. */
+typedef int64_t px_temp_make(void *arg, int32_t *sys_error);
+enum { PX_TEMP_CHARS = 6 };
+bool px_temp_is(const char *name); /* it ends so */
+int64_t px_temp_try(char *name, px_temp_make *make, void *arg, int32_t *sys_error);
 
 /* INFLIGHT op of a file kind: ended at once, if memory holds what it asks for; else to the FILES
  * lane. */

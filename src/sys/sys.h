@@ -195,6 +195,8 @@ int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, pr
                       unsigned max, int32_t *sys_error); /* how many, or an error */
 
 /* ---- files, file.c; all of them may block ---- */
+/* Beside PROA_O_...: opening a FIFO does not wait for its other side. */
+enum { PX_O_NO_WAIT = 1 << 15 };
 int64_t px_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
                      int32_t *sys_error); /* dir_fd -1: current folder */
 int64_t px_file_stat(int fd, proa_stat_info *, int32_t *sys_error);
@@ -213,6 +215,7 @@ int64_t px_file_copy(int from, int to, int64_t offset, int64_t len, int32_t *sys
 int64_t px_dir_read(int fd, void *buf, size_t len,
                     int32_t *sys_error); /* packs proa_dirents; 0 no more */
 void px_file_close(int fd);
+bool px_path_separates(char c); /* it stands between two components of a path */
 
 /* ---- names, and what a file is, call.c; all of them may block ---- */
 

@@ -1,39 +1,8 @@
 /* Names: made, changed, looked at and removed; what a file is; its size. */
 /* SPDX-License-Identifier: MIT */
 #include "e_fs/gate.h"
-#include "host_file.h"
+#include "e_fs/place.h"
 
-#include <stdio.h>
-
-static char top[64];
-
-/* Below the test's own folder; two at a time. */
-static const char *at(const char *name)
-{
-	static char path[2][128];
-	static int turn;
-
-	turn ^= 1;
-	snprintf(path[turn], sizeof path[turn], "%s/%s", top, name);
-	return path[turn];
-}
-
-static void top_make(void)
-{
-	snprintf(top, sizeof top, "proa-names-%u-%s", host_pid(), test_backend ? test_backend : "");
-	CHECK(host_make_dir(top));
-}
-
-static void top_drop(void)
-{
-	if (!CHECK(host_remove(top)))
-		test_note("something was left in %s", top);
-}
-
-/* One call on the root, and its result. */
-#define ASK(loop, call, ...)                                                         \
-	(ask = (rec){0}, call(proa_root(loop), kit_op(&ask), __VA_ARGS__, kit_done), \
-	 kit_await(loop, &ask))
 static rec ask;
 
 static void open_at(proa_loop *loop, proa_handle *h, const char *path, unsigned flags)
@@ -51,24 +20,24 @@ TEST(names_folders)
 	proa_stat_info st;
 
 	LOOP(loop);
-	top_make();
-	CHECK_EQ(ASK(loop, proa_mkdir, at("a"), 0755), 0);
-	CHECK_EQ(ASK(loop, proa_mkdir, at("a"), 0755), -PROA_EEXIST);
-	CHECK_EQ(ASK(loop, proa_mkdir, at("none/a"), 0755), -PROA_ENOENT);
-	CHECK_EQ(ASK(loop, proa_mkdir, at("a/b"), 0755), 0);
-	CHECK_EQ(ASK(loop, proa_stat, at("a"), &st), 0);
+	place_make();
+	CHECK_EQ(ASK(loop, proa_mkdir, in_place("a"), 0755), 0);
+	CHECK_EQ(ASK(loop, proa_mkdir, in_place("a"), 0755), -PROA_EEXIST);
+	CHECK_EQ(ASK(loop, proa_mkdir, in_place("none/a"), 0755), -PROA_ENOENT);
+	CHECK_EQ(ASK(loop, proa_mkdir, in_place("a/b"), 0755), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("a"), &st), 0);
 	CHECK_EQ(st.type, PROA_S_DIR);
-	CHECK_EQ(ASK(loop, proa_rmdir, at("a")), -PROA_ENOTEMPTY);
+	CHECK_EQ(ASK(loop, proa_rmdir, in_place("a")), -PROA_ENOTEMPTY);
 	CHECK_NE(ask.sys_error, 0);
-	CHECK_EQ(ASK(loop, proa_unlink, at("a/b")), -PROA_EISDIR);
-	CHECK_EQ(ASK(loop, proa_rmdir, at("a/b")), 0);
-	CHECK_EQ(ASK(loop, proa_rmdir, at("a")), 0);
-	CHECK_EQ(ASK(loop, proa_rmdir, at("a")), -PROA_ENOENT);
-	CHECK(host_make_file(at("f")));
-	CHECK_EQ(ASK(loop, proa_rmdir, at("f")), -PROA_ENOTDIR);
-	CHECK_EQ(ASK(loop, proa_unlink, at("f")), 0);
-	CHECK_EQ(ASK(loop, proa_unlink, at("f")), -PROA_ENOENT);
-	top_drop();
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("a/b")), -PROA_EISDIR);
+	CHECK_EQ(ASK(loop, proa_rmdir, in_place("a/b")), 0);
+	CHECK_EQ(ASK(loop, proa_rmdir, in_place("a")), 0);
+	CHECK_EQ(ASK(loop, proa_rmdir, in_place("a")), -PROA_ENOENT);
+	CHECK(host_make_file(in_place("f")));
+	CHECK_EQ(ASK(loop, proa_rmdir, in_place("f")), -PROA_ENOTDIR);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("f")), 0);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("f")), -PROA_ENOENT);
+	place_drop();
 	kit_close(&loop);
 }
 
@@ -77,58 +46,72 @@ TEST(names_renamed)
 	proa_stat_info was, is;
 
 	LOOP(loop);
-	top_make();
-	CHECK(host_make_file(at("one")));
-	CHECK(host_make_file(at("two")));
-	CHECK_EQ(ASK(loop, proa_stat, at("one"), &was), 0);
-	CHECK_EQ(ASK(loop, proa_rename, at("one"), at("two")), 0); /* over it */
-	CHECK_EQ(ASK(loop, proa_stat, at("two"), &is), 0);
+	place_make();
+	CHECK(host_make_file(in_place("one")));
+	CHECK(host_make_file(in_place("two")));
+	CHECK_EQ(ASK(loop, proa_stat, in_place("one"), &was), 0);
+	CHECK_EQ(ASK(loop, proa_rename, in_place("one"), in_place("two")), 0); /* over it */
+	CHECK_EQ(ASK(loop, proa_stat, in_place("two"), &is), 0);
 	CHECK_EQ(was.ino, is.ino);
-	CHECK_EQ(ASK(loop, proa_stat, at("one"), &is), -PROA_ENOENT);
-	CHECK_EQ(ASK(loop, proa_rename, at("one"), at("three")), -PROA_ENOENT);
-	CHECK_EQ(ASK(loop, proa_mkdir, at("d"), 0700), 0);
-	CHECK_EQ(ASK(loop, proa_rename, at("two"), at("d")), -PROA_EISDIR);
-	CHECK_EQ(ASK(loop, proa_rename, at("d"), at("two")), -PROA_ENOTDIR);
-	CHECK_EQ(ASK(loop, proa_rename, at("two"), at("d/in")), 0);
-	CHECK_EQ(ASK(loop, proa_unlink, at("d/in")), 0);
-	CHECK_EQ(ASK(loop, proa_rename, at("d"), at("e")), 0);
-	CHECK_EQ(ASK(loop, proa_rmdir, at("e")), 0);
-	top_drop();
+	CHECK_EQ(ASK(loop, proa_stat, in_place("one"), &is), -PROA_ENOENT);
+	CHECK_EQ(ASK(loop, proa_rename, in_place("one"), in_place("three")), -PROA_ENOENT);
+	CHECK_EQ(ASK(loop, proa_mkdir, in_place("d"), 0700), 0);
+	CHECK_EQ(ASK(loop, proa_rename, in_place("two"), in_place("d")), -PROA_EISDIR);
+	CHECK_EQ(ASK(loop, proa_rename, in_place("d"), in_place("two")), -PROA_ENOTDIR);
+	CHECK_EQ(ASK(loop, proa_rename, in_place("two"), in_place("d/in")), 0);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("d/in")), 0);
+	CHECK_EQ(ASK(loop, proa_rename, in_place("d"), in_place("e")), 0);
+	CHECK_EQ(ASK(loop, proa_rmdir, in_place("e")), 0);
+	place_drop();
+	kit_close(&loop);
+}
+
+TEST(names_two_of_a_file)
+{
+	proa_stat_info one, two;
+
+	LOOP(loop);
+	place_make();
+	CHECK(host_make_file(in_place("one")));
+	CHECK_EQ(ASK(loop, proa_link, in_place("one"), in_place("two")), 0);
+	CHECK_EQ(ASK(loop, proa_link, in_place("one"), in_place("two")), -PROA_EEXIST);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("one"), &one), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("two"), &two), 0);
+	CHECK_EQ(one.ino, two.ino);
+	CHECK_EQ(ASK(loop, proa_link, in_place("none"), in_place("three")), -PROA_ENOENT);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("one")), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("two"), &two), 0);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("two")), 0);
+	place_drop();
 	kit_close(&loop);
 }
 
 TEST(names_linked)
 {
-	proa_stat_info one, two;
+	proa_stat_info two;
 	char text[64];
 
 	NEED(HOST_LINKS);
 	LOOP(loop);
-	top_make();
-	CHECK(host_make_file(at("one")));
-	CHECK_EQ(ASK(loop, proa_link, at("one"), at("two")), 0);
-	CHECK_EQ(ASK(loop, proa_link, at("one"), at("two")), -PROA_EEXIST);
-	CHECK_EQ(ASK(loop, proa_stat, at("one"), &one), 0);
-	CHECK_EQ(ASK(loop, proa_stat, at("two"), &two), 0);
-	CHECK_EQ(one.ino, two.ino);
-	CHECK_EQ(ASK(loop, proa_symlink, "two", at("link")), 0);
-	CHECK_EQ(ASK(loop, proa_symlink, "two", at("link")), -PROA_EEXIST);
-	CHECK_EQ(ASK(loop, proa_lstat, at("link"), &two), 0);
+	place_make();
+	CHECK(host_make_file(in_place("two")));
+	CHECK_EQ(ASK(loop, proa_symlink, "two", in_place("link")), 0);
+	CHECK_EQ(ASK(loop, proa_symlink, "two", in_place("link")), -PROA_EEXIST);
+	CHECK_EQ(ASK(loop, proa_lstat, in_place("link"), &two), 0);
 	CHECK_EQ(two.type, PROA_S_LINK);
-	CHECK_EQ(ASK(loop, proa_stat, at("link"), &two), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("link"), &two), 0);
 	CHECK_EQ(two.type, PROA_S_FILE);
-	CHECK_EQ(ASK(loop, proa_readlink, at("link"), text, sizeof text), 3);
+	CHECK_EQ(ASK(loop, proa_readlink, in_place("link"), text, sizeof text), 3);
 	CHECK_STR(text, "two");
-	CHECK_EQ(ASK(loop, proa_readlink, at("link"), text, 4), 3);
-	CHECK_EQ(ASK(loop, proa_readlink, at("link"), text, 3), -PROA_ETOOLONG);
-	CHECK_EQ(ASK(loop, proa_readlink, at("link"), text, 0), -PROA_EINVAL);
-	CHECK_EQ(ASK(loop, proa_readlink, at("one"), text, sizeof text), -PROA_EINVAL);
-	CHECK_EQ(ASK(loop, proa_unlink, at("two")), 0);
-	CHECK_EQ(ASK(loop, proa_stat, at("link"), &two), -PROA_ENOENT);
-	CHECK_EQ(ASK(loop, proa_lstat, at("link"), &two), 0);
-	CHECK_EQ(ASK(loop, proa_unlink, at("link")), 0);
-	CHECK_EQ(ASK(loop, proa_unlink, at("one")), 0);
-	top_drop();
+	CHECK_EQ(ASK(loop, proa_readlink, in_place("link"), text, 4), 3);
+	CHECK_EQ(ASK(loop, proa_readlink, in_place("link"), text, 3), -PROA_ETOOLONG);
+	CHECK_EQ(ASK(loop, proa_readlink, in_place("link"), text, 0), -PROA_EINVAL);
+	CHECK_EQ(ASK(loop, proa_readlink, in_place("two"), text, sizeof text), -PROA_EINVAL);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("two")), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("link"), &two), -PROA_ENOENT);
+	CHECK_EQ(ASK(loop, proa_lstat, in_place("link"), &two), 0);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("link")), 0);
+	place_drop();
 	kit_close(&loop);
 }
 
@@ -140,32 +123,32 @@ TEST(names_modes_and_times)
 	int64_t when = INT64_C(1000000000) * PROA_SEC + 123456700;
 
 	LOOP(loop);
-	top_make();
-	open_at(loop, &f, at("f"), PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE);
-	CHECK_EQ(ASK(loop, proa_access, at("f"), 0), 0);
-	CHECK_EQ(ASK(loop, proa_access, at("f"), PROA_A_READ | PROA_A_WRITE), 0);
-	CHECK_EQ(ASK(loop, proa_access, at("g"), 0), -PROA_ENOENT);
-	CHECK_EQ(ASK(loop, proa_access, at("f"), 64), -PROA_EINVAL);
-	CHECK_EQ(ASK(loop, proa_chmod, at("f"), 0444), 0);
-	CHECK_EQ(ASK(loop, proa_stat, at("f"), &st), 0);
+	place_make();
+	open_at(loop, &f, in_place("f"), PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE);
+	CHECK_EQ(ASK(loop, proa_access, in_place("f"), 0), 0);
+	CHECK_EQ(ASK(loop, proa_access, in_place("f"), PROA_A_READ | PROA_A_WRITE), 0);
+	CHECK_EQ(ASK(loop, proa_access, in_place("g"), 0), -PROA_ENOENT);
+	CHECK_EQ(ASK(loop, proa_access, in_place("f"), 64), -PROA_EINVAL);
+	CHECK_EQ(ASK(loop, proa_chmod, in_place("f"), 0444), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("f"), &st), 0);
 	CHECK_EQ(st.mode, 0444);
 	SUBMIT(proa_chmod, &f, &r, NULL, 0666);
 	CHECK_EQ(kit_await(loop, &r), 0);
-	CHECK_EQ(ASK(loop, proa_stat, at("f"), &st), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("f"), &st), 0);
 	CHECK_EQ(st.mode, 0666);
-	CHECK_EQ(ASK(loop, proa_utime, at("f"), PROA_TIME_KEEP, when), 0);
-	CHECK_EQ(ASK(loop, proa_stat, at("f"), &st), 0);
+	CHECK_EQ(ASK(loop, proa_utime, in_place("f"), PROA_TIME_KEEP, when), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("f"), &st), 0);
 	CHECK_EQ(st.mtime_ns, when);
 	SUBMIT(proa_utime, &f, &r, NULL, when, PROA_TIME_KEEP);
 	CHECK_EQ(kit_await(loop, &r), 0);
 	SUBMIT(proa_utime, &f, &r, NULL, PROA_TIME_KEEP, when + PROA_SEC);
 	CHECK_EQ(kit_await(loop, &r), 0);
-	CHECK_EQ(ASK(loop, proa_stat, at("f"), &st), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("f"), &st), 0);
 	CHECK_EQ(st.mtime_ns, when + PROA_SEC);
 	CHECK_EQ(ASK(loop, proa_chmod, NULL, 0600), -PROA_ENOTSUP); /* the root is no file */
 	kit_end(loop, &f);
-	CHECK_EQ(ASK(loop, proa_unlink, at("f")), 0);
-	top_drop();
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("f")), 0);
+	place_drop();
 	kit_close(&loop);
 }
 
@@ -177,8 +160,8 @@ TEST(names_sizes)
 	char buf[16];
 
 	LOOP(loop);
-	top_make();
-	open_at(loop, &f, at("f"), PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE);
+	place_make();
+	open_at(loop, &f, in_place("f"), PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE);
 	SUBMIT(proa_write, &f, &r, "0123456789", 10, 0);
 	CHECK_EQ(kit_await(loop, &r), 10);
 	SUBMIT(proa_truncate, &f, &r, 4);
@@ -207,13 +190,13 @@ TEST(names_sizes)
 	SUBMIT0(proa_datasync, &f, &r);
 	CHECK_EQ(kit_await(loop, &r), 0);
 	kit_end(loop, &f);
-	open_at(loop, &f, at("f"), PROA_O_READ);
+	open_at(loop, &f, in_place("f"), PROA_O_READ);
 	SUBMIT(proa_truncate, &f, &r, 1);
 	CHECK_LT(kit_await(loop, &r), 0); /* EBADF, or EINVAL as Linux has it */
 	kit_end(loop, &f);
 	CHECK_EQ(ASK(loop, proa_truncate, 1), -PROA_ENOTSUP);
-	CHECK_EQ(ASK(loop, proa_unlink, at("f")), 0);
-	top_drop();
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("f")), 0);
+	place_drop();
 	kit_close(&loop);
 }
 
@@ -230,8 +213,8 @@ TEST(names_pieces)
 	size_t sum = 0;
 
 	LOOP(loop);
-	top_make();
-	open_at(loop, &f, at("f"), PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE);
+	place_make();
+	open_at(loop, &f, in_place("f"), PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE);
 	memset(in, 0, sizeof in);
 	for (size_t i = 0; i < PIECES; i++) {
 		size_t len = i * 7 % PIECE; /* the first of no length */
@@ -266,12 +249,12 @@ TEST(names_pieces)
 	SUBMIT(proa_writev, &f, &op, w, 1, -1);
 	CHECK_EQ(kit_await(loop, &op), -PROA_EINVAL);
 	kit_end(loop, &f);
-	open_at(loop, &f, at("f"), PROA_O_READ);
+	open_at(loop, &f, in_place("f"), PROA_O_READ);
 	SUBMIT(proa_writev, &f, &op, &w[1], 1, 0);
 	CHECK_EQ(kit_await(loop, &op), -PROA_EBADF);
 	kit_end(loop, &f);
-	CHECK_EQ(ASK(loop, proa_unlink, at("f")), 0);
-	top_drop();
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("f")), 0);
+	place_drop();
 	kit_close(&loop);
 }
 
@@ -300,31 +283,31 @@ TEST(names_in_a_folder)
 	rec r = {0};
 
 	LOOP(loop);
-	top_make();
-	open_at(loop, &dir, top, PROA_O_READ | PROA_O_DIR);
+	place_make();
+	open_at(loop, &dir, place, PROA_O_READ | PROA_O_DIR);
 	SUBMIT(proa_mkdir, &dir, &r, "in", 0700);
 	CHECK_EQ(kit_await(loop, &r), 0);
 	SUBMIT(proa_rename, &dir, &r, "in", "moved");
 	CHECK_EQ(kit_await(loop, &r), 0);
 	SUBMIT(proa_stat, &dir, &r, "moved", &st);
 	CHECK_EQ(kit_await(loop, &r), 0);
-	CHECK_EQ(ASK(loop, proa_stat, at("moved"), &st), 0);
+	CHECK_EQ(ASK(loop, proa_stat, in_place("moved"), &st), 0);
 	proa_handle_init(&dir, &plain); /* owned by it, but no folder itself */
 	SUBMIT(proa_stat, &plain, &r, "moved", &st);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ENOENT);
-	SUBMIT(proa_stat, &plain, &r, at("moved"), &st);
+	SUBMIT(proa_stat, &plain, &r, in_place("moved"), &st);
 	CHECK_EQ(kit_await(loop, &r), 0);
 	kit_end(loop, &plain);
 	SUBMIT(proa_rmdir, &dir, &r, "moved");
 	CHECK_EQ(kit_await(loop, &r), 0);
 	kit_end(loop, &dir);
-	CHECK(host_make_file(at("f")));
-	open_at(loop, &dir, at("f"), PROA_O_READ);
+	CHECK(host_make_file(in_place("f")));
+	open_at(loop, &dir, in_place("f"), PROA_O_READ);
 	SUBMIT(proa_mkdir, &dir, &r, "in", 0700); /* in a file */
 	CHECK_LT(kit_await(loop, &r), 0);
 	kit_end(loop, &dir);
-	CHECK_EQ(ASK(loop, proa_unlink, at("f")), 0);
-	top_drop();
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("f")), 0);
+	place_drop();
 	kit_close(&loop);
 }
 
@@ -335,14 +318,14 @@ TEST(names_in_what_is_being_opened)
 	rec open = {0}, r = {0};
 
 	LOOP(loop);
-	top_make();
+	place_make();
 	proa_handle_init(proa_root(loop), &dir);
-	SUBMIT(proa_file_open, &dir, &open, top, PROA_O_READ | PROA_O_DIR, 0);
+	SUBMIT(proa_file_open, &dir, &open, place, PROA_O_READ | PROA_O_DIR, 0);
 	SUBMIT(proa_mkdir, &dir, &r, "too-early", 0700);
 	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
 	CHECK_EQ(kit_await(loop, &open), 0);
 	kit_end(loop, &dir);
-	top_drop();
+	place_drop();
 	kit_close(&loop);
 }
 
@@ -369,23 +352,23 @@ TEST(names_cancelled_and_timed_out)
 	proa_handle owner = {0};
 
 	LOOP(loop);
-	top_make();
+	place_make();
 	g = gate_shut(loop, PROA_LANE_FILES, 4);
 	proa_handle_init(proa_root(loop), &owner);
-	SUBMIT(proa_mkdir, &owner, &r[0], at("a"), 0700);
+	SUBMIT(proa_mkdir, &owner, &r[0], in_place("a"), 0700);
 	proa_cancel(&r[0].op);
 	CHECK_EQ(kit_await(loop, &r[0]), -PROA_ECANCELED);
 	r[1].op.deadline_ns = proa_in(loop, 5 * PROA_MSEC);
-	SUBMIT(proa_mkdir, &owner, &r[1], at("b"), 0700);
+	SUBMIT(proa_mkdir, &owner, &r[1], in_place("b"), 0700);
 	CHECK_EQ(kit_await(loop, &r[1]), -PROA_ETIMEDOUT);
 	r[2].op.deadline_ns = PROA_POLL;
-	SUBMIT(proa_mkdir, &owner, &r[2], at("c"), 0700);
+	SUBMIT(proa_mkdir, &owner, &r[2], in_place("c"), 0700);
 	CHECK_EQ(kit_await(loop, &r[2]), -PROA_ETIMEDOUT);
-	SUBMIT(proa_mkdir, &owner, &r[3], at("d"), 0700);
+	SUBMIT(proa_mkdir, &owner, &r[3], in_place("d"), 0700);
 	kit_end(loop, &owner); /* cancels it */
 	CHECK_EQ(r[3].result, -PROA_ECANCELED);
 	gate_open(loop, g);
-	top_drop(); /* nothing was made */
+	place_drop(); /* nothing was made */
 	kit_close(&loop);
 }
 

@@ -24,7 +24,7 @@ int px_open_flags(unsigned flags)
 	oflags |= flags & PROA_O_APPEND ? O_APPEND : 0;
 	oflags |= flags & PROA_O_EXCL ? O_EXCL : 0;
 	oflags |= flags & PROA_O_DIR ? O_DIRECTORY : 0;
-	oflags |= flags & PROA_O_BENEATH ? O_NONBLOCK : 0;
+	oflags |= flags & (PROA_O_BENEATH | PX_O_NO_WAIT) ? O_NONBLOCK : 0;
 	return oflags;
 }
 
@@ -177,4 +177,9 @@ int64_t px_os_file_datasync(int fd, int32_t *sys_error)
 void px_os_file_close(int fd)
 {
 	close(fd);
+}
+
+bool px_path_separates(char c)
+{
+	return c == '/';
 }

@@ -86,21 +86,16 @@ static int call_truncate(const px_call_args *a, const names *n)
 	return end_set(px_win_handle(a->fd), a->a);
 }
 
-/* Less room than the size would cut the file. */
+/* A file that is not sparse has all the room of its size. */
 static int call_allocate(const px_call_args *a, const names *n)
 {
 	HANDLE h = px_win_handle(a->fd);
-	FILE_ALLOCATION_INFO room = {{.QuadPart = a->a + a->b}};
 	LARGE_INTEGER size;
-	int error;
 
 	PX_UNUSED(n);
 	if (!GetFileSizeEx(h, &size))
 		return (int)GetLastError();
-	if (size.QuadPart >= room.AllocationSize.QuadPart)
-		return 0;
-	error = win32(SetFileInformationByHandle(h, FileAllocationInfo, &room, sizeof room));
-	return error ? error : end_set(h, room.AllocationSize.QuadPart);
+	return size.QuadPart >= a->a + a->b ? 0 : end_set(h, a->a + a->b);
 }
 
 /* ---- by name ---- */
@@ -154,18 +149,19 @@ static bool is_folder(const wchar_t *path)
 	return attributes != INVALID_FILE_ATTRIBUTES && attributes & FILE_ATTRIBUTE_DIRECTORY;
 }
 
-/* "Denied" is all that Windows says of a folder in the place of a file, and the other way round. */
+/* "Denied" is all that Windows says of a folder in the place of a file and the other way round;
+ * Wine does the latter. */
 static int call_rename(const px_call_args *a, const names *n)
 {
-	int error = win32(MoveFileExW(n->path, n->to, MOVEFILE_REPLACE_EXISTING));
+	bool folder = is_folder(n->path);
+	int error;
 
 	PX_UNUSED(a);
-	if (error == ERROR_ACCESS_DENIED && is_folder(n->to) && !is_folder(n->path))
-		return PX_WIN_IS_FOLDER;
-	if (error == ERROR_ACCESS_DENIED && is_folder(n->path) && !is_folder(n->to) &&
-	    GetFileAttributesW(n->to) != INVALID_FILE_ATTRIBUTES)
+	if (folder && !is_folder(n->to) && GetFileAttributesW(n->to) != INVALID_FILE_ATTRIBUTES)
 		return ERROR_DIRECTORY;
-	return error;
+	error = win32(MoveFileExW(n->path, n->to, MOVEFILE_REPLACE_EXISTING));
+	return error == ERROR_ACCESS_DENIED && !folder && is_folder(n->to) ? PX_WIN_IS_FOLDER
+	                                                                   : error;
 }
 
 static int call_link(const px_call_args *a, const names *n)

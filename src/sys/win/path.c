@@ -31,6 +31,11 @@ static bool is_slash(wchar_t c)
 	return c == L'/' || c == L'\\';
 }
 
+bool px_path_separates(char c)
+{
+	return c == ':' || is_slash((wchar_t)(unsigned char)c);
+}
+
 static bool is_absolute(const wchar_t *path)
 {
 	return is_slash(path[0]) || (path[0] && path[1] == L':');
