@@ -63,7 +63,10 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(WRITE, "write", 0)                   \
 	X(FSYNC, "fsync", 0)                   \
 	X(DIR_READ, "dir_read", 0)             \
-	X(POLL, "poll", 0)
+	X(POLL, "poll", 0)                     \
+	X(READV, "readv", 0)                   \
+	X(WRITEV, "writev", 0)                 \
+	X(FILE_CALL, "file_call", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
@@ -76,7 +79,8 @@ _Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind
 #define PX_KIND_BIT(kind) (UINT64_C(1) << (kind))
 #define PX_KINDS_FILE                                                               \
 	(PX_KIND_BIT(PX_FILE_OPEN) | PX_KIND_BIT(PX_FSTAT) | PX_KIND_BIT(PX_READ) | \
-	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ))
+	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ) | \
+	 PX_KIND_BIT(PX_READV) | PX_KIND_BIT(PX_WRITEV) | PX_KIND_BIT(PX_FILE_CALL))
 #define PX_KINDS_MSG (PX_KIND_BIT(PX_RECV_MSG) | PX_KIND_BIT(PX_SEND_MSG))
 #define PX_KINDS_SOCKET                                                                   \
 	(PX_KIND_BIT(PX_CONNECT) | PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
@@ -156,6 +160,11 @@ typedef union px_args {
 		int64_t (*fn)(proa_op *);
 		struct px_strand *strand;
 	} work;
+	struct {
+		const struct px_file_task *task;
+		void *request;
+		int64_t count; /* bytes that moved, as a worker tells it */
+	} call;                /* file_call: op/file.h */
 	struct {
 		int64_t at_ns;
 	} timer;

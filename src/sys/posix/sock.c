@@ -162,7 +162,8 @@ int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
 	return px_sock_send_first(fd, buf, len, false, sys_error);
 }
 
-uint16_t px_vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, size_t skip)
+uint16_t px_vec_fill(struct iovec out[PX_VECS_AT_ONCE], const proa_vec *vec, unsigned n,
+                     size_t skip)
 {
 	size_t room = PX_IO_MOST;
 	uint16_t filled = 0;
