@@ -17,6 +17,7 @@ if(WIN32)
 		src/backend/iocp_timer.c)
 else()
 	list(APPEND PROA_SOURCES
+		src/backend/grams.c
 		src/backend/poll.c
 		src/backend/ready.c
 		src/backend/ready_try.c

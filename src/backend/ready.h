@@ -120,6 +120,8 @@ bool px_try_rests(px_core *core, px_op *op, int64_t error);
 
 bool px_try_recv_msg(px_core *core, px_op *op);
 bool px_try_send_msg(px_core *core, px_op *op);
+bool px_try_recv_msgs(px_core *core, px_op *op);
+bool px_try_send_msgs(px_core *core, px_op *op);
 
 static inline px_ready *px_ready_of(const px_core *core)
 {
