@@ -78,8 +78,8 @@ void px_gram_drop(px_op *op)
 
 void px_gram_msg(const void *payload, proa_msg *msg)
 {
-	const px_gram *g =
-		(const px_gram *)(const void *)((const unsigned char *)payload - PROA_MSG_BYTES);
+	const px_gram *g = (const px_gram *)(const void *)((const unsigned char *)payload -
+	                                                   PROA_MSG_BYTES);
 
 	msg->buf = (void *)(uintptr_t)payload;
 	addr_unpack(&msg->addr, g->addr, g->addr_len);

@@ -286,13 +286,17 @@ TEST(datagram_info)
 	proa_udp_options o = {.info = true};
 	proa_handle h;
 	proa_addr addr;
+	bool v6;
 	int rc;
 	LOOP(loop);
 
 	rc = udp_open(loop, &h, "127.0.0.1:0", &o, &addr);
+	kit_end(loop, &h);
 	if (rc == 0) {
 		info_over(loop, "127.0.0.1:0", "127.0.0.1:0");
-		if (udp_open(loop, &h, "[::1]:0", &o, &addr) == 0)
+		v6 = udp_open(loop, &h, "[::1]:0", &o, &addr) == 0;
+		kit_end(loop, &h);
+		if (v6)
 			info_over(loop, "[::1]:0", "[::1]:0");
 	}
 	kit_close(&loop);
@@ -303,11 +307,32 @@ TEST(datagram_info)
 
 /* ---- groups and options ---- */
 
+/* A simulated network has no groups; then the test is over. */
+static bool groups_none(proa_loop **loop)
+{
+	proa_handle h;
+	proa_addr at;
+	int rc;
+
+	udp_here(*loop, &h, &at);
+	rc = proa_udp_set(&h, PROA_UDP_TTL, 7);
+	kit_end(*loop, &h);
+	if (rc != -PROA_ENOTSUP)
+		return false;
+	kit_close(loop);
+	return true;
+}
+
+#define LOOP_WITH_GROUPS(loop)    \
+	LOOP(loop);               \
+	if (groups_none(&(loop))) \
+	SKIP("there are no groups here")
+
 TEST(datagram_options)
 {
 	proa_handle a, s, t;
 	proa_addr at, group;
-	LOOP(loop);
+	LOOP_WITH_GROUPS(loop);
 
 	udp_here(loop, &a, &at);
 	CHECK_EQ(proa_udp_set(&a, PROA_UDP_TTL, 7), 0);
@@ -359,8 +384,7 @@ static void group_over(proa_loop *loop, const char *any, const char *group_text)
 	CHECK_NE(proa_udp_join(&hears[0], &group, NULL, lo), 0); /* it has */
 	group_heard(loop, hears, &says, &group);
 	CHECK_EQ(proa_udp_leave(&hears[0], &group, NULL, lo), 0);
-	CHECK_EQ(proa_udp_set(&says, PROA_UDP_MULTICAST_LOOP, 0), 0);
-	CHECK_EQ(send_one(loop, &says, &group, "nobody"), 6);
+	CHECK_EQ(proa_udp_set(&says, PROA_UDP_MULTICAST_LOOP, 0), 0); /* not of lo itself */
 	CHECK_EQ(proa_udp_set(&says, PROA_UDP_MULTICAST_LOOP, 1), 0);
 	CHECK_EQ(send_one(loop, &says, &group, "one"), 3);
 	CHECK_EQ(recv_within(loop, &hears[1], &g, 10000), 3);
@@ -371,7 +395,7 @@ static void group_over(proa_loop *loop, const char *any, const char *group_text)
 
 TEST(datagram_groups)
 {
-	LOOP(loop);
+	LOOP_WITH_GROUPS(loop);
 
 	group_over(loop, "0.0.0.0:0", "239.7.7.7");
 	kit_close(&loop);
@@ -380,19 +404,22 @@ TEST(datagram_groups)
 TEST(datagram_groups_v6)
 {
 	proa_handle h;
-	proa_addr addr;
+	proa_addr addr, to;
 	char group[64];
-	int rc;
-	LOOP(loop);
+	int64_t rc;
+	LOOP_WITH_GROUPS(loop);
 
 	snprintf(group, sizeof group, "[ff02::7:7%%%s]", host_zone());
+	CHECK_EQ(proa_addr_parse(&to, group, 7), 0);
 	rc = udp_open(loop, &h, "[::1]:0", NULL, &addr);
 	if (rc == 0)
+		rc = send_one(loop, &h, &to, "is there a way?");
+	if (rc > 0)
 		group_over(loop, "[::]:0", group);
 	kit_close(&loop);
-	if (rc == -PROA_EADDRNOTAVAIL || rc == -PROA_EAFNOSUPPORT)
-		SKIP("there is no IPv6 here");
-	CHECK_EQ(rc, 0);
+	if (rc == -PROA_EADDRNOTAVAIL || rc == -PROA_EAFNOSUPPORT || rc == -PROA_ENETUNREACH)
+		SKIP("there is no IPv6 here, or no way to a group");
+	CHECK_GT(rc, 0);
 }
 
 TEST(datagram_groups_by_source)
@@ -401,7 +428,7 @@ TEST(datagram_groups_by_source)
 	proa_addr at, group, from, source, other;
 	proa_handle hears, says;
 	gram g = GRAM;
-	LOOP(loop);
+	LOOP_WITH_GROUPS(loop);
 
 	CHECK_EQ(udp_open(loop, &hears, "0.0.0.0:0", NULL, &at), 0);
 	udp_here(loop, &says, &from);

@@ -47,8 +47,8 @@ static unsigned batch_fill_send(struct mmsghdr *m, place *p, const proa_msg *msg
 
 		p[i].iov = (struct iovec){msgs[i].buf, msgs[i].len};
 		m[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &p[i].iov, .msg_iovlen = 1}};
-		m[i].msg_hdr.msg_name =
-			msgs[i].addr.len ? (void *)(uintptr_t)msgs[i].addr.data : NULL;
+		m[i].msg_hdr.msg_name = msgs[i].addr.len ? (void *)(uintptr_t)msgs[i].addr.data
+		                                         : NULL;
 		m[i].msg_hdr.msg_namelen = msgs[i].addr.len;
 		m[i].msg_hdr.msg_control = len ? &p[i].control : NULL;
 		m[i].msg_hdr.msg_controllen = len;

@@ -36,13 +36,12 @@ int px_os_udp_join(int fd, const proa_addr *group, const proa_addr *source, uint
 	memcpy(&g.gr_group, group->data, group->len);
 	memcpy(&r.gsr_group, group->data, group->len);
 	if (!source)
-		return group_error(setsockopt(fd, level,
-		                              join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &g,
-		                              sizeof g));
+		return group_error(setsockopt(
+			fd, level, join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &g, sizeof g));
 	memcpy(&r.gsr_source, source->data, source->len);
-	return group_error(setsockopt(
-		fd, level, join ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, &r,
-		sizeof r));
+	return group_error(setsockopt(fd, level,
+	                              join ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, &r,
+	                              sizeof r));
 }
 
 #else

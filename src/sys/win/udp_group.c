@@ -61,10 +61,9 @@ int px_os_udp_set(int fd, proa_udp_option option, int value)
 	int family = px_win_family(fd);
 	DWORD v = option_value(family, option, value);
 
-	return group_error(setsockopt(px_win_socket(fd),
-	                              family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
-	                              names[option][family == AF_INET6], (const char *)&v,
-	                              sizeof v));
+	return group_error(
+		setsockopt(px_win_socket(fd), family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+	                   names[option][family == AF_INET6], (const char *)&v, sizeof v));
 }
 
 uint32_t px_os_if_index(const char *name)
