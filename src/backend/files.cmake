@@ -10,6 +10,7 @@ if(WIN32)
 		src/backend/iocp.c
 		src/backend/iocp_accept.c
 		src/backend/iocp_file.c
+		src/backend/iocp_grams.c
 		src/backend/iocp_msg.c
 		src/backend/iocp_recv.c
 		src/backend/iocp_send.c

@@ -332,6 +332,7 @@ TEST(datagram_options)
 {
 	proa_handle a, s, t;
 	proa_addr at, group;
+	NEED(HOST_GROUPS);
 	LOOP_WITH_GROUPS(loop);
 
 	udp_here(loop, &a, &at);
@@ -395,6 +396,7 @@ static void group_over(proa_loop *loop, const char *any, const char *group_text)
 
 TEST(datagram_groups)
 {
+	NEED(HOST_GROUPS);
 	LOOP_WITH_GROUPS(loop);
 
 	group_over(loop, "0.0.0.0:0", "239.7.7.7");
@@ -428,6 +430,7 @@ TEST(datagram_groups_by_source)
 	proa_addr at, group, from, source, other;
 	proa_handle hears, says;
 	gram g = GRAM;
+	NEED(HOST_GROUPS);
 	LOOP_WITH_GROUPS(loop);
 
 	CHECK_EQ(udp_open(loop, &hears, "0.0.0.0:0", NULL, &at), 0);

@@ -120,11 +120,15 @@ static ssize_t send_part(int fd, const proa_msg *msg, size_t skip, size_t part)
 	struct iovec iov = {(unsigned char *)msg->buf + skip, PX_MIN(part, PX_IO_MOST)};
 	px_udp_control control;
 	size_t n = px_udp_control_put(&control, msg, part);
+	const struct sockaddr *to = msg->addr.len ? addr_sockaddr(&msg->addr) : NULL;
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	m.msg_name = msg->addr.len ? (void *)(uintptr_t)msg->addr.data : NULL;
+	if (!n)
+		return sendto(fd, iov.iov_base, iov.iov_len, PX_MSG_QUIET | MSG_DONTWAIT, to,
+		              msg->addr.len);
+	m.msg_name = (void *)(uintptr_t)to;
 	m.msg_namelen = msg->addr.len;
-	m.msg_control = n ? &control : NULL;
+	m.msg_control = &control;
 	m.msg_controllen = n;
 	return sendmsg(fd, &m, PX_MSG_QUIET | MSG_DONTWAIT);
 }
