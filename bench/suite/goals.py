@@ -164,6 +164,13 @@ def http_goals():
                "best proa", "nginx", 0.95)
 
 
+def udp_goals():
+    for backend, _ in BACKENDS:
+        yield Goal(f"UDP echo: datagrams/s, joined / one at a time: {backend}", "udp", "udp",
+                   "rps", f"proa {backend}, joined", f"proa {backend}, one", 2, at_most=False,
+                   instead=("server_ns", 0.5))
+
+
 def timer_goals():
     for figure, limit in (("arm_ns", 1.0), ("cancel_ns", 1.0), ("fire_ns", 0.6)):
         yield Goal(f"1,000,000 timers, {figure}: proa / libev", "timers", "timers", figure,
@@ -180,7 +187,8 @@ def post_goals():
                    figure, "best proa", reference, limit)
 
 
-GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *timer_goals(), *post_goals())
+GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *udp_goals(), *timer_goals(),
+         *post_goals())
 
 
 def verdicts(results, scenarios=None):
