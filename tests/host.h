@@ -28,6 +28,7 @@ typedef enum host_feature {
 	HOST_RESETS,    /* a reset is told as one, also if nobody waited when it came */
 	HOST_REUSEPORT, /* several listeners at one port, among which the system spreads */
 	HOST_REFUSALS,  /* a recv that waits is told that nobody took a datagram */
+	HOST_GROUPS,    /* joined by the number of an interface, and left */
 	HOST_FULL_DISK, /* a file that says so */
 	HOST_LINKS,     /* symbolic links that anybody may make */
 	HOST_FOREIGN    /* descriptors that are not the library's */

@@ -57,6 +57,8 @@ const char *host_lacks(host_feature feature)
 	case HOST_PAIR: return "Windows has no socketpair";
 	case HOST_REFUSALS:
 		return is_wine() ? "Wine tells of refused datagrams at the next send only" : NULL;
+	case HOST_GROUPS:
+		return is_wine() ? "Wine does not know the calls that join a group" : NULL;
 	case HOST_FULL_DISK: return "no file that is always full";
 	case HOST_REUSEPORT: return "Windows does not spread over the listeners of a port";
 	case HOST_RESETS: return is_wine() ? "Wine forgets a reset for which nobody waited" : NULL;

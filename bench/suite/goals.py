@@ -173,6 +173,13 @@ def relay_goals():
                    "best proa", "best of haproxy", 1.0, at_most=False)
 
 
+def udp_goals():
+    for backend, _ in BACKENDS:
+        yield Goal(f"UDP echo: datagrams/s, joined / one at a time: {backend}", "udp", "udp",
+                   "rps", f"proa {backend}, joined", f"proa {backend}, one", 2, at_most=False,
+                   instead=("server_ns", 0.5))
+
+
 def timer_goals():
     for figure, limit in (("arm_ns", 1.0), ("cancel_ns", 1.0), ("fire_ns", 0.6)):
         yield Goal(f"1,000,000 timers, {figure}: proa / libev", "timers", "timers", figure,
@@ -190,7 +197,7 @@ def post_goals():
 
 
 GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *relay_goals(),
-         *timer_goals(), *post_goals())
+         *udp_goals(), *timer_goals(), *post_goals())
 
 
 def verdicts(results, scenarios=None):

@@ -310,8 +310,11 @@ PROA_API void proa_poll(proa_handle *handle, proa_op *op, unsigned events, proa_
 typedef struct proa_buffers_options {
 	size_t size;
 	size_t count;      /* at most; grown in steps as needed (0: 4096; at most 32768) */
-	size_t size_bytes; /* of each (0: 64 KiB) */
+	size_t size_bytes; /* of each (0: 64 KiB); PROA_MSG_BYTES of it are not room for a datagram
+	                    */
+	bool datagrams;    /* for proa_recv_msg_many; size_bytes over PROA_MSG_BYTES, or EINVAL */
 } proa_buffers_options;
+#define PROA_MSG_BYTES 192
 
 /* A pool on a loop, for proa_recv_pooled. Errors: ENOMEM, EINVAL. */
 PROA_API int proa_buffers_open(proa_loop *loop, proa_buffers **pool,

@@ -121,6 +121,12 @@ typedef struct proa_udp_options {
 	                   them; ENOTSUP where it cannot */
 	bool v6only;    /* a v6 wildcard does not take v4 as well */
 	bool broadcast; /* may send to broadcast addresses (else EACCES) */
+	bool info;      /* each datagram tells where it was sent to, on which interface it came, and
+	                   its TTL: proa_msg.local, if_index, ttl; ENOTSUP where it cannot */
+	bool gro;    /* datagrams of one sender may come joined, see proa_msg.segment_bytes: UDP_GRO
+	                of Linux; where there is none they come one by one */
+	bool shared; /* several programs listen on the port, each hears what is sent to a group:
+	                SO_REUSEADDR */
 	int recv_bytes; /* SO_RCVBUF, what may wait to be received; 0: leave */
 	int send_bytes; /* SO_SNDBUF; 0: leave */
 } proa_udp_options;
@@ -134,7 +140,19 @@ typedef struct proa_msg {
 	/* recv: out, where it came from, told with every result >= 0. send: in, where it goes.
 	 * Always of the socket's own family: on a v6 socket that takes v4, ::ffff:127.0.0.1. */
 	proa_addr addr;
-	uint64_t px_[12]; /* the library's */
+	/* recv, with proa_udp_options.info: out, where it was sent to, with the port 0; len 0
+	 * without. send: in, the address it comes from, one of this machine's (EADDRNOTAVAIL,
+	 * EINVAL else; ENOTSUP where it cannot be chosen); len 0: the system chooses. */
+	proa_addr local;
+	/* Several datagrams in one: each of so many bytes, the last one may be shorter; 0: it is
+	 * one. send: in, `buf` is cut into them, in as few calls as the system allows (UDP_SEGMENT
+	 * of Linux), and `len` may then be of any size. recv, with options.gro: out. */
+	uint32_t segment_bytes;
+	uint32_t if_index; /* recv, with info: out, the interface it came on; 0: not told */
+	int32_t ttl;       /* recv, with info: out, what is left of its TTL; -1: not told */
+	uint32_t got;      /* of proa_recv_msgs: out, PROA_TRUNC as of an op */
+	size_t count;      /* of proa_recv_msgs: out, its bytes */
+	uint64_t px_[26];  /* the library's */
 } proa_msg;
 
 /* Opens an init handle as PROA_UDP on that address; port 0 picks one (proa_local_addr tells it). 0,
@@ -166,6 +184,53 @@ PROA_API void proa_recv_msg(proa_handle *handle, proa_op *op, proa_msg *msg, pro
  * ENETUNREACH, ENOBUFS (the system has dropped it)...; on a connected handle also what recv_msg
  * tells, and then nothing was sent. Cancellable always. */
 PROA_API void proa_send_msg(proa_handle *handle, proa_op *op, proa_msg *msg, proa_done *done);
+
+/* Multishot: each completion is one datagram (with options.gro: one run of them) in a buffer of the
+ * pool, op->buf its bytes, op->result how many (0 is an empty one; PROA_TRUNC with PROA_MORE: it
+ * was longer than the room). proa_msg_of tells the rest. The buffer goes back by
+ * proa_buffer_return. `pool` is one that was opened with `datagrams` (EINVAL else); NULL: the
+ * loop's own for datagrams, at most 256 buffers of 64 KiB. A pool without buffers parks the op, and
+ * the system drops what it has no room for. Several datagrams are taken in one call where the
+ * system can. Has no end of its own but an error, as of recv_msg; ENOMEM if there was no memory for
+ * a single buffer. Cancellable always, and what has been taken is delivered before the final. */
+PROA_API void proa_recv_msg_many(proa_handle *handle, proa_op *op, proa_buffers *pool,
+                                 proa_done *done);
+
+/* Everything about the datagram that such a completion brought: buf, len, addr... Ready to be sent
+ * back as it is; so to say an answer to one that went to a group, set local.len 0 first. In the
+ * callback, or later with an event's buf and result, while the buffer is yours. */
+PROA_API void proa_msg_of(const void *buf, int64_t result, proa_msg *msg);
+
+/* One to n datagrams, as many as are there: result: how many (>= 1). Of each, `count` is its bytes,
+ * `got` PROA_TRUNC or 0, the rest as of recv_msg; `len` is its room (> 0). n: 1 to 1024. Errors and
+ * cancel: as of recv_msg. */
+PROA_API void proa_recv_msgs(proa_handle *handle, proa_op *op, proa_msg *msgs, unsigned n,
+                             proa_done *done);
+
+/* n datagrams in order, in as few calls as the system allows: result: n, or the error of one that
+ * could not go, op->count being how many went before it. n: 1 to 1024. Cut into segments, one takes
+ * 64 of them and 65507 bytes at most (EINVAL). Errors: as of send_msg. */
+PROA_API void proa_send_msgs(proa_handle *handle, proa_op *op, proa_msg *msgs, unsigned n,
+                             proa_done *done);
+
+/* The handle receives what is sent to a group (v4 or v6), on that interface (a number; 0: the
+ * system chooses), from `source` only if not NULL. The port is the handle's. 0, or EINVAL (no
+ * group, or joined already by the system's words: EADDRINUSE, EADDRNOTAVAIL), ENODEV, ENOTSUP (a
+ * source where the system knows none; in a simulation)... */
+PROA_API int proa_udp_join(proa_handle *handle, const proa_addr *group, const proa_addr *source,
+                           uint32_t if_index);
+PROA_API int proa_udp_leave(proa_handle *handle, const proa_addr *group, const proa_addr *source,
+                            uint32_t if_index);
+PROA_API uint32_t proa_if_index(const char *name); /* its number; 0: there is none */
+
+typedef enum proa_udp_option {
+	PROA_UDP_TTL,                /* of datagrams to one host: 1 to 255 */
+	PROA_UDP_MULTICAST_TTL,      /* to groups: 0 to 255; 1 by default: this network only */
+	PROA_UDP_MULTICAST_LOOP,     /* 0 or 1 (default): groups joined here hear it too */
+	PROA_UDP_MULTICAST_INTERFACE /* where datagrams to groups leave: its number */
+} proa_udp_option;
+/* 0, or EINVAL (value, no UDP handle), ENODEV, ENOTSUP (in a simulation)... */
+PROA_API int proa_udp_set(proa_handle *handle, proa_udp_option option, int value);
 
 /* ---- stream: a buffered reader and writer on a handle ---- */
 /* Zero-initialised by proa_stream_init, on an init or open handle; lives until the handle's close

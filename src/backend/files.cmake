@@ -10,6 +10,7 @@ if(WIN32)
 		src/backend/iocp.c
 		src/backend/iocp_accept.c
 		src/backend/iocp_file.c
+		src/backend/iocp_grams.c
 		src/backend/iocp_msg.c
 		src/backend/iocp_poll.c
 		src/backend/iocp_recv.c
@@ -18,6 +19,7 @@ if(WIN32)
 		src/backend/iocp_timer.c)
 else()
 	list(APPEND PROA_SOURCES
+		src/backend/grams.c
 		src/backend/pipe.c
 		src/backend/poll.c
 		src/backend/ready.c

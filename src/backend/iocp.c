@@ -346,7 +346,11 @@ static px_pulled iocp_pull(px_core *core, px_op *op)
 {
 	px_iocp *io = px_iocp_of(core);
 
-	return op->kind == PX_ACCEPT_MANY ? px_io_accept_pull(io, op) : px_io_many_pull(io, op);
+	switch (op->kind) {
+	case PX_ACCEPT_MANY: return px_io_accept_pull(io, op);
+	case PX_RECV_MSG_MANY: return px_io_grams_pull(io, op);
+	default: return px_io_many_pull(io, op);
+	}
 }
 
 static void iocp_pause(px_core *core, px_op *op, bool paused)

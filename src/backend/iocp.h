@@ -155,7 +155,11 @@ typedef struct px_io_kind {
 	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)           \
 	/* iocp_msg.c */                                       \
 	X(RECV_MSG, px_io_recv_msg, px_io_recv_msg_packet)     \
+	X(RECV_MSGS, px_io_recv_msg, px_io_recv_msg_packet)    \
 	X(SEND_MSG, px_io_send_msg, px_io_send_msg_packet)     \
+	X(SEND_MSGS, px_io_send_msg, px_io_send_msg_packet)    \
+	/* iocp_grams.c */                                     \
+	X(RECV_MSG_MANY, px_io_grams, px_io_grams_packet)      \
 	/* iocp_poll.c */                                      \
 	X(POLL, px_io_poll_foreign, px_io_poll_foreign_packet) \
 	/* iocp_file.c */                                      \
@@ -170,6 +174,22 @@ PX_IO_KINDS(PX_IO_KIND_DECLARE)
 
 #define PX_IO_KIND_OR(kind, submit_fn, packet_fn) | PX_KIND_BIT(PX_##kind)
 #define PX_IO_NATIVE                              (UINT64_C(0) PX_IO_KINDS(PX_IO_KIND_OR))
+
+/* ---- iocp_msg.c, iocp_grams.c ---- */
+
+/* What the system writes to until the packet. */
+typedef struct __attribute__((may_alias)) px_io_msg {
+	int name_len; /* in: the room */
+	DWORD flags;
+} px_io_msg;
+/* One call for a datagram: 0 or what it said. */
+int px_io_msg_recv(px_iocp *io, px_op *op, void *buf, size_t room, struct sockaddr *name,
+                   px_io_msg *header);
+/* n bytes have come, perhaps more than its room: the message's outputs but for whom it is from. */
+void px_io_msg_received(px_iocp *io, px_op *op, proa_msg *m, int64_t n);
+/* True: nothing of ours has happened, and it is to be tried again. */
+bool px_io_msg_again(const px_op *op, int error);
+px_pulled px_io_grams_pull(px_iocp *io, px_op *op);
 
 /* ---- iocp_accept.c ---- */
 

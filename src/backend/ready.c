@@ -127,6 +127,11 @@ void px_ready_submit(px_core *core, px_op *op)
 void px_ready_cancel(px_core *core, px_op *op)
 {
 	PX_UNUSED(core);
+	if (op->kind == PX_RECV_MSG_MANY && op->args.pooled.own && !px_handle_closing(op->handle)) {
+		op->flags &= (uint16_t)~PX_F_PAUSED;
+		px_op_more(op); /* what was taken ahead is delivered in front of its end */
+		return;
+	}
 	/* Whoever waits is known by its place in the queue alone, and this takes it out. */
 	px_op_finish(op, -PROA_ECANCELED, op_progress(op), 0);
 }

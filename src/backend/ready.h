@@ -123,6 +123,8 @@ bool px_try_rests(px_core *core, px_op *op, int64_t error);
 
 bool px_try_recv_msg(px_core *core, px_op *op);
 bool px_try_send_msg(px_core *core, px_op *op);
+bool px_try_recv_msgs(px_core *core, px_op *op);
+bool px_try_send_msgs(px_core *core, px_op *op);
 
 /* ---- ready_poll.c: foreign descriptors ---- */
 

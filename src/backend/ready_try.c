@@ -1,6 +1,7 @@
 /* The readiness engine's attempts: for each kind one small function around one system call. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/gather.h"
+#include "backend/grams.h"
 #include "backend/pipe.h"
 #include "backend/pooled.h"
 #include "backend/ready.h"
@@ -349,11 +350,14 @@ static bool try_shutdown(px_core *core, px_op *op)
 	X(RECV_POOLED, try_recv_pooled) \
 	X(RECV_MANY, try_multi)         \
 	X(RECV_MSG, px_try_recv_msg)    \
+	X(RECV_MSGS, px_try_recv_msgs)  \
+	X(RECV_MSG_MANY, try_multi)     \
 	X(SEND, try_send)               \
 	X(SENDV, try_sendv)             \
 	X(SEND_POOLED, try_send)        \
 	X(SEND_FILE, try_send_file)     \
 	X(SEND_MSG, px_try_send_msg)    \
+	X(SEND_MSGS, px_try_send_msgs)  \
 	X(SHUTDOWN, try_shutdown)       \
 	X(POLL, px_try_poll)
 
@@ -371,9 +375,18 @@ bool px_try(px_core *core, px_op *op)
 
 px_pulled px_try_pull(px_core *core, px_op *op, bool *waits)
 {
-	px_assert(op->kind == PX_ACCEPT_MANY || op->kind == PX_RECV_MANY);
-	return op->kind == PX_ACCEPT_MANY ? pull_accept(core, op, waits)
-	                                  : px_pooled_pull(core, op, recv_some, waits);
+	px_pulled pulled;
+
+	switch (op->kind) {
+	case PX_ACCEPT_MANY: return pull_accept(core, op, waits);
+	case PX_RECV_MANY: return px_pooled_pull(core, op, recv_some, waits);
+	default:
+		px_assert(op->kind == PX_RECV_MSG_MANY);
+		pulled = px_grams_pull(core, op, waits);
+		if (*waits)
+			px_ready_clear(op->handle, PX_HF_READABLE);
+		return pulled;
+	}
 }
 
 void px_try_prepare(px_op *op)

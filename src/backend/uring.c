@@ -304,13 +304,16 @@ static px_pulled uring_pull(px_core *core, px_op *op)
 {
 	px_uring *u = px_ur_of(core);
 
+	if (op->kind == PX_RECV_MSG_MANY)
+		return px_ur_msg_many_pull(u, op);
 	return op->kind == PX_ACCEPT_MANY ? px_ur_accept_many_pull(u, op)
 	                                  : px_ur_recv_many_pull(u, op);
 }
 
 static void uring_pause(px_core *core, px_op *op, bool paused)
 {
-	px_ur_many_paused(px_ur_of(core), op, paused);
+	if (op->kind != PX_RECV_MSG_MANY) /* which is looked at again when it is resumed */
+		px_ur_many_paused(px_ur_of(core), op, paused);
 }
 
 static void uring_detach(px_core *core, px_handle *h)

@@ -293,7 +293,10 @@ typedef struct px_ur_kind {
 	X(SHUTDOWN, px_ur_shutdown, px_ur_no_cqe, px_ur_once_settled)                       \
 	/* uring_msg.c */                                                                   \
 	X(RECV_MSG, px_ur_recv_msg, px_ur_recv_msg_cqe, px_ur_once_settled)                 \
+	X(RECV_MSGS, px_ur_recv_msgs, px_ur_msgs_cqe, px_ur_once_settled)                   \
+	X(RECV_MSG_MANY, px_ur_msg_many, px_ur_msg_many_cqe, px_ur_msg_many)                \
 	X(SEND_MSG, px_ur_send_msg, px_ur_send_msg_cqe, px_ur_once_settled)                 \
+	X(SEND_MSGS, px_ur_send_msgs, px_ur_msgs_cqe, px_ur_once_settled)                   \
 	/* uring_poll.c */                                                                  \
 	X(POLL, px_ur_poll_foreign, px_ur_poll_foreign_cqe, px_ur_once_settled)             \
 	/* uring_file.c */                                                                  \
@@ -322,6 +325,7 @@ void px_ur_accept_rest(px_uring *u, px_op *op, int error);
 /* Multishot: the next completion, and pausing. */
 px_pulled px_ur_accept_many_pull(px_uring *u, px_op *op);
 px_pulled px_ur_recv_many_pull(px_uring *u, px_op *op);
+px_pulled px_ur_msg_many_pull(px_uring *u, px_op *op);
 void px_ur_many_paused(px_uring *u, px_op *op, bool paused);
 
 /* ---- uring_pool.c: free buffers, in a ring of the kernel's or a list ---- */

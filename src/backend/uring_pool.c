@@ -163,7 +163,8 @@ void px_ur_pools_tend(px_uring *u)
 	px_list *pools = &u->core->pools;
 
 	for (px_node *n = px_list_first(pools); n; n = px_list_next(pools, n))
-		pool_tend(PX_OF(n, px_pool, all));
+		if (!PX_OF(n, px_pool, all)->here)
+			pool_tend(PX_OF(n, px_pool, all));
 }
 
 /* ---- recv ---- */

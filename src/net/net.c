@@ -253,6 +253,10 @@ static bool pooled_prepare(px_op *op, proa_buffers *pool)
 		return false;
 	}
 	px_assert(p->magic == PX_POOL_MAGIC && p->core == px_handle_core(op->handle));
+	if (p->datagrams) {
+		px_op_finish(op, -PROA_EINVAL, 0, 0);
+		return false;
+	}
 	op->args.pooled.pool = p;
 	p->users++;
 	return true;

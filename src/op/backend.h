@@ -100,8 +100,9 @@ static inline bool px_msg_stray(const px_op *op, int64_t error)
 		return false;
 	if (error == -PROA_ECONNREFUSED || error == -PROA_ECONNRESET)
 		return true;
-	return op->kind == PX_RECV_MSG && (error == -PROA_EHOSTUNREACH ||
-	                                   error == -PROA_ENETUNREACH || error == -PROA_EMSGSIZE);
+	return px_kind_dir[op->kind] == PX_DIR_IN &&
+	       (error == -PROA_EHOSTUNREACH || error == -PROA_ENETUNREACH ||
+	        error == -PROA_EMSGSIZE);
 }
 
 /* And what it ends with: a refused datagram is a "reset" to some systems. */

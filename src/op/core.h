@@ -69,6 +69,7 @@ struct px_core {
 	const void *thread; /* the owner's px_sys_thread; NULL until first use */
 	px_counters stat;
 	px_pool *pool;                 /* the loop's own, made at first use */
+	px_pool *gram_pool;            /* the same for datagrams */
 	size_t pool_count, pool_bytes; /* its options */
 	struct proa_workers *workers;  /* what blocks; made at first use if the options gave none */
 	bool own_workers;

@@ -5,6 +5,7 @@ list(APPEND PROA_SOURCES
 	src/op/check.c
 	src/op/core.c
 	src/op/file.c
+	src/op/gram.c
 	src/op/handle.c
 	src/op/op.c
 	src/op/pool.c

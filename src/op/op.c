@@ -4,6 +4,7 @@
 
 #include "op/backend.h"
 #include "op/file.h"
+#include "op/gram.h"
 #include "op/pool.h"
 #include "op/worker.h"
 #include "proa/net.h"
@@ -19,7 +20,7 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 	 PX_KIND_BIT(PX_STREAM_DRAINED))
 #define KINDS_MULTI                                                                        \
 	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
-	 PX_KIND_BIT(PX_RECV_MANY))
+	 PX_KIND_BIT(PX_RECV_MANY) | PX_KIND_BIT(PX_RECV_MSG_MANY))
 #define KINDS_ACCEPT (PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY))
 #define KINDS_BELL   (PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL))
 #define KINDS_SEND                                                                    \
@@ -30,7 +31,7 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 /* What an op of these holds goes back at its end, or its end has more to say to its handle. */
 #define KINDS_HOLD                                                                               \
 	(PX_KIND_BIT(PX_SEND_POOLED) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) | \
-	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_CONNECT))
+	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_CONNECT) | PX_KIND_BIT(PX_RECV_MSG_MANY))
 
 static bool op_is(const px_op *op, uint64_t kinds)
 {
@@ -343,6 +344,12 @@ static void op_release(px_core *core, px_op *op)
 			op->args.pooled.pool->users--;
 		if (op->args.pooled.quota)
 			px_quota_end(core, op->args.pooled.quota);
+		break;
+	case PX_RECV_MSG_MANY:
+		if (op->args.pooled.pool) {
+			px_gram_drop(op);
+			op->args.pooled.pool->users--;
+		}
 		break;
 	case PX_SEND_FILE:
 		if (op->args.file.file) {

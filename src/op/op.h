@@ -66,7 +66,10 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(POLL, "poll", 0)                     \
 	X(READV, "readv", 0)                   \
 	X(WRITEV, "writev", 0)                 \
-	X(FILE_CALL, "file_call", 0)
+	X(FILE_CALL, "file_call", 0)           \
+	X(RECV_MSGS, "recv_msgs", 1)           \
+	X(RECV_MSG_MANY, "recv_msg_many", 1)   \
+	X(SEND_MSGS, "send_msgs", 2)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
@@ -81,7 +84,9 @@ _Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind
 	(PX_KIND_BIT(PX_FILE_OPEN) | PX_KIND_BIT(PX_FSTAT) | PX_KIND_BIT(PX_READ) | \
 	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ) | \
 	 PX_KIND_BIT(PX_READV) | PX_KIND_BIT(PX_WRITEV) | PX_KIND_BIT(PX_FILE_CALL))
-#define PX_KINDS_MSG (PX_KIND_BIT(PX_RECV_MSG) | PX_KIND_BIT(PX_SEND_MSG))
+#define PX_KINDS_MSG                                                                            \
+	(PX_KIND_BIT(PX_RECV_MSG) | PX_KIND_BIT(PX_RECV_MSGS) | PX_KIND_BIT(PX_RECV_MSG_MANY) | \
+	 PX_KIND_BIT(PX_SEND_MSG) | PX_KIND_BIT(PX_SEND_MSGS))
 #define PX_KINDS_SOCKET                                                                   \
 	(PX_KIND_BIT(PX_CONNECT) | PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
 	 PX_KIND_BIT(PX_RECV) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) | \
@@ -137,7 +142,7 @@ typedef union px_args {
 		size_t len;
 		int64_t off;
 	} io; /* recv, send, sendv (vec, n), read, write, connect, recv_msg and send_msg (the
-	         proa_msg) */
+	         proa_msg), recv_msgs and send_msgs (the first, how many) */
 	struct {
 		const void *ptr;
 		size_t len;
@@ -226,7 +231,9 @@ enum {
 	PX_HF_BUSY_OUT = 1 << 1,
 	PX_HF_BROKEN = 1 << 2, /* a torn send: the send side is finished */
 	PX_HF_SHUT = 1 << 3,   /* proa_shutdown has been submitted */
-	PX_HF_ABORT = 1 << 4,  /* close resets */
+	PX_HF_INFO =
+		1 << 3, /* the same bit of a datagram socket: they come with more than from whom */
+	PX_HF_ABORT = 1 << 4, /* close resets */
 	PX_HF_LISTENER = 1 << 5,
 	PX_HF_FINISHING = 1 << 6,  /* proa_finish is at work */
 	PX_HF_REGISTERED = 1 << 7, /* with the selector */

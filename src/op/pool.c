@@ -9,6 +9,7 @@
 enum {
 	COUNT_DEFAULT = 4096,
 	SIZE_DEFAULT = 64 * 1024,
+	GRAMS_DEFAULT = 256,
 	PAGE = 4096,
 	COLOUR = 5 * 64,
 #ifdef PX_TORTURE
@@ -36,20 +37,25 @@ int px_pool_open(px_core *core, px_pool **out, const proa_buffers_options *optio
 
 	*out = NULL;
 	if ((o->size && o->size != sizeof *o) || o->count > PX_POOL_MAX ||
-	    o->size_bytes > INT32_MAX)
+	    o->size_bytes > INT32_MAX ||
+	    (o->datagrams && o->size_bytes && o->size_bytes <= PROA_MSG_BYTES))
 		return -PROA_EINVAL;
 	if (!(pool = px_zalloc(&core->alloc, sizeof *pool)))
 		return -PROA_ENOMEM;
 	pool->magic = PX_POOL_MAGIC;
+	pool->datagrams = o->datagrams;
+	pool->here = o->datagrams || !core->ops->pool_give;
 	pool->core = core;
 	pool->size_bytes = o->size_bytes ? o->size_bytes : SIZE_DEFAULT;
+	if (o->datagrams) /* a px_gram stands at the beginning of each */
+		pool->size_bytes = (pool->size_bytes + 7) & ~(size_t)7;
 	pool->stride = stride_of(pool->size_bytes);
 	pool->shift = pool->stride & (pool->stride - 1) ? PX_POOL_NO_SHIFT
 	                                                : (uint8_t)px_log2_64(pool->stride);
 	pool->max = (uint32_t)(o->count ? o->count : COUNT_DEFAULT);
 	pool->free_head = PX_POOL_NONE;
 	px_list_init(&pool->parked);
-	if (core->ops->pool_open && (rc = core->ops->pool_open(core, pool)) < 0) {
+	if (!pool->here && core->ops->pool_open && (rc = core->ops->pool_open(core, pool)) < 0) {
 		px_free(&core->alloc, pool, sizeof *pool);
 		return rc;
 	}
@@ -63,7 +69,7 @@ static void pool_free(px_pool *pool)
 	px_core *core = pool->core;
 
 	px_assert(px_list_empty(&pool->parked));
-	if (core->ops->pool_close && !core->forked)
+	if (!pool->here && core->ops->pool_close && !core->forked)
 		core->ops->pool_close(core, pool);
 	for (uint32_t i = 0; i < pool->n_chunks; i++) {
 		px_chunk *c = &pool->chunk[i];
@@ -74,6 +80,8 @@ static void pool_free(px_pool *pool)
 	px_list_remove(&pool->all);
 	if (core->pool == pool)
 		core->pool = NULL;
+	if (core->gram_pool == pool)
+		core->gram_pool = NULL;
 	PX_MAGIC_KILL(pool);
 	px_free(&core->alloc, pool, sizeof *pool);
 }
@@ -95,6 +103,20 @@ px_pool *px_core_pool(px_core *core)
 	if (!core->pool)
 		px_pool_open(core, &core->pool, &o);
 	return core->pool;
+}
+
+/* Room for the longest datagram, or run of them. */
+px_pool *px_core_gram_pool(px_core *core)
+{
+	static const proa_buffers_options o = {
+		.count = GRAMS_DEFAULT,
+		.size_bytes = SIZE_DEFAULT + PROA_MSG_BYTES,
+		.datagrams = true,
+	};
+
+	if (!core->gram_pool)
+		px_pool_open(core, &core->gram_pool, &o);
+	return core->gram_pool;
 }
 
 /* ---- buffers ---- */
@@ -171,7 +193,7 @@ px_pool *px_pool_find(px_core *core, const void *buf, uint32_t *index)
 /* Free, for whoever keeps the free ones. */
 static void buffer_free(px_pool *pool, px_buf *b, uint32_t index)
 {
-	if (pool->core->ops->pool_give) {
+	if (!pool->here) {
 		pool->core->ops->pool_give(pool->core, pool, index);
 		return;
 	}
@@ -289,7 +311,7 @@ void px_pool_give_at(px_pool *pool, uint32_t index)
 	buffer_free(pool, b, index);
 	if (pool->closing && !pool->lent)
 		pool_free(pool);
-	else if (!px_list_empty(&pool->parked) && !pool->core->ops->pool_give)
+	else if (!px_list_empty(&pool->parked) && pool->here)
 		px_pool_wake(pool, 1); /* rings wake by themselves, after the batch */
 }
 
@@ -321,7 +343,7 @@ void px_pool_unpark(px_op *op)
 
 void px_pool_wake(px_pool *pool, uint32_t n)
 {
-	bool here = !pool->core->ops->pool_give;
+	bool here = pool->here;
 	px_node *node;
 
 	if (here && pool->waking)

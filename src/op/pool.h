@@ -48,6 +48,8 @@ struct px_pool {
 	uint32_t free_head; /* index, PX_POOL_NONE: none (or the backend keeps them) */
 	uint32_t n_chunks;
 	uint32_t recent; /* the chunk in which a buffer was found last */
+	bool datagrams;  /* for recv_msg_many */
+	bool here;       /* the free list is here, not with the backend */
 	bool closing;    /* proa_buffers_close: goes when the last buffer is back */
 	bool waking;     /* px_pool_wake is at work, below on the stack */
 	px_list parked;  /* ops waiting for a buffer, in order, by op->more */
@@ -63,9 +65,10 @@ struct px_quota {
 };
 
 int px_pool_open(px_core *core, px_pool **pool, const proa_buffers_options *options);
-void px_pool_close(px_pool *pool);    /* frees now, or when the last buffer is back */
-void px_pool_drop(px_pool *pool);     /* frees now, whatever is out: the loop ends */
-px_pool *px_core_pool(px_core *core); /* the loop's own; NULL: no memory */
+void px_pool_close(px_pool *pool);         /* frees now, or when the last buffer is back */
+void px_pool_drop(px_pool *pool);          /* frees now, whatever is out: the loop ends */
+px_pool *px_core_pool(px_core *core);      /* the loop's own; NULL: no memory */
+px_pool *px_core_gram_pool(px_core *core); /* and its own for datagrams */
 
 bool px_pool_grow(
 	px_pool *pool); /* more FREE buffers (a chunk); false: at the maximum, or no memory */

@@ -267,9 +267,13 @@ static void try_recv_pooled(px_core *core, px_simside *side)
 
 static void try_multi(px_core *core, px_simside *side)
 {
+	const px_simsock *s = side->sock;
+	bool ready = s->type == PX_SIM_LISTENER ? s->waiting > 0
+	             : s->type == PX_SIM_DGRAM  ? s->rx.head || s->rx_error
+	                                        : px_sim_stream_readable(s);
+
 	PX_UNUSED(core);
-	if (side->sock->type == PX_SIM_LISTENER ? side->sock->waiting > 0
-	                                        : px_sim_stream_readable(side->sock))
+	if (ready)
 		px_op_more(side->op);
 }
 
@@ -297,7 +301,11 @@ static px_pulled backend_pull(px_core *core, px_op *op)
 		side_delay(side, 0, PROA_MSEC); /* armed anew */
 		return PX_PULL_NONE;
 	}
-	return op->kind == PX_ACCEPT_MANY ? pull_accept(core, op, side) : pull_recv(core, op, side);
+	switch (op->kind) {
+	case PX_ACCEPT_MANY: return pull_accept(core, op, side);
+	case PX_RECV_MSG_MANY: return px_sim_pull_msg(core, op, side);
+	default: return pull_recv(core, op, side);
+	}
 }
 
 /* ---- shutdown ---- */
@@ -314,19 +322,22 @@ static void try_shutdown(px_core *core, px_simside *side)
 
 /* ---- which is which ---- */
 
-#define LEAVES(X)                        \
-	X(CONNECT, connect_finish)       \
-	X(ACCEPT, try_accept)            \
-	X(ACCEPT_MANY, try_multi)        \
-	X(RECV, try_recv)                \
-	X(RECV_POOLED, try_recv_pooled)  \
-	X(RECV_MANY, try_multi)          \
-	X(RECV_MSG, px_sim_try_recv_msg) \
-	X(SEND, px_sim_try_send)         \
-	X(SENDV, px_sim_try_send)        \
-	X(SEND_POOLED, px_sim_try_send)  \
-	X(SEND_FILE, px_sim_try_send)    \
-	X(SEND_MSG, px_sim_try_send_msg) \
+#define LEAVES(X)                          \
+	X(CONNECT, connect_finish)         \
+	X(ACCEPT, try_accept)              \
+	X(ACCEPT_MANY, try_multi)          \
+	X(RECV, try_recv)                  \
+	X(RECV_POOLED, try_recv_pooled)    \
+	X(RECV_MANY, try_multi)            \
+	X(RECV_MSG, px_sim_try_recv_msg)   \
+	X(RECV_MSGS, px_sim_try_recv_msg)  \
+	X(RECV_MSG_MANY, try_multi)        \
+	X(SEND, px_sim_try_send)           \
+	X(SENDV, px_sim_try_send)          \
+	X(SEND_POOLED, px_sim_try_send)    \
+	X(SEND_FILE, px_sim_try_send)      \
+	X(SEND_MSG, px_sim_try_send_msg)   \
+	X(SEND_MSGS, px_sim_try_send_msgs) \
 	X(SHUTDOWN, try_shutdown)
 
 typedef void leaf_fn(px_core *core, px_simside *side);
@@ -380,7 +391,7 @@ static void cancel_now(px_simside *side)
 	px_op *op = side->op;
 	bool out = px_kind_dir[op->kind] == PX_DIR_OUT;
 
-	if (out && op->kind != PX_SEND_MSG && op->kind != PX_SHUTDOWN)
+	if (out && !(PX_KINDS_MSG & PX_KIND_BIT(op->kind)) && op->kind != PX_SHUTDOWN)
 		px_sim_send_check(side, op);
 	px_sim_side_clear(side);
 	px_op_finish(op, -PROA_ECANCELED, out ? op->count : 0, 0);

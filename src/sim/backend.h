@@ -24,5 +24,7 @@ void px_sim_try_send(px_core *core, px_simside *side);
 
 void px_sim_try_recv_msg(px_core *core, px_simside *side);
 void px_sim_try_send_msg(px_core *core, px_simside *side);
+void px_sim_try_send_msgs(px_core *core, px_simside *side);
+px_pulled px_sim_pull_msg(px_core *core, px_op *op, px_simside *side);
 
 #endif

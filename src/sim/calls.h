@@ -21,6 +21,10 @@ int64_t px_simsys_udp_open(const proa_addr *addr, bool nonblock, int32_t *sys_er
 int px_simsys_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *options,
                        int32_t *sys_error);
 int px_simsys_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error);
+int px_simsys_udp_join(int fd, const proa_addr *group, const proa_addr *source, uint32_t if_index,
+                       bool join);
+int px_simsys_udp_set(int fd, proa_udp_option option, int value);
+uint32_t px_simsys_if_index(const char *name);
 int64_t px_simsys_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
                             int32_t *sys_error);
 int64_t px_simsys_file_stat(int fd, proa_stat_info *info, int32_t *sys_error);

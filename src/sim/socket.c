@@ -414,7 +414,9 @@ int px_simsys_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *op
                        int32_t *sys_error)
 {
 	px_simsock *s = sock_here(fd);
-	int rc = sock_bind(s, addr, options->v6only, options->reuseport);
+	int rc = options->info || options->shared
+	                 ? -PROA_ENOTSUP
+	                 : sock_bind(s, addr, options->v6only, options->reuseport);
 
 	*sys_error = -rc;
 	s->broadcast = options->broadcast;
@@ -434,6 +436,32 @@ int px_simsys_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
 		s->connected = true;
 	}
 	return rc;
+}
+
+/* A simulated network has no groups, no interfaces and no routers that count a datagram's hops. */
+int px_simsys_udp_join(int fd, const proa_addr *group, const proa_addr *source, uint32_t if_index,
+                       bool join)
+{
+	PX_UNUSED(fd);
+	PX_UNUSED(group);
+	PX_UNUSED(source);
+	PX_UNUSED(if_index);
+	PX_UNUSED(join);
+	return -PROA_ENOTSUP;
+}
+
+int px_simsys_udp_set(int fd, proa_udp_option option, int value)
+{
+	PX_UNUSED(fd);
+	PX_UNUSED(option);
+	PX_UNUSED(value);
+	return -PROA_ENOTSUP;
+}
+
+uint32_t px_simsys_if_index(const char *name)
+{
+	PX_UNUSED(name);
+	return 0;
 }
 
 /* A handle that is not open: what is asked of a socket is refused, as a kernel would. */

@@ -24,7 +24,8 @@ if(WIN32)
 		src/sys/win/sock_option.c
 		src/sys/win/text.c
 		src/sys/win/thread.c
-		src/sys/win/udp.c)
+		src/sys/win/udp.c
+		src/sys/win/udp_group.c)
 	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
 else()
 	list(APPEND PROA_SOURCES
@@ -44,6 +45,8 @@ else()
 		src/sys/posix/thread.c
 		src/sys/posix/thread_np.c
 		src/sys/posix/udp.c
+		src/sys/posix/udp_control.c
+		src/sys/posix/udp_group.c
 		src/sys/posix/walk.c)
 	list(APPEND PROA_UNIT_TESTS
 		src/sys/posix_test.c)
@@ -64,12 +67,14 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_KQUEUE_TREE)
 		src/sys/linux/dir.c
 		src/sys/linux/now.c
 		src/sys/linux/sendfile.c
+		src/sys/linux/udp_many.c
 		src/sys/linux/wake.c)
 	list(APPEND PROA_UNIT_TESTS src/sys/linux/now_test.c)
 elseif(NOT WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/bsd/dir.c
 		src/sys/bsd/sendfile.c
+		src/sys/bsd/udp_many.c
 		src/sys/bsd/wake.c)
 endif()
 # Linux alone can say what would have to wait, and copies within the kernel.

@@ -32,6 +32,10 @@ int px_os_sock_peer(int fd, proa_addr *);
 int64_t px_os_udp_open(const proa_addr *, bool nonblock, int32_t *sys_error);
 int px_os_udp_bind(int fd, const proa_addr *, const proa_udp_options *, int32_t *sys_error);
 int px_os_udp_connect(int fd, const proa_addr *, int32_t *sys_error);
+int px_os_udp_join(int fd, const proa_addr *group, const proa_addr *source, uint32_t if_index,
+                   bool join);
+int px_os_udp_set(int fd, proa_udp_option option, int value);
+uint32_t px_os_if_index(const char *name);
 int64_t px_os_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                          unsigned max, int32_t *sys_error);
 int64_t px_os_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,

@@ -191,9 +191,25 @@ int64_t px_udp_open(const proa_addr *, bool nonblock, int32_t *sys_error); /* IP
 int px_udp_bind(int fd, const proa_addr *, const proa_udp_options *,
                 int32_t *sys_error);                               /* opts, bind */
 int px_udp_connect(int fd, const proa_addr *, int32_t *sys_error); /* also anew; never waits */
-/* Bytes stored, PX_AGAIN, error; msg->addr unless it fails; *cut: there was more of it. */
-int64_t px_udp_recv(int fd, proa_msg *msg, bool *cut, int32_t *sys_error);
-int64_t px_udp_send(int fd, const proa_msg *msg, int32_t *sys_error); /* len, PX_AGAIN, error */
+/* Groups, and what proa_udp_option names: 0 or an error. */
+int px_udp_join(int fd, const proa_addr *group, const proa_addr *source, uint32_t if_index,
+                bool join);
+int px_udp_set(int fd, proa_udp_option option, int value);
+uint32_t px_if_index(const char *name);
+/* Not on Windows, whose datagrams are its backend's. Neither waits, whatever the descriptor says.
+ * Bytes stored, PX_AGAIN, error; the message's outputs unless it fails. `info`: it may come with
+ * more than from whom. */
+int64_t px_udp_recv(int fd, proa_msg *msg, bool info, int32_t *sys_error);
+/* Bytes that went, PX_AGAIN, error: the whole of what is behind `skip`, or so many of its segments
+ * as the system takes at once. */
+int64_t px_udp_send(int fd, const proa_msg *msg, size_t skip, int32_t *sys_error);
+/* The same for n of them, each with its own outputs; no more than PX_UDP_BATCH at once. How many,
+ * >= 1. Of a send each is whole, and none has more segments than one call takes. */
+int64_t px_udp_recv_many(int fd, proa_msg *msgs, unsigned n, bool info, int32_t *sys_error);
+int64_t px_udp_send_many(int fd, const proa_msg *msgs, unsigned n, int32_t *sys_error);
+enum { PX_UDP_BATCH = 16, PX_UDP_SEGMENTS = 64, PX_UDP_PART = 65000 };
+/* How much of what is behind `skip` one call takes; `alone`: it has refused to take segments. */
+size_t px_udp_part(const proa_msg *msg, size_t skip, bool alone);
 /* The system has written `len` bytes of its sockaddr into addr->data: makes a value of it, the rest
  * being zero. */
 void px_addr_told(proa_addr *addr, size_t len);

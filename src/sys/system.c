@@ -303,6 +303,28 @@ int px_udp_connect(int fd, const proa_addr *addr, int32_t *sys_error)
 	return px_os_udp_connect(fd, addr, sys_error);
 }
 
+int px_udp_join(int fd, const proa_addr *group, const proa_addr *source, uint32_t if_index,
+                bool join)
+{
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->udp_join(fd, group, source, if_index, join);
+	return px_os_udp_join(fd, group, source, if_index, join);
+}
+
+int px_udp_set(int fd, proa_udp_option option, int value)
+{
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->udp_set(fd, option, value);
+	return px_os_udp_set(fd, option, value);
+}
+
+uint32_t px_if_index(const char *name)
+{
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->if_index(name);
+	return px_os_if_index(name);
+}
+
 int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                       unsigned max, int32_t *sys_error)
 {

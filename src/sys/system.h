@@ -42,6 +42,10 @@ struct px_system {
 	int (*udp_bind)(int fd, const proa_addr *addr, const proa_udp_options *options,
 	                int32_t *sys_error);
 	int (*udp_connect)(int fd, const proa_addr *addr, int32_t *sys_error);
+	int (*udp_join)(int fd, const proa_addr *group, const proa_addr *source, uint32_t if_index,
+	                bool join);
+	int (*udp_set)(int fd, proa_udp_option option, int value);
+	uint32_t (*if_index)(const char *name);
 	int64_t (*lookup)(const char *name, const char *service, uint32_t family, proa_addr *out,
 	                  unsigned max, int32_t *sys_error);
 	int64_t (*file_open)(int dir_fd, const char *path, unsigned flags, unsigned mode,

@@ -18,6 +18,8 @@ proa_test(conform
 	tests/c_conform/count.c
 	tests/c_conform/connect.c
 	tests/c_conform/datagram.c
+	tests/c_conform/datagram_batch.c
+	tests/c_conform/datagram_many.c
 	tests/c_conform/datagram_peer.c
 	tests/c_conform/foreign.c
 	tests/c_conform/world.c

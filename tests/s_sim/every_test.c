@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { BYTES = 20000, OPS = 40 };
+enum { BYTES = 20000, OPS = 48 };
 
 /* What one round uses; its ops end with the nodes' handles, whatever their results are. */
 typedef struct every {
@@ -15,7 +15,7 @@ typedef struct every {
 	proa_op op[OPS];
 	unsigned n;
 	char bytes[BYTES], got[OPS][4096];
-	proa_msg msg[4];
+	proa_msg msg[4], several[2];
 	proa_stat_info info;
 	proa_resolve_request request;
 	proa_socket socket;
@@ -100,7 +100,28 @@ static void datagrams_all(every *e)
 	}
 	e->msg[3] = (proa_msg){.buf = e->got[OPS - 1], .len = 100};
 	proa_recv_msg(&e->udp_b, next(e), &e->msg[3], NULL);
+	for (int i = 0; i < 2; i++)
+		e->several[i] = e->msg[0];
+	proa_send_msgs(&e->udp_a, next(e), e->several, 2, NULL);
 	wait_ms(e, 50);
+}
+
+static void msgs_receive(every *e)
+{
+	e->several[0] = (proa_msg){.buf = e->got[OPS - 2], .len = 100};
+	proa_recv_msgs(&e->udp_b, next(e), e->several, 1, NULL);
+}
+
+static void datagrams_more(every *e)
+{
+	proa_op *many = next(e);
+
+	msgs_receive(e);
+	wait_ms(e, 50);
+	proa_recv_msg_many(&e->udp_b, many, NULL, NULL);
+	wait_ms(e, 50);
+	proa_cancel(many);
+	wait_ms(e, 300);
 }
 
 static void cancel_now(every *e)
@@ -131,6 +152,11 @@ static void cancel_each(every *e)
 	proa_recv_msg(&e->udp_b, next(e), &e->msg[3], NULL);
 	cancel_now(e);
 	proa_send_msg(&e->udp_a, next(e), &e->msg[0], NULL);
+	cancel_now(e);
+	msgs_receive(e);
+	cancel_now(e);
+	e->several[0] = e->msg[0];
+	proa_send_msgs(&e->udp_a, next(e), e->several, 1, NULL);
 	cancel_now(e);
 	proa_recv_pooled(&e->l.a, in = next(e), NULL, NULL);
 	bed_send(&e->s, &e->l.b, e->bytes, 100);
@@ -198,6 +224,7 @@ static uint64_t round_strikes(uint64_t seed, proa_fault fault, const char *kind,
 	if (*rc == 0) {
 		files_all(e);
 		datagrams_all(e);
+		datagrams_more(e);
 	}
 	if (*rc == 0 && cancels)
 		cancel_each(e);

@@ -39,6 +39,8 @@
 	X(connect, "after_EINTR | ECONNREFUSED ENETUNREACH EADDRNOTAVAIL EAGAIN ETIMEDOUT")        \
 	X(recv, "EINTR EAGAIN | short ECONNRESET ETIMEDOUT ENOMEM")                                \
 	X(recvmsg, "EINTR EAGAIN | ECONNREFUSED ENOMEM")                                           \
+	X(recvmmsg, "EINTR EAGAIN | ECONNREFUSED ENOMEM")                                          \
+	X(sendmmsg, "EINTR EAGAIN | ECONNREFUSED ENOBUFS")                                         \
 	X(send, "EINTR EAGAIN short | EPIPE ECONNRESET ENOBUFS ENOMEM ETIMEDOUT")                  \
 	X(sendmsg, "EINTR EAGAIN short | EPIPE ECONNRESET ENOBUFS")                                \
 	X(sendto, "EINTR EAGAIN | ENOBUFS ENETUNREACH EPERM ECONNREFUSED")                         \

@@ -140,6 +140,20 @@ ssize_t seam_recvmsg(int fd, struct msghdr *msg, int flags)
 	return hit > 0 ? again(fd, hit) : recvmsg(fd, msg, flags);
 }
 
+int seam_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *until)
+{
+	int hit = seam_hit(SEAM_recvmmsg);
+
+	return hit > 0 ? (int)again(fd, hit) : recvmmsg(fd, msgs, n, flags, until);
+}
+
+int seam_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
+{
+	int hit = seam_hit(SEAM_sendmmsg);
+
+	return hit > 0 ? (int)again(fd, hit) : sendmmsg(fd, msgs, n, flags);
+}
+
 ssize_t seam_send(int fd, const void *buf, size_t len, int flags)
 {
 	int hit = seam_hit(SEAM_send);
@@ -153,7 +167,7 @@ ssize_t seam_sendmsg(int fd, const struct msghdr *msg, int flags)
 
 	if (hit > 0)
 		return again(fd, hit);
-	if (hit == SEAM_W_short_ && msg->msg_iovlen)
+	if (hit == SEAM_W_short_ && msg->msg_iovlen && !msg->msg_controllen) /* of a stream */
 		return send(fd, msg->msg_iov->iov_base, shorter(hit, msg->msg_iov->iov_len), flags);
 	return sendmsg(fd, msg, flags);
 }

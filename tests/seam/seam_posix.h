@@ -10,6 +10,8 @@ int seam_accept4(int, struct sockaddr *, socklen_t *, int);
 int seam_connect(int, const struct sockaddr *, socklen_t);
 ssize_t seam_recv(int, void *, size_t, int);
 ssize_t seam_recvmsg(int, struct msghdr *, int);
+int seam_recvmmsg(int, struct mmsghdr *, unsigned, int, struct timespec *);
+int seam_sendmmsg(int, struct mmsghdr *, unsigned, int);
 ssize_t seam_send(int, const void *, size_t, int);
 ssize_t seam_sendmsg(int, const struct msghdr *, int);
 ssize_t seam_sendto(int, const void *, size_t, int, const struct sockaddr *, socklen_t);

@@ -40,6 +40,26 @@ void px_addr_for_socket(int fd, proa_addr *);
  * OpenBSD, where none does and asking for it is EINVAL. */
 int px_sock_v6only(int fd, bool only);
 
+/* What goes with a datagram beside its bytes, udp_control.c. The address that it was sent to, its
+ * interface and TTL are to be told (-1 and errno: cannot); datagrams may come joined, where that
+ * can be. */
+int px_udp_info(int fd, uint32_t family);
+void px_udp_gro(int fd);
+typedef union px_udp_control {
+	size_t align;
+	unsigned char bytes[128];
+} px_udp_control;
+/* All that came with it, into the message's outputs. */
+void px_udp_control_get(struct msghdr *, proa_msg *);
+/* Of a send of `part` bytes: how long it is, 0 if there is nothing to say. */
+size_t px_udp_control_put(px_udp_control *, const proa_msg *, size_t part);
+
+/* What a call for a datagram said; and what of it came, into the message's outputs, udp.c. */
+int64_t px_udp_result(ssize_t n, int32_t *sys_error);
+void px_udp_told(struct msghdr *, proa_msg *, size_t n);
+/* All of one, whatever calls it takes: 1, PX_AGAIN if not even the first went, or an error. */
+int64_t px_udp_send_whole(int fd, const proa_msg *msg, int32_t *sys_error);
+
 /* Sends raise no SIGPIPE: by a flag, and on macOS, whose headers had none for long, by the socket's
  * own option beside it. px_sock_quiet sets that on what came from elsewhere, if it can; others have
  * it. */

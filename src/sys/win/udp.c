@@ -48,7 +48,7 @@ static int option_on(SOCKET s, int level, int name, DWORD value)
 /* Nothing of a datagram socket outlives it, so that SO_EXCLUSIVEADDRUSE hinders no restart. */
 static int udp_options(SOCKET s, const proa_addr *addr, const proa_udp_options *o)
 {
-	if (option_on(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1))
+	if (option_on(s, SOL_SOCKET, o->shared ? SO_REUSEADDR : SO_EXCLUSIVEADDRUSE, 1))
 		return -1;
 	if (o->broadcast && option_on(s, SOL_SOCKET, SO_BROADCAST, 1))
 		return -1;
@@ -64,7 +64,7 @@ int px_os_udp_bind(int fd, const proa_addr *addr, const proa_udp_options *o, int
 	*sys_error = 0;
 	if (rc < 0)
 		return rc;
-	if (o->reuseport)
+	if (o->reuseport || o->info)
 		return -PROA_ENOTSUP; /* nothing here spreads datagrams over sockets */
 	if (px_addr_is_any6(&a) && px_win_family(fd) == AF_INET)
 		px_addr_any4(&a);
