@@ -17,16 +17,18 @@ REQUESTS = 1000
 GONE_SECONDS = 5
 # Beyond these, connecting and copying take longer than what is counted, and change nothing of it.
 CONNECTIONS_MAX = 50
-SIZE_MAX = 4096
+SIZE_MAX = 1024
+DEPTH_MAX = 16
 
 
 def requests_of(load):
     """At least several on each connection."""
-    return max(REQUESTS, 4 * load.connections * min(load.depth, 16))
+    return max(REQUESTS, 4 * load.connections * load.depth)
 
 
 def countable(load):
-    return load.connections <= CONNECTIONS_MAX and load.size <= SIZE_MAX
+    return (load.connections <= CONNECTIONS_MAX and load.size <= SIZE_MAX
+            and load.depth <= DEPTH_MAX and "--close" not in load.more)
 
 
 def loaded(build, server, load, requests):
