@@ -188,6 +188,7 @@ const cli_command cli_relay = {
 		"  --stats              at the end, one line of counters\n\n"
 		"The end of one direction is passed on, and the other one lives. SIGTERM or\n"
 		"SIGINT ends it within 10 seconds, a second one at once.\n",
-	.takes = CLI_DIR | CLI_TO | CLI_RELAY | CLI_WORKERS | CLI_BACKEND | CLI_BUFFERS | CLI_STATS,
+	.takes = CLI_DIR | CLI_TO | CLI_RELAY | CLI_WORKERS | CLI_BACKEND | CLI_BUFFERS |
+	         CLI_STATS,
 	.run = relay_run,
 };

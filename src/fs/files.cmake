@@ -2,4 +2,5 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/fs/fs.c
+	src/fs/watch.c
 )

@@ -63,7 +63,8 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(WRITE, "write", 0)                   \
 	X(FSYNC, "fsync", 0)                   \
 	X(DIR_READ, "dir_read", 0)             \
-	X(POLL, "poll", 0)
+	X(POLL, "poll", 0)                     \
+	X(WATCH, "watch", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,

@@ -3,6 +3,7 @@
 proa_test(fs
 	tests/e_fs/file.c
 	tests/e_fs/folder.c
+	tests/e_fs/watch.c
 	tests/e_fs/gate.c
 	tests/c_conform/kit.c
 	BACKENDS)
