@@ -9,7 +9,9 @@
 
 enum {
 	ARGS_MAX = 24,
-	TAKES = CLI_DIR | CLI_LISTEN | CLI_BACKEND | CLI_WORKERS | CLI_LOG | CLI_STATS | CLI_JSON
+	TAKES = CLI_DIR | CLI_LISTEN | CLI_BACKEND | CLI_WORKERS | CLI_LOG | CLI_STATS | CLI_JSON |
+	        CLI_BUFFERS | CLI_LAB,
+	ALWAYS = ~0
 };
 
 static unsigned failures;
@@ -27,35 +29,80 @@ int cli_fail(const char *format, ...)
 	return CLI_FAILED;
 }
 
+typedef enum option {
+	HELP,
+	LISTEN,
+	BACKEND,
+	WORKERS,
+	BUFFERS,
+	LOG,
+	STATS,
+	JSON,
+	MODELS,
+	CONNECTIONS,
+	OUTPUT,
+	SECONDS,
+	LIST,
+	QUICK
+} option;
+
 static const struct {
 	const char *name;
 	unsigned takes;
 	bool has_value;
+	option option;
 } known[] = {
-	{"--listen", CLI_LISTEN, true},   {"--backend", CLI_BACKEND, true},
-	{"--workers", CLI_WORKERS, true}, {"--log", CLI_LOG, false},
-	{"--stats", CLI_STATS, false},    {"--json", CLI_JSON, false},
-	{"--help", TAKES, false},         {"-h", TAKES, false},
+	{"--listen", CLI_LISTEN, true, LISTEN},
+	{"--backend", CLI_BACKEND, true, BACKEND},
+	{"--workers", CLI_WORKERS, true, WORKERS},
+	{"--buffers", CLI_BUFFERS, true, BUFFERS},
+	{"--log", CLI_LOG, false, LOG},
+	{"--stats", CLI_STATS, false, STATS},
+	{"--json", CLI_JSON, false, JSON},
+	{"--models", CLI_LAB, true, MODELS},
+	{"--connections", CLI_LAB, true, CONNECTIONS},
+	{"--output", CLI_LAB, true, OUTPUT},
+	{"--seconds", CLI_LAB, true, SECONDS},
+	{"--list", CLI_LAB, false, LIST},
+	{"--quick", CLI_LAB, false, QUICK},
+	{"--help", (unsigned)ALWAYS, false, HELP},
+	{"-h", (unsigned)ALWAYS, false, HELP},
 };
 
-static bool value_good(cli_args *args, unsigned which, const char *value)
+/* Leading zeros are fine, signs and spaces are not. */
+static bool number_good(const char *value, unsigned most, unsigned *to)
+{
+	size_t digits = strspn(value, "0123456789");
+
+	for (*to = 0; digits && *value == '0'; digits--)
+		value++;
+	if (!digits || digits > 5 || value[digits])
+		return false;
+	*to = (unsigned)strtoul(value, NULL, 10);
+	return *to >= 1 && *to <= most;
+}
+
+static bool value_good(cli_args *args, option which, const char *value)
 {
 	proa_addr addr;
-	size_t digits = value ? strspn(value, "0123456789") : 0;
+	char behind;
 
 	switch (which) {
-	case CLI_LISTEN: args->listen = value; return !proa_addr_parse(&addr, value, 8080);
-	case CLI_BACKEND: args->backend = value; return *value != 0;
-	case CLI_WORKERS:
-		for (args->workers = 0; digits && *value == '0'; digits--)
-			value++;
-		if (!digits || digits > 4 || value[digits])
-			return false;
-		args->workers = (unsigned)strtoul(value, NULL, 10);
-		return args->workers >= 1 && args->workers <= CLI_WORKERS_MAX;
-	case CLI_LOG: args->log = true; return true;
-	case CLI_STATS: args->stats = true; return true;
-	case CLI_JSON: args->json = true; return true;
+	case LISTEN: args->listen = value; return !proa_addr_parse(&addr, value, 8080);
+	case BACKEND: args->backend = value; return *value != 0;
+	case WORKERS: return number_good(value, CLI_WORKERS_MAX, &args->workers);
+	case BUFFERS: return number_good(value, CLI_BUFFERS_MAX, &args->buffers);
+	case LOG: args->log = true; return true;
+	case STATS: args->stats = true; return true;
+	case JSON: args->json = true; return true;
+	case MODELS: args->models = value; return true;
+	case CONNECTIONS: args->connections = value; return true;
+	case OUTPUT: args->output = value; return *value != 0;
+	case SECONDS:
+		return sscanf(value, "%lf%c", &args->seconds, &behind) == 1 &&
+		       args->seconds >= 0.01 && args->seconds <= 3600;
+	case LIST: args->list = true; return true;
+	case QUICK: args->quick = true; return true;
 	default: args->help = true; return true;
 	}
 }
@@ -69,13 +116,13 @@ static int option_again(int argc, char **argv, unsigned takes, cli_args *args)
 
 		if (strncmp(argv[0], known[i].name, n) || (*behind && *behind != '='))
 			continue;
-		if (!(known[i].takes & takes) && known[i].takes != TAKES)
+		if (!(known[i].takes & takes) && known[i].takes != (unsigned)ALWAYS)
 			return 0;
 		if (!known[i].has_value)
-			return !*behind && value_good(args, known[i].takes, NULL);
+			return !*behind && value_good(args, known[i].option, NULL);
 		if (*behind)
-			return value_good(args, known[i].takes, behind + 1);
-		return argc > 1 && value_good(args, known[i].takes, argv[1]) ? 2 : 0;
+			return value_good(args, known[i].option, behind + 1);
+		return argc > 1 && value_good(args, known[i].option, argv[1]) ? 2 : 0;
 	}
 	return 0;
 }
@@ -103,7 +150,7 @@ static bool parse_again(int argc, char **argv, unsigned takes, cli_args *args)
 FUZZ(cli_args)
 {
 	fuzz_in in = {data, size};
-	unsigned takes = fuzz_byte(&in) & TAKES;
+	unsigned takes = (fuzz_byte(&in) | (unsigned)fuzz_byte(&in) << 8) & TAKES;
 	cli_args args = {0}, want = {0};
 	char *argv[ARGS_MAX + 1];
 	int argc = 0;
@@ -121,6 +168,10 @@ FUZZ(cli_args)
 		          args.backend == want.backend && args.workers == want.workers);
 		px_assert(args.log == want.log && args.stats == want.stats &&
 		          args.json == want.json && args.help == want.help);
+		px_assert(args.models == want.models && args.connections == want.connections &&
+		          args.output == want.output && args.buffers == want.buffers);
+		px_assert(args.seconds == want.seconds && args.list == want.list &&
+		          args.quick == want.quick);
 	}
 	while (argc--)
 		free(argv[argc]);

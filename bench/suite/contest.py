@@ -87,7 +87,7 @@ class Contest:
             time.sleep(0.02)
 
     def count(self):
-        if self.load.connections > counts.CONNECTIONS_MAX:
+        if not counts.countable(self.load):
             return
         for c in self.live():
             found = self.counts.setdefault(c.name, {})

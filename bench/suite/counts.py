@@ -13,14 +13,22 @@ from suite.load import run
 from suite.machine import Failure, LOAD_CPU, child_setup, read
 from suite.servers import Server
 
-REQUESTS = 4000
+REQUESTS = 1000
 GONE_SECONDS = 5
-CONNECTIONS_MAX = 1000  # with more, connecting takes longer than what is counted
+# Beyond these, connecting and copying take longer than what is counted, and change nothing of it.
+CONNECTIONS_MAX = 50
+SIZE_MAX = 1024
+DEPTH_MAX = 16
 
 
 def requests_of(load):
-    """Fewer when they are large, but several on each connection."""
-    return max(4 * load.connections, REQUESTS // max(1, load.size // 4096))
+    """At least several on each connection."""
+    return max(REQUESTS, 4 * load.connections * load.depth)
+
+
+def countable(load):
+    return (load.connections <= CONNECTIONS_MAX and load.size <= SIZE_MAX
+            and load.depth <= DEPTH_MAX and "--close" not in load.more)
 
 
 def loaded(build, server, load, requests):

@@ -56,7 +56,7 @@ static void file_end(proa_http_request *req)
 
 static const char *file_type(const proa_http_request *req)
 {
-	return px_mime_of(req->file.path.data);
+	return req->file.loaded ? req->file.loaded->type : px_mime_of(req->file.path.data);
 }
 
 /* The tag is the file's own, so the text cannot be foreseen by who wrote its content. */
@@ -212,16 +212,6 @@ bool px_file_soon(const proa_http_request *req)
 
 /* ---- deciding what to send ---- */
 
-static void put_validators(proa_http_request *req)
-{
-	char date[PX_DATE_TEXT];
-
-	px_date_print(req->file.stat.mtime_ns / PROA_SEC, date);
-	proa_http_set(req, "ETag", req->file.etag);
-	proa_http_set(req, "Last-Modified", date);
-	proa_http_set(req, "Accept-Ranges", "bytes");
-}
-
 static void put_content_range(proa_http_request *req)
 {
 	const px_range *range = req->file.range;
@@ -233,11 +223,12 @@ static void put_content_range(proa_http_request *req)
 }
 
 /* RFC 9110, 14.2: GET alone, and only if If-Range holds. */
-static int ranges_of(proa_http_request *req, const px_cond *cond, int64_t mtime_s, int64_t now_s)
+static int ranges_of(proa_http_request *req, const px_cond *cond, const char *etag, int64_t now_s)
 {
 	const char *value = px_request_field(req, "range");
+	int64_t mtime_s = req->file.stat.mtime_ns / PROA_SEC;
 
-	if (!value || req->head_only || !px_cond_range(cond, req->file.etag, mtime_s, now_s))
+	if (!value || req->head_only || !px_cond_range(cond, etag, mtime_s, now_s))
 		return 0;
 	return px_range_parse(value, req->file.stat.size_bytes, req->file.range);
 }
@@ -279,8 +270,9 @@ static void file_parts(proa_http_request *req, int n)
 
 void px_file_answer(proa_http_request *req)
 {
-	const proa_stat_info *st = &req->file.stat;
-	int64_t mtime_s = st->mtime_ns / PROA_SEC, now_s = proa_wall(req->local->loop) / PROA_SEC;
+	const px_version *version = px_version_of(req->local, &req->file.stat);
+	int64_t mtime_s = req->file.stat.mtime_ns / PROA_SEC,
+		now_s = proa_wall(req->local->loop) / PROA_SEC;
 	px_cond cond = {
 		.if_match = px_request_field(req, "if-match"),
 		.if_none_match = px_request_field(req, "if-none-match"),
@@ -290,15 +282,14 @@ void px_file_answer(proa_http_request *req)
 	};
 	int status, n;
 
-	px_etag_print(st->mtime_ns, st->size_bytes, st->ino, req->file.etag);
-	put_validators(req);
-	status = px_cond_check(&cond, req->file.etag, mtime_s, now_s);
+	px_buf_put(&req->extra, version->fields, version->fields_len);
+	status = px_cond_check(&cond, version->etag, mtime_s, now_s);
 	if (status == 412) {
 		px_file_refuse(req, 412);
 	} else if (status == 304) {
 		px_put_head(req, 304, NULL, -1);
 		file_end(req);
-	} else if ((n = ranges_of(req, &cond, mtime_s, now_s)) < 0) {
+	} else if ((n = ranges_of(req, &cond, version->etag, now_s)) < 0) {
 		range_refuse(req);
 	} else if (n > 0) {
 		file_parts(req, n);

@@ -20,7 +20,8 @@ list(APPEND PROA_SOURCES
 	src/http/request.c
 	src/http/scan.c
 	src/http/serve.c
-	src/http/text.c)
+	src/http/text.c
+	src/http/version.c)
 list(APPEND PROA_UNIT_TESTS
 	src/http/page_test.c
 	src/http/range_test.c

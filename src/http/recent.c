@@ -1,5 +1,6 @@
 /* Small files that were read in the loop's present turn: once a turn, not once a request. */
 /* SPDX-License-Identifier: MIT */
+#include "http/mime.h"
 #include "http/server.h"
 
 #include <string.h>
@@ -41,6 +42,7 @@ px_recent *px_recent_take(px_local *local)
 void px_recent_keep(px_local *local, px_recent *r, const px_buf *path)
 {
 	r->bytes.len = (size_t)r->stat.size_bytes;
+	r->type = px_mime_of(path->data);
 	px_buf_put(&r->path, path->data, path->len);
 	if (r->path.failed)
 		return;

@@ -73,6 +73,7 @@ typedef enum px_file_stage {
 typedef struct px_recent {
 	uint64_t turn;
 	proa_stat_info stat;
+	const char *type; /* for Content-Type */
 	px_buf path, bytes;
 } px_recent;
 
@@ -85,7 +86,6 @@ typedef struct px_file_job {
 	px_buf path;             /* from the folder, 0-terminated */
 	px_buf entries;          /* of a listing, as proa_dir_read packs them */
 	proa_stat_info stat;
-	char etag[PX_ETAG_TEXT];
 	char boundary[20]; /* of a multipart answer */
 	px_range range[PX_RANGE_MAX];
 	int ranges, next;
@@ -166,6 +166,16 @@ enum { PX_PEER_TEXT = 64 };
 
 /* ---- what a loop keeps, and all of them ---- */
 
+/* A file's validators, and the fields of an answer that tell them. fields_len 0: nothing. */
+typedef struct px_version {
+	int64_t mtime_ns, size_bytes;
+	uint64_t ino;
+	char etag[PX_ETAG_TEXT];
+	size_t fields_len;
+	char fields[2 * PX_ETAG_TEXT + PX_DATE_TEXT];
+} px_version;
+enum { PX_VERSIONS = 16 };
+
 typedef enum px_dir_state { PX_DIR_NONE_YET, PX_DIR_OPENING, PX_DIR_OPEN } px_dir_state;
 
 struct px_local {
@@ -182,7 +192,8 @@ struct px_local {
 	bool dir_bound; /* the handle is: opening may fail, and be tried again */
 	px_recent recent[PX_RECENT_FILES];
 	unsigned recent_next;
-	uint64_t date_turn; /* when it was looked at */
+	px_version version[PX_VERSIONS]; /* by what the inode's number hashes to */
+	uint64_t date_turn;              /* when it was looked at */
 	int64_t date_s;
 	char date[PX_DATE_TEXT];
 };
@@ -230,6 +241,11 @@ int px_request_parse(proa_http_request *req);
 /* First byte not used yet; how many. */
 const char *px_conn_bytes(const px_conn *c, size_t *len);
 void px_conn_used(px_conn *c, size_t n);
+
+/* ---- version.c ---- */
+
+/* Valid until the next call. */
+const px_version *px_version_of(px_local *local, const proa_stat_info *stat);
 
 /* ---- answer.c ---- */
 

@@ -9,6 +9,8 @@
 enum {
 	COUNT_DEFAULT = 4096,
 	SIZE_DEFAULT = 64 * 1024,
+	PAGE = 4096,
+	COLOUR = 5 * 64,
 #ifdef PX_TORTURE
 	CHUNK_FIRST = 1,
 #else
@@ -17,6 +19,13 @@ enum {
 };
 
 /* ---- open and close ---- */
+
+/* Buffers whose size is a power of two would all begin in the same few lines of the caches: many
+ * small messages at once would throw each other out. */
+static size_t stride_of(size_t size_bytes)
+{
+	return size_bytes % PAGE ? size_bytes : size_bytes + COLOUR;
+}
 
 int px_pool_open(px_core *core, px_pool **out, const proa_buffers_options *options)
 {
@@ -34,9 +43,9 @@ int px_pool_open(px_core *core, px_pool **out, const proa_buffers_options *optio
 	pool->magic = PX_POOL_MAGIC;
 	pool->core = core;
 	pool->size_bytes = o->size_bytes ? o->size_bytes : SIZE_DEFAULT;
-	pool->shift = pool->size_bytes & (pool->size_bytes - 1)
-	                      ? PX_POOL_NO_SHIFT
-	                      : (uint8_t)px_log2_64(pool->size_bytes);
+	pool->stride = stride_of(pool->size_bytes);
+	pool->shift = pool->stride & (pool->stride - 1) ? PX_POOL_NO_SHIFT
+	                                                : (uint8_t)px_log2_64(pool->stride);
 	pool->max = (uint32_t)(o->count ? o->count : COUNT_DEFAULT);
 	pool->free_head = PX_POOL_NONE;
 	px_list_init(&pool->parked);
@@ -59,7 +68,7 @@ static void pool_free(px_pool *pool)
 	for (uint32_t i = 0; i < pool->n_chunks; i++) {
 		px_chunk *c = &pool->chunk[i];
 
-		px_free(&core->alloc, c->base, (size_t)c->n * pool->size_bytes);
+		px_free(&core->alloc, c->base, (size_t)c->n * pool->stride);
 		px_free(&core->alloc, c->bufs, c->n * sizeof *c->bufs);
 	}
 	px_list_remove(&pool->all);
@@ -100,7 +109,7 @@ static px_chunk *chunk_of_index(const px_pool *pool, uint32_t index)
 
 static bool chunk_has(const px_pool *pool, const px_chunk *c, const unsigned char *at)
 {
-	return (uintptr_t)at - (uintptr_t)c->base < (size_t)c->n * pool->size_bytes;
+	return (uintptr_t)at - (uintptr_t)c->base < (size_t)c->n * pool->stride;
 }
 
 /* Where it was last time, else the last ones, which are the largest. PX_POOL_NONE: not here. */
@@ -122,7 +131,7 @@ static uint32_t index_of_address(px_pool *pool, const unsigned char *at)
 	offset = (size_t)(at - c->base);
 	return c->first + (uint32_t)(PX_LIKELY(pool->shift != PX_POOL_NO_SHIFT)
 	                                     ? offset >> pool->shift
-	                                     : offset / pool->size_bytes);
+	                                     : offset / pool->stride);
 }
 
 static px_buf *buf_at(const px_pool *pool, uint32_t index)
@@ -137,7 +146,7 @@ unsigned char *px_pool_at(const px_pool *pool, uint32_t index)
 {
 	px_chunk *c = chunk_of_index(pool, index);
 
-	return c->base + (size_t)(index - c->first) * pool->size_bytes;
+	return c->base + (size_t)(index - c->first) * pool->stride;
 }
 
 uint32_t px_pool_index(px_pool *pool, const void *buf)
@@ -179,10 +188,10 @@ bool px_pool_grow(px_pool *pool)
 	if (pool->total >= pool->max || pool->n_chunks == PX_POOL_CHUNKS)
 		return false;
 	n = PX_MIN(n, pool->max - pool->total);
-	c->base = px_alloc(&core->alloc, (size_t)n * pool->size_bytes);
+	c->base = px_alloc(&core->alloc, (size_t)n * pool->stride);
 	c->bufs = px_zalloc_array(&core->alloc, n, sizeof *c->bufs);
 	if (!c->base || !c->bufs) {
-		px_free(&core->alloc, c->base, (size_t)n * pool->size_bytes);
+		px_free(&core->alloc, c->base, (size_t)n * pool->stride);
 		px_free(&core->alloc, c->bufs, n * sizeof *c->bufs);
 		*c = (px_chunk){0};
 		return false;
@@ -204,7 +213,7 @@ void *px_pool_taken(px_pool *pool, uint32_t index)
 	px_assert(i < c->n && !c->bufs[i].lent);
 	c->bufs[i].lent = true;
 	pool->lent++;
-	return c->base + i * pool->size_bytes;
+	return c->base + i * pool->stride;
 }
 
 void *px_pool_take(px_pool *pool)

@@ -39,6 +39,7 @@ struct px_pool {
 	px_core *core;
 	px_node all;       /* in core->pools */
 	size_t size_bytes; /* of a buffer */
+	size_t stride;     /* from one to the next */
 	uint8_t shift;     /* its logarithm, PX_POOL_NO_SHIFT if it has none */
 	uint32_t max;      /* buffers at most */
 	uint32_t total;    /* buffers made */

@@ -366,3 +366,38 @@ TEST(gather_saves_system_calls)
 	line_close(loop, &l);
 	free(small);
 }
+
+/* ---- what is to be followed ---- */
+
+/* A hint, and no more: whatever the system waits for, all of it comes, though nothing follows the
+ * last. */
+TEST(gather_followed_by_nothing)
+{
+	enum { N = 32, PIECE = 100 };
+	unsigned char bytes[N * PIECE], in[N * PIECE];
+	long got = 0;
+	rec r[N] = {0};
+	proa_handle a;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &a);
+	kit_fill(bytes, sizeof bytes, 0);
+	for (int i = 0; i < N; i++) {
+		r[i].op.want = PROA_FOLLOWED;
+		SUBMIT(proa_send, &a, &r[i], bytes + i * PIECE, PIECE);
+		CHECK_EQ(kit_await(loop, &r[i]), PIECE);
+	}
+	for (long long end = test_now_ns() + kit_patience_ns();
+	     got < N * PIECE && test_now_ns() < end;) {
+		long n = kit_fd_read(fd, in + got, sizeof in - (size_t)got);
+
+		got += n > 0 ? n : 0;
+		kit_once(loop, n > 0 ? 0 : 1);
+	}
+	CHECK_EQ(got, N * PIECE);
+	CHECK(kit_filled(in, sizeof in, 0));
+	kit_fd_close(fd);
+	kit_end(loop, &a);
+	kit_close(&loop);
+}

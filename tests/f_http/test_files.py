@@ -127,6 +127,30 @@ class Files(Folder):
             r = c.ask("GET", "/changing", f"If-None-Match: {first}")
             self.assertEqual((r.status, r.body), (200, b"two"))
 
+    def test_versions(self):
+        """Many files alike but for their inodes; then one with another time, and another size."""
+        names = [f"version{i}" for i in range(40)]
+        when = 1000000000
+        for name in names:
+            self.put(name, b"same")
+            os.utime(f"{self.folder}/{name}", (when, when))
+        with self.server.client() as c:
+            def tag(name, at=when):
+                r = c.ask("GET", "/" + name)
+                self.assertEqual(r.get("Last-Modified"), email.utils.formatdate(at, usegmt=True))
+                return r.get("ETag")
+
+            tags = [tag(name) for name in names]
+            self.assertEqual(len(set(tags)), len(names))
+            self.assertEqual([tag(name) for name in names], tags)
+            os.utime(f"{self.folder}/{names[0]}", (when, when + 1))
+            self.assertNotEqual(tag(names[0], when + 1), tags[0])
+            with open(f"{self.folder}/{names[1]}", "ab") as f:
+                self.assertEqual(tag(names[1]), tags[1])
+                f.write(b"more")
+            os.utime(f"{self.folder}/{names[1]}", (when, when))
+            self.assertNotEqual(tag(names[1]), tags[1])
+
     def test_one_range(self):
         n = len(DATA)
         with self.server.client() as c:
