@@ -1,5 +1,4 @@
-/* Floods a relay: one process at both of its ends, which copies no byte, so that the relay is what
- * is measured. */
+/* Floods a relay: one process at both of its ends, which copies no byte itself. */
 /* SPDX-License-Identifier: MIT */
 #include "common.h"
 

@@ -14,6 +14,7 @@ proa_example(sim_echo examples/sim_echo.c examples/echo.c)
 proa_example(sim_kv examples/sim_kv.c examples/kv.c)
 proa_example(strand examples/strand.c)
 proa_example(udp_echo examples/udp_echo.c)
+proa_example(watch examples/watch.c)
 
 # Not every libc switches stacks: musl does not, and macOS calls it obsolete.
 include(CheckSymbolExists)

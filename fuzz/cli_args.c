@@ -10,7 +10,7 @@
 enum {
 	ARGS_MAX = 24,
 	TAKES = CLI_DIR | CLI_LISTEN | CLI_BACKEND | CLI_WORKERS | CLI_LOG | CLI_STATS | CLI_JSON |
-	        CLI_BUFFERS | CLI_LAB,
+	        CLI_BUFFERS | CLI_LAB | CLI_TO | CLI_RELAY | CLI_WATCH,
 	ALWAYS = ~0
 };
 
@@ -43,7 +43,10 @@ typedef enum option {
 	OUTPUT,
 	SECONDS,
 	LIST,
-	QUICK
+	QUICK,
+	IDLE,
+	LIMIT,
+	FLAT
 } option;
 
 static const struct {
@@ -65,6 +68,9 @@ static const struct {
 	{"--seconds", CLI_LAB, true, SECONDS},
 	{"--list", CLI_LAB, false, LIST},
 	{"--quick", CLI_LAB, false, QUICK},
+	{"--idle", CLI_RELAY, true, IDLE},
+	{"--limit", CLI_RELAY, true, LIMIT},
+	{"--flat", CLI_WATCH, false, FLAT},
 	{"--help", (unsigned)ALWAYS, false, HELP},
 	{"-h", (unsigned)ALWAYS, false, HELP},
 };
@@ -76,7 +82,7 @@ static bool number_good(const char *value, unsigned most, unsigned *to)
 
 	for (*to = 0; digits && *value == '0'; digits--)
 		value++;
-	if (!digits || digits > 5 || value[digits])
+	if (!digits || digits > 7 || value[digits])
 		return false;
 	*to = (unsigned)strtoul(value, NULL, 10);
 	return *to >= 1 && *to <= most;
@@ -101,6 +107,11 @@ static bool value_good(cli_args *args, option which, const char *value)
 	case SECONDS:
 		return sscanf(value, "%lf%c", &args->seconds, &behind) == 1 &&
 		       args->seconds >= 0.01 && args->seconds <= 3600;
+	case IDLE:
+		return sscanf(value, "%lf%c", &args->idle, &behind) == 1 && args->idle >= 0.01 &&
+		       args->idle <= 86400;
+	case LIMIT: return number_good(value, 1000000, &args->limit);
+	case FLAT: args->flat = true; return true;
 	case LIST: args->list = true; return true;
 	case QUICK: args->quick = true; return true;
 	default: args->help = true; return true;
@@ -137,9 +148,9 @@ static bool parse_again(int argc, char **argv, unsigned takes, cli_args *args)
 		if (!names && strcmp(argv[0], "--") == 0) {
 			names = true;
 		} else if (names || argv[0][0] != '-' || !strcmp(argv[0], "-")) {
-			if (args->dir || !(takes & CLI_DIR))
+			if (!(takes & CLI_DIR) || args->to || (args->dir && !(takes & CLI_TO)))
 				return false;
-			args->dir = argv[0];
+			*(args->dir ? &args->to : &args->dir) = argv[0];
 		} else if (!(n = option_again(argc, argv, takes, args))) {
 			return false;
 		}
@@ -172,6 +183,8 @@ FUZZ(cli_args)
 		          args.output == want.output && args.buffers == want.buffers);
 		px_assert(args.seconds == want.seconds && args.list == want.list &&
 		          args.quick == want.quick);
+		px_assert(args.to == want.to && args.idle == want.idle &&
+		          args.limit == want.limit && args.flat == want.flat);
 	}
 	while (argc--)
 		free(argv[argc]);

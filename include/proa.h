@@ -13,6 +13,7 @@
 #include "proa/net.h"
 #include "proa/proc.h"
 #include "proa/sim.h"
+#include "proa/watch.h"
 
 #define PROA_VERSION        "0.1.0"
 #define PROA_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */

@@ -31,7 +31,8 @@ typedef enum host_feature {
 	HOST_GROUPS,    /* joined by the number of an interface, and left */
 	HOST_FULL_DISK, /* a file that says so */
 	HOST_LINKS,     /* symbolic links that anybody may make */
-	HOST_FOREIGN    /* descriptors that are not the library's */
+	HOST_FOREIGN,   /* descriptors that are not the library's */
+	HOST_WATCH      /* folders that can be watched */
 } host_feature;
 
 /* Why it is not there, in words; NULL: it is. */

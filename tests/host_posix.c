@@ -19,6 +19,8 @@ const char *host_lacks(host_feature feature)
 		return "no file that is always full";
 	if (feature == HOST_REUSEPORT)
 		return "the system does not spread connections over the listeners of a port";
+	if (feature == HOST_WATCH)
+		return "watching is not written for this system";
 #endif
 	(void)feature;
 	return NULL;

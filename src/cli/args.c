@@ -117,6 +117,13 @@ static bool set_quick(cli_args *args, const char *value)
 	return true;
 }
 
+static bool set_flat(cli_args *args, const char *value)
+{
+	(void)value;
+	args->flat = true;
+	return true;
+}
+
 static bool set_log(cli_args *args, const char *value)
 {
 	(void)value;
@@ -155,6 +162,7 @@ static const option options[] = {
 	{"--json", CLI_JSON, set_json, false},
 	{"--idle", CLI_RELAY, set_idle, true},
 	{"--limit", CLI_RELAY, set_limit, true},
+	{"--flat", CLI_WATCH, set_flat, false},
 	{"--models", CLI_LAB, set_models, true},
 	{"--connections", CLI_LAB, set_connections, true},
 	{"--output", CLI_LAB, set_output, true},

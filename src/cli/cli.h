@@ -16,7 +16,7 @@ typedef struct cli_args {
 	const char *models, *connections, *output; /* the laboratory's */
 	double seconds, idle;                      /* 0: not given */
 	unsigned workers, buffers, limit;          /* 0: not given */
-	bool log, stats, json, list, quick, help;
+	bool log, stats, json, list, quick, flat, help;
 } cli_args;
 
 /* Which of them a command takes. */
@@ -31,7 +31,8 @@ enum {
 	CLI_BUFFERS = 128,
 	CLI_LAB = 256,
 	CLI_TO = 512,
-	CLI_RELAY = 1024
+	CLI_RELAY = 1024,
+	CLI_WATCH = 2048
 };
 
 typedef struct cli_command {
@@ -43,7 +44,7 @@ typedef struct cli_command {
 	int (*run)(const cli_args *);
 } cli_command;
 
-extern const cli_command cli_serve, cli_echo, cli_relay, cli_doctor, cli_lab;
+extern const cli_command cli_serve, cli_echo, cli_relay, cli_watch, cli_doctor, cli_lab;
 
 /* One line on stderr, "proa: " before it. Returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

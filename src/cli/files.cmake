@@ -10,7 +10,8 @@ list(APPEND PROA_CLI_SOURCES
 	src/cli/main.c
 	src/cli/relay.c
 	src/cli/serve.c
-	src/cli/tcp.c)
+	src/cli/tcp.c
+	src/cli/watch.c)
 if(WIN32)
 	list(APPEND PROA_CLI_SOURCES src/cli/host_win.c)
 else()

@@ -183,8 +183,8 @@ const cli_command cli_relay = {
 		"  --limit N            connections at a time; more wait to be accepted\n"
 		"  --workers N          loops, each on a thread of its own (default 1)\n"
 		"  --backend NAME       one of 'proa doctor', or it fails (default: the best)\n"
-		"  --buffers N          of 64 KiB, for what is on its way, at most (default: two for\n"
-		"                       each of --limit, and at least 4096)\n"
+		"  --buffers N          of 64 KiB, for what is on its way, at most (default: two\n"
+		"                       for each of --limit, and at least 4096)\n"
 		"  --stats              at the end, one line of counters\n\n"
 		"The end of one direction is passed on, and the other one lives. SIGTERM or\n"
 		"SIGINT ends it within 10 seconds, a second one at once.\n",

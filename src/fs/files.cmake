@@ -5,5 +5,6 @@ list(APPEND PROA_SOURCES
 	src/fs/copy.c
 	src/fs/fs.c
 	src/fs/temp.c
+	src/fs/watch.c
 	src/fs/whole.c
 )

@@ -69,7 +69,8 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(FILE_CALL, "file_call", 0)           \
 	X(RECV_MSGS, "recv_msgs", 1)           \
 	X(RECV_MSG_MANY, "recv_msg_many", 1)   \
-	X(SEND_MSGS, "send_msgs", 2)
+	X(SEND_MSGS, "send_msgs", 2)           \
+	X(WATCH, "watch", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,

@@ -77,6 +77,12 @@ elseif(NOT WIN32)
 		src/sys/bsd/udp_many.c
 		src/sys/bsd/wake.c)
 endif()
+# inotify, or nothing yet.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+	list(APPEND PROA_SOURCES src/sys/linux/watch.c)
+else()
+	list(APPEND PROA_SOURCES src/sys/watch_none.c)
+endif()
 # Linux alone can say what would have to wait, and copies within the kernel.
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR PROA_KQUEUE_TREE)
 	list(APPEND PROA_SOURCES src/sys/copy_none.c src/sys/now_none.c)

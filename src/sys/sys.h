@@ -300,6 +300,17 @@ int64_t px_file_open_now(int dir_fd, const char *path, int32_t *sys_error);
 bool px_file_held(int fd, int64_t offset, int64_t len); /* all of that is in memory */
 int64_t px_file_read_now(int fd, void *, size_t, int64_t offset, int32_t *sys_error);
 
+/* ---- watching files and folders, watch.c; not in a simulation ---- */
+/* Opening and reading block, and are one worker's at a time; the descriptor is to be polled for
+ * reading between. */
+typedef struct px_fswatch px_fswatch;
+int64_t px_fswatch_open(px_fswatch **, const char *path, bool tree, int32_t *sys_error);
+int px_fswatch_fd(const px_fswatch *);
+/* What there is, as packed proa_changes that stay until the next call: their bytes, perhaps 0. */
+int64_t px_fswatch_read(px_fswatch *, const void **changes);
+bool px_fswatch_ended(const px_fswatch *); /* nothing comes any more: what was watched is gone */
+void px_fswatch_close(px_fswatch *);       /* NULL is nothing */
+
 /* ---- signals, signal.c: the one process-wide table (a signal is a process-wide thing) ---- */
 /* While a slot is held, `ring` is called in the handler's context for each `signo`. The slot >= 0,
  * or -PROA_EINVAL, -PROA_EBUSY. */

@@ -284,6 +284,8 @@ TEST(world_has_nothing_foreign)
 	proa_adopt_os(&h, 0, PROA_FOREIGN);
 	proa_poll(&h, &op, PROA_READABLE, NULL);
 	CHECK_EQ(proa_world_await(b.w, &op), -PROA_ENOTSUP);
+	proa_watch(proa_root(b.a), &op, "/", 0, NULL);
+	CHECK_EQ(proa_world_await(b.w, &op), -PROA_ENOTSUP);
 	bed_end(&b, &h);
 	bed_close(&b);
 }
