@@ -12,6 +12,7 @@ proa_example(relay examples/relay.c)
 proa_example(relay_serve examples/relay_serve.c)
 proa_example(sim_echo examples/sim_echo.c examples/echo.c)
 proa_example(sim_kv examples/sim_kv.c examples/kv.c)
+proa_example(spawn examples/spawn.c)
 proa_example(strand examples/strand.c)
 proa_example(udp_echo examples/udp_echo.c)
 

@@ -7,6 +7,7 @@ list(APPEND PROA_SOURCES
 if(WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/win/beneath.c
+		src/sys/win/child.c
 		src/sys/win/dir.c
 		src/sys/win/err.c
 		src/sys/win/extension.c
@@ -26,6 +27,7 @@ if(WIN32)
 	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
 else()
 	list(APPEND PROA_SOURCES
+		src/sys/posix/child.c
 		src/sys/posix/copy.c
 		src/sys/posix/err.c
 		src/sys/posix/fiber.c
@@ -47,10 +49,12 @@ endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/sys/linux/beneath.c
+		src/sys/linux/child.c
 		src/sys/linux/machine.c)
 elseif(NOT WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/bsd/beneath.c
+		src/sys/bsd/child.c
 		src/sys/bsd/machine.c)
 endif()
 # What Linux can do in the BSDs' way is done so in the tree where kqueue is tested.
