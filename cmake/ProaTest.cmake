@@ -23,12 +23,14 @@ endif()
 if(WIN32)
 	set(host_files
 		tests/host_win.c
+		tests/host_win_child.c
 		tests/host_win_file.c
 		tests/host_win_net.c
 		tests/host_win_thread.c)
 else()
 	set(host_files
 		tests/host_posix.c
+		tests/host_posix_child.c
 		tests/host_posix_file.c
 		tests/host_posix_net.c
 		tests/host_posix_thread.c)

@@ -1,4 +1,4 @@
-/* What the process is for: blocking work on threads, strands, and signals. */
+/* What the process is for: blocking work on threads, strands, signals, and child processes. */
 /* SPDX-License-Identifier: MIT */
 #ifndef PROA_PROC_H
 #define PROA_PROC_H
@@ -44,6 +44,70 @@ PROA_API bool proa_work_cancelled(
  * always. Errors: EINVAL (no such signal, or one that cannot be caught), EBUSY (more than 64 in the
  * process). */
 PROA_API void proa_signal(proa_handle *owner, proa_op *op, int signo, proa_done *done);
+
+/* ---- child processes ---- */
+
+/* What a child gets at one of its descriptors. */
+typedef enum proa_stdio_how {
+	PROA_STDIO_NULL,    /* nothing to read; what it writes goes nowhere */
+	PROA_STDIO_INHERIT, /* this process's of the same number */
+	PROA_STDIO_OS,      /* a copy of `os` */
+	PROA_STDIO_PIPE,    /* of a new pipe: it reads at 0 and writes at others; `handle` is the
+	                       other end */
+	PROA_STDIO_PAIR     /* one of a proa_pair, both ways; `handle` is the other */
+} proa_stdio_how;
+
+typedef struct proa_stdio {
+	proa_stdio_how how;
+	proa_handle *handle; /* init; open from the submit on, also if the spawn fails: yours to
+	                        close. It may belong to another owner on the same loop */
+	proa_os_handle os;
+} proa_stdio;
+
+enum {
+	PROA_SPAWN_GROUP =
+		1, /* leads a process group of its own, which proa_child_kill is for then */
+	PROA_SPAWN_SESSION = 2, /* leads a session of its own, without a terminal; and a group */
+	PROA_SPAWN_UID = 4,     /* takes on `uid`; supplementary groups are dropped */
+	PROA_SPAWN_GID = 8      /* takes on `gid`; likewise */
+};
+
+typedef struct proa_spawn_options {
+	size_t size;
+	const char *file;        /* NULL: argv[0]. Without a '/' it is looked for in this process's
+	                            PATH; with one, relative to `folder` */
+	const char *const *argv; /* the program's name by convention, its arguments, NULL */
+	const char *const *env;  /* "NAME=value" each, and NULL; NULL: this process's, of now */
+	const char *folder;      /* NULL: this process's */
+	const proa_stdio *stdio; /* by the child's descriptor: 0, 1, 2...; 64 at most */
+	unsigned stdio_n;        /* how many; those behind, as far as 2, are PROA_STDIO_NULL */
+	unsigned flags;          /* PROA_SPAWN_... */
+	uint32_t uid, gid;
+} proa_spawn_options;
+
+/* Opens an init handle as a child process (PROA_CHILD) that runs a program; everything is copied.
+ * It gets the descriptors that it is given, no others, and no blocked or ignored signal. 0 when the
+ * program runs; or why it does not, also if only its last step failed: ENOENT (no program, no
+ * folder), EACCES, ENOEXEC, EPERM (user, group), EMFILE, EINVAL (no argv; a stdio handle that is
+ * not init)... ENOTSUP in a simulation. Cancellable until a worker has begun. Allocates.
+ * The close of the handle kills a program that still runs (its group, if it has one), and waits
+ * until it is gone: no child outlives its handle, and none becomes a zombie. */
+PROA_API void proa_spawn(proa_handle *child, proa_op *op, const proa_spawn_options *options,
+                         proa_done *done);
+
+/* Completes when the program has ended. result: its exit status; count: the signal that killed it,
+ * and the status is 128 more then; else 0. Any number of ops, also afterwards: each is told the
+ * same. ECHILD: nothing was spawned; or somebody else in this process has waited for it, and the
+ * status is lost. A spawn that fails ends it with its error. Cancellable always: the program goes
+ * on. */
+PROA_API void proa_exited(proa_handle *child, proa_op *op, proa_done *done);
+
+/* Sends a signal (the system's number) to the program, or its group; 0: only asks. 0, EINVAL,
+ * EPERM, ECHILD (has ended, or is not spawned yet). On Windows SIGINT, SIGTERM and SIGKILL end it
+ * at once. */
+PROA_API int proa_child_kill(proa_handle *child, int signo);
+
+PROA_API int64_t proa_child_pid(const proa_handle *child); /* its number; -PROA_ECHILD */
 
 PROA_C_END
 #endif

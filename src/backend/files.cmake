@@ -9,6 +9,7 @@ if(WIN32)
 	list(APPEND PROA_SOURCES
 		src/backend/iocp.c
 		src/backend/iocp_accept.c
+		src/backend/iocp_child.c
 		src/backend/iocp_file.c
 		src/backend/iocp_grams.c
 		src/backend/iocp_msg.c

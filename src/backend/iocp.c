@@ -316,7 +316,7 @@ static void iocp_submit(px_core *core, px_op *op)
 {
 	bool file = (PX_KINDS_FILE & PX_KIND_BIT(op->kind)) != 0;
 
-	if (op->handle->flags & PX_IO_HF_PORT || op->kind == PX_POLL)
+	if (op->handle->flags & PX_IO_HF_PORT || op->kind == PX_POLL || op->kind == PX_REAP)
 		kinds[op->kind].submit(px_iocp_of(core), op);
 	else if (file) /* opened by somebody else, and not for overlapped calls */
 		px_file_submit(core, op);
@@ -389,8 +389,9 @@ static void iocp_attach(px_core *core, px_handle *h)
 	px_iocp *io = px_iocp_of(core);
 	UCHAR skip = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
 
-	if (px_handle_kind(h) == PROA_FOREIGN)
-		return; /* it may be in a port of its library's */
+	/* A process has nothing to do with ports; a foreign one may be in its library's. */
+	if (px_handle_kind(h) == PROA_FOREIGN || px_handle_kind(h) == PROA_CHILD)
+		return;
 	px_count_add(&core->stat.system_calls, 2);
 	if (!port_join(io, h))
 		return;

@@ -162,6 +162,8 @@ typedef struct px_io_kind {
 	X(RECV_MSG_MANY, px_io_grams, px_io_grams_packet)      \
 	/* iocp_poll.c */                                      \
 	X(POLL, px_io_poll_foreign, px_io_poll_foreign_packet) \
+	/* iocp_child.c */                                     \
+	X(REAP, px_io_reap, px_io_reap_packet)                 \
 	/* iocp_file.c */                                      \
 	X(READ, px_io_read, px_io_read_packet)                 \
 	X(WRITE, px_io_write, px_io_write_packet)

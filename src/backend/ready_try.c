@@ -340,6 +340,24 @@ static bool try_shutdown(px_core *core, px_op *op)
 	return false;
 }
 
+/* ---- the end of a child process ---- */
+
+/* Told of it a moment before it is there to be reaped, on some systems: then it is asked again. */
+static bool try_reap(px_core *core, px_op *op)
+{
+	px_handle *h = op->handle;
+	int32_t sys_error = 0;
+	int signo;
+	int64_t rc;
+
+	px_count(&core->stat.system_calls);
+	rc = px_child_reap((int64_t)(intptr_t)op->args.engine.b, h->fd, &signo, &sys_error);
+	if (rc == PX_AGAIN)
+		return px_ready_turn_over(h, PX_HF_READABLE, PX_HF_AGAIN_IN);
+	px_op_finish(op, rc, signo, sys_error);
+	return false;
+}
+
 /* ---- which is which ---- */
 
 #define LEAVES(X)                       \
@@ -359,7 +377,8 @@ static bool try_shutdown(px_core *core, px_op *op)
 	X(SEND_MSG, px_try_send_msg)    \
 	X(SEND_MSGS, px_try_send_msgs)  \
 	X(SHUTDOWN, try_shutdown)       \
-	X(POLL, px_try_poll)
+	X(POLL, px_try_poll)            \
+	X(REAP, try_reap)
 
 typedef bool leaf_fn(px_core *core, px_op *op);
 

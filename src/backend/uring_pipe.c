@@ -1,4 +1,5 @@
-/* Sends on pipes and terminals past the ring: by plain calls that do not wait, and polls. */
+/* Past the ring, by plain calls that do not wait, behind polls: sends on pipes, ends of children.
+ */
 /* SPDX-License-Identifier: MIT */
 #include "backend/pipe.h"
 #include "backend/uring.h"
@@ -33,4 +34,39 @@ void px_ur_pipe_send(px_uring *u, px_op *op)
 		px_ur_poll(u, op);
 	else
 		px_ur_send_failed(u, op, -sys_error);
+}
+
+/* ---- the end of a child process: once the poll says so ---- */
+
+void px_ur_reap(px_uring *u, px_op *op)
+{
+	bool told = (op->flags & PX_F_PHASE2) != 0;
+	int32_t sys_error = 0;
+	int64_t rc = PX_AGAIN;
+	int signo = 0;
+
+	if (told) {
+		px_count(&u->core->stat.system_calls);
+		rc = px_child_reap((int64_t)(intptr_t)op->args.engine.b, op->handle->fd, &signo,
+		                   &sys_error);
+	}
+	op->flags |= PX_F_PHASE2;
+	if (rc == PX_AGAIN)
+		px_ur_poll(u, op);
+	else
+		px_op_finish(op, rc, signo, sys_error);
+}
+
+/* Who asks for its end kills the process, and the poll goes on. */
+void px_ur_reap_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
+{
+	PX_UNUSED(cqe);
+	px_ur_reap(u, op);
+}
+
+void px_ur_no_settled(px_uring *u, px_op *op)
+{
+	PX_UNUSED(u);
+	PX_UNUSED(op);
+	PX_PANIC("io_uring: a cancel of an op that is never cancelled in the ring");
 }

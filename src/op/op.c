@@ -14,10 +14,11 @@ const uint8_t px_kind_dir[PX_KIND_COUNT] = {PX_KINDS(KIND_DIR)};
 #define KIND_NAME(name, text, dir) [PX_##name] = (text),
 const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 
-#define KINDS_ENGINE                                                                   \
-	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_RESOLVE) | \
-	 PX_KIND_BIT(PX_CONNECT_NAME) | PX_KIND_BIT(PX_STREAM_READ) |                  \
-	 PX_KIND_BIT(PX_STREAM_DRAINED) | PX_KIND_BIT(PX_WATCH))
+#define KINDS_ENGINE                                                                      \
+	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_RESOLVE) |    \
+	 PX_KIND_BIT(PX_CONNECT_NAME) | PX_KIND_BIT(PX_STREAM_READ) |                     \
+	 PX_KIND_BIT(PX_STREAM_DRAINED) | PX_KIND_BIT(PX_SPAWN) | PX_KIND_BIT(PX_CHILD) | \
+	 PX_KIND_BIT(PX_REAP) | PX_KIND_BIT(PX_EXITED) | PX_KIND_BIT(PX_WATCH))
 #define KINDS_MULTI                                                                        \
 	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
 	 PX_KIND_BIT(PX_RECV_MANY) | PX_KIND_BIT(PX_RECV_MSG_MANY) | PX_KIND_BIT(PX_WATCH))

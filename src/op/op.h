@@ -70,7 +70,11 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(RECV_MSGS, "recv_msgs", 1)           \
 	X(RECV_MSG_MANY, "recv_msg_many", 1)   \
 	X(SEND_MSGS, "send_msgs", 2)           \
-	X(WATCH, "watch", 0)
+	X(WATCH, "watch", 0)                   \
+	X(SPAWN, "spawn", 0)                   \
+	X(CHILD, "child", 0)                   \
+	X(REAP, "reap", 1)                     \
+	X(EXITED, "exited", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
@@ -95,7 +99,7 @@ _Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind
 	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_SHUTDOWN) | PX_KINDS_MSG)
 
 /* What every backend of a real system takes. */
-#define PX_KINDS_READY (PX_KINDS_SOCKET | PX_KIND_BIT(PX_POLL))
+#define PX_KINDS_READY (PX_KINDS_SOCKET | PX_KIND_BIT(PX_POLL) | PX_KIND_BIT(PX_REAP))
 
 enum { PX_DIR_NONE, PX_DIR_IN, PX_DIR_OUT };
 
@@ -161,7 +165,7 @@ typedef union px_args {
 	struct {
 		const px_engine *engine;
 		void *a, *b;
-	} engine; /* a bell: own.b is its count */
+	} engine; /* a bell: own.b is its count; a reap: b is the process's number */
 	struct {
 		int64_t (*fn)(proa_op *);
 		struct px_strand *strand;

@@ -9,6 +9,7 @@ if(WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/win/beneath.c
 		src/sys/win/call.c
+		src/sys/win/child.c
 		src/sys/win/dir.c
 		src/sys/win/err.c
 		src/sys/win/extension.c
@@ -31,6 +32,7 @@ else()
 	list(APPEND PROA_SOURCES
 		src/sys/posix/allocate.c
 		src/sys/posix/call.c
+		src/sys/posix/child.c
 		src/sys/posix/copy.c
 		src/sys/posix/err.c
 		src/sys/posix/fiber.c
@@ -54,10 +56,12 @@ endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES
 		src/sys/linux/beneath.c
+		src/sys/linux/child.c
 		src/sys/linux/machine.c)
 elseif(NOT WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/bsd/beneath.c
+		src/sys/bsd/child.c
 		src/sys/bsd/machine.c)
 endif()
 # What Linux can do in the BSDs' way is done so in the tree where kqueue is tested.

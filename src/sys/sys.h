@@ -317,6 +317,36 @@ void px_fswatch_close(px_fswatch *);       /* NULL is nothing */
 int px_signal_watch(int signo, void (*ring)(void *), void *arg);
 void px_signal_unwatch(int slot); /* afterwards no ring of this slot runs or will */
 
+/* ---- child processes, child.c; px_child_spawn may block ---- */
+enum { PX_STDIO_MAX = 64 };
+enum { PX_SPAWN_GROUP = 1, PX_SPAWN_SESSION = 2, PX_SPAWN_UID = 4, PX_SPAWN_GID = 8 };
+typedef struct px_spawn {
+	const char *file;
+	char *const *argv, *const *env; /* behind the last one NULL */
+	const char *path;   /* where a file without a separator is looked for; NULL: nowhere */
+	const char *folder; /* NULL: this process's */
+	const int *fds;     /* by the child's number, what it gets there; -1: nothing to read, and
+	                       what is written goes nowhere. It gets no others */
+	unsigned n, flags;  /* n: from 3 to PX_STDIO_MAX; PX_SPAWN_... */
+	uint32_t uid, gid;
+} px_spawn;
+/* The process's number once the program runs, or an error. *watch: a descriptor that can be read
+ * when it has ended (Windows: the process's handle). */
+int64_t px_child_spawn(const px_spawn *, int *watch, int32_t *sys_error);
+/* The exit status of one that has ended, which is forgotten then; PX_AGAIN: it runs. *signo: what
+ * killed it, and the result is 128 more; or 0. */
+int64_t px_child_reap(int64_t pid, int watch, int *signo, int32_t *sys_error);
+/* Of one that is not reaped yet. 0 or an error. */
+int px_child_kill(int64_t pid, int watch, bool group, int signo);
+void px_child_bury(int64_t pid, int watch); /* waits until it has ended, and forgets it */
+int64_t px_child_number(int64_t pid);       /* what the system calls it */
+enum { PX_SIGNAL_KILL = 9 };
+/* A copy, close-on-exec: of a descriptor, or of this process's own 0, 1, 2 and so on. */
+int64_t px_fd_copy(int fd, int32_t *sys_error);
+int64_t px_stdio_copy(int number, int32_t *sys_error);
+/* "NAME=value" each, behind the last one NULL; NULL where that is what a px_spawn says for it. */
+char *const *px_sys_environ(void);
+
 /* ---- limits, for doctor ---- */
 int px_sys_name(char *out, size_t size); /* "Linux 6.18 x86_64"; the length */
 int64_t px_sys_limit_files(void);

@@ -4,3 +4,16 @@ proa_test(local
 	tests/e_local/pipe.c
 	tests/c_conform/kit.c
 	BACKENDS)
+
+# An emulator's programs start none of their own sort.
+if(NOT (CMAKE_CROSSCOMPILING AND NOT WIN32))
+	proa_test(child
+		tests/e_local/child.c
+		tests/c_conform/kit.c
+		BACKENDS)
+	if(TARGET test_child)
+		proa_program(child_program tests child_program tests/e_local/program.c)
+		target_link_libraries(child_program PRIVATE proa_test_host)
+		add_dependencies(test_child child_program)
+	endif()
+endif()

@@ -9,8 +9,14 @@ enum { PIPE_BYTES = 64 * 1024, NAME_MAX_UNITS = 64, NAMES_TRIED = 16 };
 
 /* ---- open ---- */
 
+/* Overlapped, or for a program that waits in its calls, as most do. */
+static DWORD end_flags(bool overlapped)
+{
+	return overlapped ? FILE_FLAG_OVERLAPPED : 0;
+}
+
 /* The first end, which makes the pipe: what comes in, or both ways. */
-static HANDLE pipe_make(wchar_t *name, bool both)
+static HANDLE pipe_make(wchar_t *name, bool both, bool overlapped)
 {
 	static _Atomic unsigned made;
 	DWORD access = both ? PIPE_ACCESS_DUPLEX : PIPE_ACCESS_INBOUND;
@@ -24,24 +30,24 @@ static HANDLE pipe_make(wchar_t *name, bool both)
 		         (unsigned long)GetCurrentProcessId(), atomic_fetch_add(&made, 1),
 		         (unsigned long long)ticks.QuadPart);
 		h = CreateNamedPipeW(name,
-		                     access | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE,
+		                     access | end_flags(overlapped) | FILE_FLAG_FIRST_PIPE_INSTANCE,
 		                     PIPE_TYPE_BYTE | PIPE_REJECT_REMOTE_CLIENTS, 1, PIPE_BYTES,
 		                     PIPE_BYTES, 0, NULL);
 	}
 	return h;
 }
 
-static int pipe_open(int fd[2], bool both, int32_t *sys_error)
+static int pipe_open(int fd[2], bool both, const bool overlapped[2], int32_t *sys_error)
 {
 	DWORD access = both ? GENERIC_READ | GENERIC_WRITE : GENERIC_WRITE | FILE_READ_ATTRIBUTES;
 	wchar_t name[NAME_MAX_UNITS];
-	HANDLE a = pipe_make(name, both), b;
+	HANDLE a = pipe_make(name, both, overlapped[0]), b;
 	int rc;
 
 	*sys_error = 0;
 	if (a == INVALID_HANDLE_VALUE)
 		return (int)px_win_error(sys_error);
-	b = CreateFileW(name, access, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+	b = CreateFileW(name, access, 0, NULL, OPEN_EXISTING, end_flags(overlapped[1]), NULL);
 	if (b == INVALID_HANDLE_VALUE) {
 		rc = (int)px_win_error(sys_error);
 		CloseHandle(a);
@@ -52,21 +58,17 @@ static int pipe_open(int fd[2], bool both, int32_t *sys_error)
 	return 0;
 }
 
-/* Overlapped, they are neither blocking nor not. */
+/* "Non-blocking" is what a port takes. */
 int px_pipe_open(int fd[2], bool rd_nonblock, bool wr_nonblock, int32_t *sys_error)
 {
-	PX_UNUSED(rd_nonblock);
-	PX_UNUSED(wr_nonblock);
-	return pipe_open(fd, false, sys_error);
+	return pipe_open(fd, false, (bool[2]){rd_nonblock, wr_nonblock}, sys_error);
 }
 
 /* There is no socketpair, but a pipe that goes both ways is the same. */
 int64_t px_sock_pair(int fd[2], bool a_nonblock, bool b_nonblock, int32_t *sys_error)
 {
-	int rc = pipe_open(fd, true, sys_error);
+	int rc = pipe_open(fd, true, (bool[2]){a_nonblock, b_nonblock}, sys_error);
 
-	PX_UNUSED(a_nonblock);
-	PX_UNUSED(b_nonblock);
 	return rc < 0 ? rc : PROA_PIPE;
 }
 

@@ -1,0 +1,57 @@
+/* Child processes under the tests, on Windows. */
+/* SPDX-License-Identifier: MIT */
+#include "host_child.h"
+
+#include <fcntl.h>
+#include <io.h>
+#include <stdio.h>
+#include <string.h>
+#include <windows.h>
+
+bool host_beside(const char *name, char *path, size_t bytes)
+{
+	DWORD n = GetModuleFileNameA(NULL, path, (DWORD)bytes);
+	char *slash = n ? strrchr(path, '\\') : NULL;
+
+	if (!slash)
+		return false;
+	snprintf(slash + 1, bytes - (size_t)(slash + 1 - path), "%s.exe", name);
+	return true;
+}
+
+bool host_childless(void)
+{
+	return true;
+}
+
+void host_bytes(void)
+{
+	_setmode(0, _O_BINARY);
+	_setmode(1, _O_BINARY);
+	_setmode(2, _O_BINARY);
+}
+
+/* With the separators of those who gave it. */
+bool host_folder(char *path, size_t bytes)
+{
+	DWORD n = GetCurrentDirectoryA((DWORD)bytes, path);
+
+	for (char *c = path; n && *c; c++)
+		*c = (char)(*c == '\\' ? '/' : *c);
+	return n > 0;
+}
+
+int host_deaf(void)
+{
+	return 0;
+}
+
+bool host_is_leader(void)
+{
+	return false;
+}
+
+unsigned host_user(void)
+{
+	return 0;
+}
