@@ -65,7 +65,8 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(DIR_READ, "dir_read", 0)             \
 	X(READV, "readv", 0)                   \
 	X(WRITEV, "writev", 0)                 \
-	X(FILE_CALL, "file_call", 0)
+	X(FILE_CALL, "file_call", 0)           \
+	X(WALK, "walk", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
