@@ -142,6 +142,11 @@ enum {
 PROA_API void proa_copy_file(proa_handle *owner, proa_op *op, const char *from, const char *to,
                              unsigned flags, proa_done *done);
 
+/* len bytes at offset of one open file to the same place of another, which its close waits for,
+ * too. result: bytes; fewer than len only with PROA_END, where the file ends. */
+PROA_API void proa_copy_range(proa_handle *to, proa_op *op, proa_handle *from, int64_t offset,
+                              int64_t len, proa_done *done);
+
 /* A new file that nobody else has, open to read and write, and a new folder. `name` ends with
  * XXXXXX, which becomes other characters; it is lent until the final. Else EINVAL. */
 PROA_API void proa_temp_file(proa_handle *handle, proa_op *op, char *name, proa_done *done);
@@ -162,6 +167,35 @@ PROA_EXTENSION typedef struct proa_dirent {
  * until the final), without
  * "." and "..". result: bytes of it used; 0 with PROA_END: no more. */
 PROA_API void proa_dir_read(proa_handle *dir, proa_op *op, void *buf, size_t len, proa_done *done);
+
+/* What a completion of the two below tells, at op->buf: entries of one folder. It is good until the
+ * callback returns; of an event, until the next run function is called. */
+typedef struct proa_dir_batch {
+	const char *folder; /* from where the walk began, with '/'; "" is that itself */
+	uint32_t depth;     /* of the entries: 1 of that folder, 2 of those in it... */
+	int32_t error; /* PROA_E...: the folder cannot be read, or not further; 0 all is well */
+	size_t bytes;  /* of entries, as proa_dir_read packs them; with an error perhaps 0 */
+	const proa_dirent *first;
+} proa_dir_batch;
+
+/* The entry behind `d`, or with NULL the first; NULL: there is none. */
+static inline const proa_dirent *proa_dirent_next(const proa_dir_batch *batch, const proa_dirent *d)
+{
+	const char *end = (const char *)batch->first + batch->bytes;
+	const char *at = d ? (const char *)d + d->bytes : (const char *)batch->first;
+
+	return at < end ? (const proa_dirent *)(const void *)at : NULL;
+}
+
+/* Multishot: what is left of an open folder, some entries a completion (result: their bytes), then
+ * 0 with PROA_END. Can be paused. Cancellable always: what is being read is waited for. */
+PROA_API void proa_dir_read_many(proa_handle *dir, proa_op *op, proa_done *done);
+/* The same of a folder and of all that are in it, to a depth of at most depth_max (0: without
+ * limit), at `path` (as paths of names). A folder is told as an entry before what is in it. Links
+ * are told and not followed, folders that cannot be read told with the error and passed over; that
+ * the first cannot be opened ends the op. May allocate while it runs: ENOMEM ends it. */
+PROA_API void proa_walk(proa_handle *owner, proa_op *op, const char *path, unsigned depth_max,
+                        proa_done *done);
 
 PROA_C_END
 #endif

@@ -305,6 +305,8 @@ typedef struct px_ur_kind {
 	X(SEND_FILE, px_ur_send_file, px_ur_send_file_cqe, px_ur_once_settled)              \
 	X(READ, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                             \
 	X(WRITE, px_ur_write, px_ur_write_cqe, px_ur_once_settled)                          \
+	X(READV, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                            \
+	X(WRITEV, px_ur_write, px_ur_write_cqe, px_ur_once_settled)                         \
 	X(FSYNC, px_ur_fsync, px_ur_fsync_cqe, px_ur_once_settled)
 
 #define PX_UR_KIND_DECLARE(kind, submit_fn, cqe_fn, settled_fn) \

@@ -44,7 +44,7 @@ typedef struct cli_command {
 	int (*run)(const cli_args *);
 } cli_command;
 
-extern const cli_command cli_serve, cli_echo, cli_relay, cli_watch, cli_doctor, cli_lab;
+extern const cli_command cli_serve, cli_echo, cli_relay, cli_copy, cli_watch, cli_doctor, cli_lab;
 
 /* One line on stderr, "proa: " before it. Returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

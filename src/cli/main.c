@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cli_command *const commands[] = {&cli_serve, &cli_echo,   &cli_relay,
+static const cli_command *const commands[] = {&cli_serve, &cli_echo,   &cli_relay, &cli_copy,
                                               &cli_watch, &cli_doctor, &cli_lab};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -18,10 +18,12 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_RESOLVE) |    \
 	 PX_KIND_BIT(PX_CONNECT_NAME) | PX_KIND_BIT(PX_STREAM_READ) |                     \
 	 PX_KIND_BIT(PX_STREAM_DRAINED) | PX_KIND_BIT(PX_SPAWN) | PX_KIND_BIT(PX_CHILD) | \
-	 PX_KIND_BIT(PX_REAP) | PX_KIND_BIT(PX_EXITED) | PX_KIND_BIT(PX_WATCH))
-#define KINDS_MULTI                                                                        \
-	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
-	 PX_KIND_BIT(PX_RECV_MANY) | PX_KIND_BIT(PX_RECV_MSG_MANY) | PX_KIND_BIT(PX_WATCH))
+	 PX_KIND_BIT(PX_REAP) | PX_KIND_BIT(PX_EXITED) | PX_KIND_BIT(PX_WATCH) |          \
+	 PX_KIND_BIT(PX_WALK))
+#define KINDS_MULTI                                                                          \
+	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) |   \
+	 PX_KIND_BIT(PX_RECV_MANY) | PX_KIND_BIT(PX_RECV_MSG_MANY) | PX_KIND_BIT(PX_WATCH) | \
+	 PX_KIND_BIT(PX_WALK))
 #define KINDS_ACCEPT (PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY))
 #define KINDS_BELL   (PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL))
 #define KINDS_SEND                                                                    \

@@ -74,7 +74,8 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(SPAWN, "spawn", 0)                   \
 	X(CHILD, "child", 0)                   \
 	X(REAP, "reap", 1)                     \
-	X(EXITED, "exited", 0)
+	X(EXITED, "exited", 0)                 \
+	X(WALK, "walk", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,

@@ -5,6 +5,7 @@ proa_test(fs
 	tests/e_fs/folder.c
 	tests/e_fs/names.c
 	tests/e_fs/place.c
+	tests/e_fs/walk.c
 	tests/e_fs/watch.c
 	tests/e_fs/whole.c
 	tests/e_fs/gate.c

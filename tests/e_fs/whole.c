@@ -142,6 +142,63 @@ TEST(whole_copied)
 	free(bytes);
 }
 
+static void open_place(proa_loop *loop, proa_handle *h, const char *name, unsigned flags)
+{
+	rec r = {0};
+
+	memset(h, 0, sizeof *h);
+	proa_handle_init(proa_root(loop), h);
+	SUBMIT(proa_file_open, h, &r, in_place(name), flags, 0644);
+	CHECK_EQ(kit_await(loop, &r), 0);
+}
+
+TEST(whole_ranges_copied)
+{
+	proa_handle a, b, none = {0};
+	rec r = {0};
+	gate *g;
+
+	LOOP(loop);
+	place_make();
+	CHECK_EQ(ASK(loop, proa_write_file, in_place("a"), "0123456789", 10, 0644), 10);
+	open_place(loop, &a, "a", PROA_O_READ);
+	open_place(loop, &b, "b", PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE);
+	SUBMIT(proa_copy_range, &b, &r, &a, 4, 3);
+	CHECK_EQ(kit_await(loop, &r), 3);
+	CHECK_EQ(r.got, 0);
+	SUBMIT(proa_copy_range, &b, &r, &a, 8, 100);
+	CHECK_EQ(kit_await(loop, &r), 2);
+	CHECK_EQ(r.count, 2);
+	CHECK_EQ(r.got, PROA_END);
+	SUBMIT(proa_copy_range, &b, &r, &a, 0, 0);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	SUBMIT(proa_copy_range, &b, &r, &a, -1, 1);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EINVAL);
+	SUBMIT(proa_copy_range, &a, &r, &b, 0, 10); /* not open for writing */
+	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
+	proa_handle_init(proa_root(loop), &none);
+	SUBMIT(proa_copy_range, &b, &r, &none, 0, 1);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
+	SUBMIT(proa_copy_range, &none, &r, &a, 0, 1);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
+	kit_end(loop, &none);
+	g = gate_shut(loop, PROA_LANE_FILES, 4);
+	SUBMIT(proa_copy_range, &b, &r, &a, 0, 4);
+	proa_close(&a, kit_closed); /* waits */
+	kit_settle(loop);
+	CHECK_EQ(r.submits, r.finals + 1);
+	gate_open(loop, g);
+	CHECK_EQ(kit_await(loop, &r), 4);
+	kit_end(loop, &b);
+	CHECK_EQ(ASK(loop, proa_read_file, in_place("b"), 100), 10);
+	CHECK_MEM(ask.buf, "0123456\00089", 10);
+	gives_back(loop, &ask);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("a")), 0);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("b")), 0);
+	place_drop();
+	kit_close(&loop);
+}
+
 TEST(whole_temporary)
 {
 	char one[128], two[128], plain[128];
