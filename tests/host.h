@@ -30,7 +30,8 @@ typedef enum host_feature {
 	HOST_REFUSALS,  /* a recv that waits is told that nobody took a datagram */
 	HOST_GROUPS,    /* joined by the number of an interface, and left */
 	HOST_FULL_DISK, /* a file that says so */
-	HOST_LINKS      /* symbolic links that anybody may make */
+	HOST_LINKS,     /* symbolic links that anybody may make */
+	HOST_FOREIGN    /* descriptors that are not the library's */
 } host_feature;
 
 /* Why it is not there, in words; NULL: it is. */

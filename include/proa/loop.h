@@ -53,7 +53,8 @@ typedef enum proa_kind {
 	PROA_LOCAL,
 	PROA_PIPE,
 	PROA_FILE,
-	PROA_TTY
+	PROA_TTY,
+	PROA_FOREIGN /* somebody else's: proa_poll, and nothing else */
 } proa_kind;
 
 /* A handle: 104 bytes of the caller's memory, all zero before proa_handle_init. Bound to its loop
@@ -136,6 +137,22 @@ PROA_API void proa_loop_set_user(proa_loop *loop, void *user);
 PROA_API void *proa_loop_alloc(proa_loop *loop, void *old, size_t old_bytes, size_t new_bytes);
 PROA_API const char *proa_loop_backend(
 	const proa_loop *loop); /* "io_uring", "epoll", "kqueue", "iocp", "poll" */
+
+/* ---- a loop inside of a foreign one ---- */
+/* The foreign loop's iteration: proa_loop_prepare last before it waits; wait for its own and for
+ * proa_loop_fd to be readable, until what prepare has told; then proa_run_once(loop, PROA_POLL). */
+
+/* A descriptor of the backend's, readable when the loop has something to do. The same for the
+ * loop's life, which closes it; nothing is to be done with it but to wait. -PROA_ENOTSUP: this
+ * backend has none ("poll", "iocp", a simulated one); or want of descriptors. On the loop's thread.
+ */
+PROA_API int proa_loop_fd(proa_loop *loop);
+
+/* Hands what was submitted to the system, and gets the loop ready to be waited for: until the next
+ * run function, other threads' posts too make proa_loop_fd readable. Until when at most, absolute
+ * as all deadlines: PROA_POLL: do not wait; 0: without end. Runs no callback. What is submitted
+ * afterwards is not seen without another call. Not from a callback. */
+PROA_API int64_t proa_loop_prepare(proa_loop *loop);
 
 /* For schedulers: what completed, as values, so that two completions of one multishot op do not
  * overwrite each other. Handed out for ops whose done is NULL and closes whose closed is NULL; the
@@ -233,7 +250,10 @@ PROA_API void proa_adopt(proa_handle *handle, proa_socket socket);
 
 /* The same for a descriptor that did not come from proa; from now on proa's to close, and not
  * another loop's. PROA_TCP, PROA_UDP, PROA_LOCAL (streams) and PROA_FILE. Sets or clears O_NONBLOCK
- * as the backend needs. */
+ * as the backend needs.
+ * PROA_FOREIGN: it stays its library's. Nothing of it is changed, the close leaves it open, and
+ * once proa_close has been called (its callback comes later) the library may close it at once; not
+ * before. At most one handle of a loop at a time. On Windows sockets only. */
 PROA_API void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind);
 
 PROA_API void proa_socket_close(proa_socket socket); /* one that nobody adopts; any thread */
@@ -269,6 +289,20 @@ PROA_API void proa_finish(proa_handle *handle, int64_t deadline_ns, proa_closed 
  * idle_ns (0: off; resolution 1 ms, at most 24 days). Time parked on an empty buffer pool does not
  * count. */
 PROA_API void proa_set_idle(proa_handle *handle, int64_t idle_ns);
+
+/* ---- readiness: for descriptors that another library reads and writes ---- */
+
+#define PROA_READABLE 1u /* a read would not wait: bytes, a connection, the end, an error */
+#define PROA_WRITABLE 2u /* nor would a write */
+
+/* Of a PROA_FOREIGN handle: completes as soon as one of `events` (PROA_READABLE, PROA_WRITABLE, or
+ * both) is so, at once if it is so already. result: those that are; after a hang-up or an error all
+ * that were asked for, and the next call on the descriptor tells. Readiness is of that moment: who
+ * finds nothing asks again. Any number may be in flight on one handle. Errors: EINVAL (no event),
+ * ENOTSUP (another kind of handle; a simulated world; a descriptor that cannot be waited for),
+ * ENOTCONN (not open), EBADF (closed by its library), ENOMEM. On Windows it allocates. Cancellable
+ * always. */
+PROA_API void proa_poll(proa_handle *handle, proa_op *op, unsigned events, proa_done *done);
 
 /* ---- buffers ---- */
 

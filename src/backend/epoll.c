@@ -79,9 +79,9 @@ static int64_t set_add(px_ready *ready, px_handle *h, int32_t *sys_error)
 }
 
 /* Changing a registration, even into itself, reports what is so now. */
-static int64_t set_arm(px_ready *ready, px_handle *h, unsigned bit, int32_t *sys_error)
+static int64_t set_arm(px_ready *ready, px_handle *h, unsigned bits, int32_t *sys_error)
 {
-	PX_UNUSED(bit);
+	PX_UNUSED(bits);
 	*sys_error = set_control(ready, EPOLL_CTL_MOD, h->fd, WATCHED, h);
 	return *sys_error ? px_sys_error(*sys_error) : 0;
 }
@@ -145,6 +145,11 @@ static void set_wait(px_ready *ready, int64_t deadline_ns)
 	}
 }
 
+static int set_fd(px_ready *ready)
+{
+	return set_of(ready)->fd;
+}
+
 static const px_selector epoll_selector = {
 	.name = "epoll",
 	.size_bytes = sizeof(epoll_set),
@@ -156,6 +161,7 @@ static const px_selector epoll_selector = {
 	.arm = set_arm,
 	.remove = set_remove,
 	.wait = set_wait,
+	.fd = set_fd,
 };
 
 static int backend_open(px_core *core, char *why)

@@ -12,6 +12,7 @@ if(WIN32)
 		src/backend/iocp_file.c
 		src/backend/iocp_grams.c
 		src/backend/iocp_msg.c
+		src/backend/iocp_poll.c
 		src/backend/iocp_recv.c
 		src/backend/iocp_send.c
 		src/backend/iocp_sendfile.c
@@ -21,6 +22,7 @@ else()
 		src/backend/grams.c
 		src/backend/poll.c
 		src/backend/ready.c
+		src/backend/ready_poll.c
 		src/backend/ready_try.c
 		src/backend/ready_try_msg.c)
 endif()
@@ -36,11 +38,13 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 		src/backend/uring_gather.c
 		src/backend/uring_msg.c
 		src/backend/uring_multi.c
+		src/backend/uring_poll.c
 		src/backend/uring_pool.c
 		src/backend/uring_prep.c
 		src/backend/uring_probe.c
 		src/backend/uring_ring.c
 		src/backend/uring_send.c
+		src/backend/uring_told.c
 		src/backend/uring_try.c)
 	list(APPEND PROA_UNIT_TESTS
 		src/backend/ready_many_test.c

@@ -14,7 +14,7 @@ static const px_io_kind kinds[PX_KIND_COUNT] = {
 	PX_IO_KINDS(KIND_ENTRY)
 #undef KIND_ENTRY
 };
-_Static_assert(PX_IO_NATIVE == (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE)),
+_Static_assert(PX_IO_NATIVE == (PX_KINDS_READY | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE)),
                "every kind that this backend takes has its functions");
 
 /* ---- open and close ---- */
@@ -41,6 +41,7 @@ static int iocp_open(px_core *core, char *why)
 	io->magic = PX_IOCP_MAGIC;
 	io->core = core;
 	px_slab_init(&io->accepts, &core->alloc, px_io_accept_bytes, 0);
+	px_slab_init(&io->polls, &core->alloc, px_io_poll_bytes, 0);
 	if (!(io->winsock = px_win_extend())) {
 		snprintf(why, 160, "Winsock lacks AcceptEx, ConnectEx or TransmitFile");
 		return -PROA_ENOTSUP;
@@ -70,6 +71,7 @@ static void iocp_close(px_core *core, bool forked)
 		return; /* open failed before there was anything */
 	PX_MAGIC_CHECK(io, PX_IOCP_MAGIC);
 	px_io_timer_close(io);
+	px_io_poll_close(io);
 	if (io->port)
 		CloseHandle(io->port);
 	px_slab_destroy(&io->accepts);
@@ -312,7 +314,7 @@ static void iocp_submit(px_core *core, px_op *op)
 {
 	bool file = (PX_KINDS_FILE & PX_KIND_BIT(op->kind)) != 0;
 
-	if (op->handle->flags & PX_IO_HF_PORT)
+	if (op->handle->flags & PX_IO_HF_PORT || op->kind == PX_POLL)
 		kinds[op->kind].submit(px_iocp_of(core), op);
 	else if (file) /* opened by somebody else, and not for overlapped calls */
 		px_file_submit(core, op);
@@ -385,6 +387,8 @@ static void iocp_attach(px_core *core, px_handle *h)
 	px_iocp *io = px_iocp_of(core);
 	UCHAR skip = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
 
+	if (px_handle_kind(h) == PROA_FOREIGN)
+		return; /* it may be in a port of its library's */
 	px_count_add(&core->stat.system_calls, 2);
 	if (!port_join(io, h))
 		return;

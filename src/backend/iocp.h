@@ -89,6 +89,8 @@ typedef struct px_iocp {
 	px_io_timer timer;
 	OVERLAPPED *missed; /* calls whose cancel found nothing */
 	px_slab accepts;    /* px_io_accept */
+	px_slab polls;      /* px_io_poll */
+	HANDLE afd;         /* what polls are asked of; NULL until the first */
 	const px_win_extensions *winsock;
 	bool transmit;        /* send_file by TransmitFile; else read and send */
 	px_scratches scratch; /* for that */
@@ -136,30 +138,32 @@ typedef struct px_io_kind {
 	void (*packet)(px_iocp *, px_op *, int error, int64_t bytes); /* not of accepts */
 } px_io_kind;
 
-#define PX_IO_KINDS(X)                                        \
-	/* iocp_accept.c */                                   \
-	X(ACCEPT, px_io_accept_once, px_io_no_packet)         \
-	X(ACCEPT_MANY, px_io_accept_many, px_io_no_packet)    \
-	/* iocp_recv.c */                                     \
-	X(CONNECT, px_io_connect, px_io_connect_packet)       \
-	X(RECV, px_io_recv, px_io_recv_packet)                \
-	X(RECV_POOLED, px_io_pooled, px_io_pooled_packet)     \
-	X(RECV_MANY, px_io_many, px_io_many_packet)           \
-	/* iocp_send.c */                                     \
-	X(SEND, px_io_send, px_io_send_packet)                \
-	X(SENDV, px_io_send, px_io_send_packet)               \
-	X(SEND_POOLED, px_io_send, px_io_send_packet)         \
-	X(SEND_FILE, px_io_send_file, px_io_send_file_packet) \
-	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)          \
-	/* iocp_msg.c */                                      \
-	X(RECV_MSG, px_io_recv_msg, px_io_recv_msg_packet)    \
-	X(RECV_MSGS, px_io_recv_msg, px_io_recv_msg_packet)   \
-	X(SEND_MSG, px_io_send_msg, px_io_send_msg_packet)    \
-	X(SEND_MSGS, px_io_send_msg, px_io_send_msg_packet)   \
-	/* iocp_grams.c */                                    \
-	X(RECV_MSG_MANY, px_io_grams, px_io_grams_packet)     \
-	/* iocp_file.c */                                     \
-	X(READ, px_io_read, px_io_read_packet)                \
+#define PX_IO_KINDS(X)                                         \
+	/* iocp_accept.c */                                    \
+	X(ACCEPT, px_io_accept_once, px_io_no_packet)          \
+	X(ACCEPT_MANY, px_io_accept_many, px_io_no_packet)     \
+	/* iocp_recv.c */                                      \
+	X(CONNECT, px_io_connect, px_io_connect_packet)        \
+	X(RECV, px_io_recv, px_io_recv_packet)                 \
+	X(RECV_POOLED, px_io_pooled, px_io_pooled_packet)      \
+	X(RECV_MANY, px_io_many, px_io_many_packet)            \
+	/* iocp_send.c */                                      \
+	X(SEND, px_io_send, px_io_send_packet)                 \
+	X(SENDV, px_io_send, px_io_send_packet)                \
+	X(SEND_POOLED, px_io_send, px_io_send_packet)          \
+	X(SEND_FILE, px_io_send_file, px_io_send_file_packet)  \
+	X(SHUTDOWN, px_io_shutdown, px_io_no_packet)           \
+	/* iocp_msg.c */                                       \
+	X(RECV_MSG, px_io_recv_msg, px_io_recv_msg_packet)     \
+	X(SEND_MSG, px_io_send_msg, px_io_send_msg_packet)     \
+	X(RECV_MSGS, px_io_recv_msg, px_io_recv_msg_packet)    \
+	X(SEND_MSGS, px_io_send_msg, px_io_send_msg_packet)    \
+	/* iocp_grams.c */                                     \
+	X(RECV_MSG_MANY, px_io_grams, px_io_grams_packet)      \
+	/* iocp_poll.c */                                      \
+	X(POLL, px_io_poll_foreign, px_io_poll_foreign_packet) \
+	/* iocp_file.c */                                      \
+	X(READ, px_io_read, px_io_read_packet)                 \
 	X(WRITE, px_io_write, px_io_write_packet)
 
 #define PX_IO_KIND_DECLARE(kind, submit_fn, packet_fn) \
@@ -197,6 +201,12 @@ void px_io_accept_paused(px_iocp *io, px_op *op, bool paused);
 px_io_accept *px_io_accept_of(OVERLAPPED *overlapped);
 extern const size_t px_io_accept_bytes; /* of a px_io_accept, for the slab */
 
+/* ---- iocp_poll.c ---- */
+
+typedef struct px_io_poll px_io_poll;
+void px_io_poll_close(px_iocp *io);
+extern const size_t px_io_poll_bytes;
+
 /* ---- iocp_send.c ---- */
 
 /* So many bytes more of a send have gone. */
@@ -210,7 +220,7 @@ int64_t px_io_send_part(const px_op *op, int64_t left);
 
 /* ---- iocp_sendfile.c ---- */
 
-/* What the op's call was made on: of a send_file perhaps its file. */
+/* What the op's call was made on: of a send_file perhaps its file, of a poll the driver. */
 int px_io_call_fd(const px_op *op);
 
 /* ---- iocp_timer.c ---- */

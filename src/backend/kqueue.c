@@ -136,6 +136,11 @@ static void set_wait(px_ready *ready, int64_t deadline_ns)
 		event_take(set, &set->events[i]);
 }
 
+static int set_fd(px_ready *ready)
+{
+	return px_kq_of(ready)->fd;
+}
+
 /* No short recv counts as drained: an end that came with the bytes may be without an event of its
  * own, and a recv stops at an urgent byte, of which no filter tells. */
 static const px_selector kqueue_selector = {
@@ -150,6 +155,7 @@ static const px_selector kqueue_selector = {
 	.remove = px_kq_remove,
 	.wait = set_wait,
 	.wake = set_wake,
+	.fd = set_fd,
 };
 
 static int backend_open(px_core *core, char *why)

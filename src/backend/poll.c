@@ -80,13 +80,14 @@ static int64_t set_add(px_ready *ready, px_handle *h, int32_t *sys_error)
 	return 0;
 }
 
-static int64_t set_arm(px_ready *ready, px_handle *h, unsigned bit, int32_t *sys_error)
+static int64_t set_arm(px_ready *ready, px_handle *h, unsigned bits, int32_t *sys_error)
 {
 	struct pollfd *p = &set_of(ready)->fds[h->slot];
+	int events = (bits & PX_READY_IN ? POLLIN : 0) | (bits & PX_READY_OUT ? POLLOUT : 0);
 
 	*sys_error = 0;
 	p->fd = h->fd;
-	p->events = (short)(p->events | (bit == PX_READY_IN ? POLLIN : POLLOUT));
+	p->events = (short)(p->events | events);
 	return 0;
 }
 

@@ -56,23 +56,32 @@ void px_ready_close(px_core *core, bool forked)
 
 /* ---- waiting ---- */
 
-static unsigned op_dir(const px_op *op)
+/* One direction, but of a poll perhaps both. */
+static unsigned op_dirs(const px_op *op)
 {
+	if (op->kind == PX_POLL)
+		return (unsigned)op->args.own.a;
 	/* A connect waits as a send does. */
 	return px_kind_dir[op->kind] == PX_DIR_IN ? PX_READY_IN : PX_READY_OUT;
 }
 
-static bool handle_ready(const px_handle *h, unsigned dir)
+static bool handle_ready(const px_handle *h, unsigned dirs)
 {
-	return (h->flags & (dir == PX_READY_IN ? PX_HF_READABLE : PX_HF_WRITABLE)) != 0;
+	return (h->flags & px_ready_flags(dirs)) != 0;
 }
 
-/* The op's direction is to be reported from now on. A new registration says at once what is so
+static unsigned again_flags(unsigned dirs)
+{
+	return (dirs & PX_READY_IN ? PX_HF_AGAIN_IN : 0u) |
+	       (dirs & PX_READY_OUT ? PX_HF_AGAIN_OUT : 0u);
+}
+
+/* The op's directions are to be reported from now on. A new registration says at once what is so
  * already; after it only changes come, unless the selector is asked again. */
-static int64_t handle_watch(px_ready *ready, px_handle *h, unsigned dir, int32_t *sys_error)
+static int64_t handle_watch(px_ready *ready, px_handle *h, unsigned dirs, int32_t *sys_error)
 {
 	const px_selector *sel = ready->selector;
-	unsigned again = dir == PX_READY_IN ? PX_HF_AGAIN_IN : PX_HF_AGAIN_OUT;
+	unsigned again = again_flags(dirs);
 	bool arm = sel->level || (h->flags & again);
 	int64_t rc;
 
@@ -83,7 +92,7 @@ static int64_t handle_watch(px_ready *ready, px_handle *h, unsigned dir, int32_t
 		px_ready_set(h, PX_HF_REGISTERED);
 		arm = sel->level;
 	}
-	return arm ? sel->arm(ready, h, dir, sys_error) : 0;
+	return arm ? sel->arm(ready, h, dirs, sys_error) : 0;
 }
 
 /* Bytes of an op that ends early; only a send's count is one. */
@@ -95,7 +104,7 @@ static int64_t op_progress(const px_op *op)
 static void op_wait(px_core *core, px_op *op)
 {
 	int32_t sys_error = 0;
-	int64_t rc = handle_watch(px_ready_of(core), op->handle, op_dir(op), &sys_error);
+	int64_t rc = handle_watch(px_ready_of(core), op->handle, op_dirs(op), &sys_error);
 
 	if (rc < 0 && !px_try_rests(core, op, rc))
 		px_op_finish(op, rc, op_progress(op), sys_error);
@@ -103,7 +112,7 @@ static void op_wait(px_core *core, px_op *op)
 
 static void op_go(px_core *core, px_op *op)
 {
-	if (!handle_ready(op->handle, op_dir(op)) || px_try(core, op))
+	if (!handle_ready(op->handle, op_dirs(op)) || px_try(core, op))
 		op_wait(core, op);
 }
 
@@ -205,6 +214,13 @@ void px_ready_wake(px_core *core)
 		px_wake_ring(&ready->wake);
 }
 
+int px_ready_fd(px_core *core)
+{
+	px_ready *ready = px_ready_of(core);
+
+	return ready->selector->fd ? ready->selector->fd(ready) : -PROA_ENOTSUP;
+}
+
 void px_ready_woken(px_ready *ready)
 {
 	px_count(&ready->core->stat.system_calls);
@@ -250,6 +266,10 @@ void px_ready_event(px_ready *ready, px_handle *h, unsigned bits)
 			op_go(core, connect);
 		return; /* if it has ended, what waited behind it has been started */
 	}
+	if (px_handle_kind(h) == PROA_FOREIGN) {
+		px_ready_polls(core, h, op_go);
+		return;
+	}
 	if (h->flags & PX_HF_READABLE)
 		queue_go(core, h, PX_DIR_IN);
 	if (h->flags & PX_HF_WRITABLE)
@@ -263,10 +283,17 @@ static void queue_refuse(px_core *core, px_handle *h, int dir, int32_t sys_error
 	int64_t rc = px_sys_error(sys_error);
 
 	if (!op || op->state != PX_INFLIGHT || (op->flags & PX_F_PARKED) ||
-	    handle_ready(h, op_dir(op)))
+	    handle_ready(h, op_dirs(op)))
 		return;
 	if (!px_try_rests(core, op, rc))
 		px_op_finish(op, rc, op_progress(op), sys_error);
+}
+
+/* The selector's error is not kept for each of them. */
+static void poll_refuse(px_core *core, px_op *op)
+{
+	PX_UNUSED(core);
+	px_op_finish(op, -PROA_ENOTSUP, 0, 0);
 }
 
 void px_ready_refused(px_ready *ready, px_handle *h, int32_t sys_error)
@@ -274,7 +301,9 @@ void px_ready_refused(px_ready *ready, px_handle *h, int32_t sys_error)
 	px_op *connect;
 
 	px_ready_clear(h, PX_HF_REGISTERED);
-	if (h->state != PX_H_CONNECTING) {
+	if (px_handle_kind(h) == PROA_FOREIGN) {
+		px_ready_polls(ready->core, h, poll_refuse);
+	} else if (h->state != PX_H_CONNECTING) {
 		queue_refuse(ready->core, h, PX_DIR_IN, sys_error);
 		queue_refuse(ready->core, h, PX_DIR_OUT, sys_error);
 	} else if ((connect = handle_connect(h))) {

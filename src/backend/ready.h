@@ -49,14 +49,16 @@ typedef struct px_selector {
 	/* From now on both directions are reported (level: those that are armed). 0 or an error;
 	 * one that is known only at the next wait goes to px_ready_refused there. */
 	int64_t (*add)(px_ready *, px_handle *, int32_t *sys_error);
-	/* Tell PX_READY_IN or _OUT as soon as it is so, even if it has been so all along. */
-	int64_t (*arm)(px_ready *, px_handle *, unsigned bit, int32_t *sys_error);
+	/* Tell PX_READY_IN, _OUT or both as soon as it is so, even if it has been so all along. */
+	int64_t (*arm)(px_ready *, px_handle *, unsigned bits, int32_t *sys_error);
 	void (*remove)(px_ready *, px_handle *);
 	/* Waits and calls px_ready_event for what happened. */
 	void (*wait)(px_ready *, int64_t deadline_ns);
 	/* Any thread, signal handlers too: the current or the next wait returns. NULL: by
 	 * ready->wake. */
 	void (*wake)(px_ready *);
+	/* The selector's own descriptor. NULL: it has none. */
+	int (*fd)(px_ready *);
 } px_selector;
 
 #define PX_READY_MAGIC PX_MAGIC('r', 'e', 'd', 'y')
@@ -98,11 +100,12 @@ void px_ready_attach(px_core *core, px_handle *h);
 void px_ready_detach(px_core *core, px_handle *h);
 void px_ready_wait(px_core *core, int64_t deadline_ns);
 void px_ready_wake(px_core *core);
+int px_ready_fd(px_core *core);
 
-#define PX_READY_OPS                                                                   \
-	.native = PX_KINDS_SOCKET, .close = px_ready_close, .submit = px_ready_submit, \
-	.cancel = px_ready_cancel, .pull = px_ready_pull, .attach = px_ready_attach,   \
-	.detach = px_ready_detach, .wait = px_ready_wait, .wake = px_ready_wake
+#define PX_READY_OPS                                                                  \
+	.native = PX_KINDS_READY, .close = px_ready_close, .submit = px_ready_submit, \
+	.cancel = px_ready_cancel, .pull = px_ready_pull, .attach = px_ready_attach,  \
+	.detach = px_ready_detach, .wait = px_ready_wait, .wake = px_ready_wake, .fd = px_ready_fd
 
 /* ---- ready_try.c: one attempt at the system call of each kind ---- */
 
@@ -123,12 +126,25 @@ bool px_try_send_msg(px_core *core, px_op *op);
 bool px_try_recv_msgs(px_core *core, px_op *op);
 bool px_try_send_msgs(px_core *core, px_op *op);
 
+/* ---- ready_poll.c: foreign descriptors ---- */
+
+bool px_try_poll(px_core *core, px_op *op);
+/* Each poll in flight on the handle; `each` may end that one. */
+void px_ready_polls(px_core *core, px_handle *h, void (*each)(px_core *, px_op *));
+
 static inline px_ready *px_ready_of(const px_core *core)
 {
 	px_ready *ready = core->backend;
 
 	PX_MAGIC_CHECK(ready, PX_READY_MAGIC);
 	return ready;
+}
+
+/* The flags of a handle that say `dirs` (PX_READY_IN, _OUT) may be tried. */
+static inline unsigned px_ready_flags(unsigned dirs)
+{
+	return (dirs & PX_READY_IN ? PX_HF_READABLE : 0u) |
+	       (dirs & PX_READY_OUT ? PX_HF_WRITABLE : 0u);
 }
 
 static inline void px_ready_set(px_handle *h, unsigned flags)

@@ -345,14 +345,15 @@ static bool try_shutdown(px_core *core, px_op *op)
 	X(SEND_FILE, try_send_file)     \
 	X(SEND_MSG, px_try_send_msg)    \
 	X(SEND_MSGS, px_try_send_msgs)  \
-	X(SHUTDOWN, try_shutdown)
+	X(SHUTDOWN, try_shutdown)       \
+	X(POLL, px_try_poll)
 
 typedef bool leaf_fn(px_core *core, px_op *op);
 
 #define LEAF(kind, fn) [PX_##kind] = (fn),
 static leaf_fn *const leaves[PX_KIND_COUNT] = {LEAVES(LEAF)};
 #define LEAF_BIT(kind, fn) | PX_KIND_BIT(PX_##kind)
-_Static_assert((0 LEAVES(LEAF_BIT)) == PX_KINDS_SOCKET, "each native kind has its attempt");
+_Static_assert((0 LEAVES(LEAF_BIT)) == PX_KINDS_READY, "each native kind has its attempt");
 
 bool px_try(px_core *core, px_op *op)
 {
@@ -382,4 +383,6 @@ void px_try_prepare(px_op *op)
 		op->args.io.off = px_vec_bytes(op->args.io.ptr, op->args.io.len);
 	else if (op->kind == PX_CONNECT || op->kind == PX_SHUTDOWN)
 		px_ready_set(op->handle, PX_HF_WRITABLE); /* neither needs room to be tried */
+	else if (op->kind == PX_POLL)
+		px_ready_set(op->handle, px_ready_flags((unsigned)op->args.own.a));
 }

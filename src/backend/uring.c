@@ -13,7 +13,7 @@ const px_ur_kind px_ur_kinds[PX_KIND_COUNT] = {
 	PX_UR_KINDS(KIND_ENTRY)
 #undef KIND_ENTRY
 };
-_Static_assert(PX_UR_NATIVE == (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE) |
+_Static_assert(PX_UR_NATIVE == (PX_KINDS_READY | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE) |
                                 PX_KIND_BIT(PX_FSYNC)),
                "every kind that this backend takes has its functions");
 
@@ -33,6 +33,7 @@ int px_ur_open(px_core *core, char *why)
 	u->core = core;
 	u->fd = u->enter_fd = -1;
 	u->wake.rd = u->wake.wr = -1;
+	u->told.rd = u->told.wr = u->told_set = -1;
 	u->has = px_ur_wanted();
 	px_slab_init(&u->records, &core->alloc, 2 * sizeof(void *), 0);
 	px_slab_init(&u->headers, &core->alloc, 64, 0);
@@ -51,10 +52,7 @@ static void wake_arm(px_uring *u)
 	px_uring_sqe *sqe = px_ur_sqe(u, PX_IORING_OP_POLL_ADD, u->wake.rd,
 	                              (uint64_t)PX_UR_I_WAKE << 3 | PX_UR_INTERNAL);
 
-	sqe->poll32_events = POLLIN;
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	sqe->poll32_events = (uint32_t)POLLIN << 16;
-#endif
+	sqe->poll32_events = px_ur_events(POLLIN);
 	if (px_ur_has(u, PX_UR_POLL_MULTI))
 		sqe->len = PX_IORING_POLL_ADD_MULTI;
 }
@@ -93,6 +91,7 @@ void px_ur_close(px_core *core, bool forked)
 	px_ur_ring_close(u, forked);
 	if (u->wake.rd >= 0)
 		px_wake_close(&u->wake);
+	px_ur_told_close(u);
 	px_scratch_close(core, &u->scratch);
 	px_slab_destroy(&u->records);
 	px_slab_destroy(&u->headers);
@@ -118,10 +117,7 @@ void px_ur_poll(px_uring *u, px_op *op)
 	px_uring_sqe *sqe = px_ur_main(u, op, PX_IORING_OP_POLL_ADD, op->handle->fd);
 
 	op->flags |= PX_UR_F_POLLING;
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	events <<= 16;
-#endif
-	sqe->poll32_events = events;
+	sqe->poll32_events = px_ur_events(events);
 }
 
 static void cancel_push(px_uring *u, px_op *op)
@@ -212,7 +208,7 @@ static bool main_waits_for_peer(const px_op *op)
 {
 	if (op->kind == PX_SEND_FILE)
 		return (op->flags & (PX_F_PHASE2 | PX_UR_F_POLLING)) != 0;
-	return (PX_KINDS_SOCKET & PX_KIND_BIT(op->kind)) != 0;
+	return (PX_KINDS_READY & PX_KIND_BIT(op->kind)) != 0;
 }
 
 static void cancel_completed(px_uring *u, px_op *op, int res)
@@ -361,6 +357,7 @@ static void uring_wait(px_core *core, int64_t deadline_ns)
 	if (PX_UNLIKELY(!u->started))
 		px_ur_start(u);
 	u->woken = u->armed = false;
+	px_ur_told(u);
 	do
 		wait_turn(u, wait, deadline_ns);
 	while (wait && wait_goes_on(u, deadline_ns));
@@ -384,6 +381,7 @@ const px_backend_ops px_backend_uring = {
 	.detach = uring_detach,
 	.wait = uring_wait,
 	.wake = uring_wake,
+	.fd = px_ur_fd,
 	.pool_open = px_ur_pool_open,
 	.pool_close = px_ur_pool_close,
 	.pool_give = px_ur_pool_give,

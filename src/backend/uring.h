@@ -133,6 +133,10 @@ struct px_uring {
 	void *ring_map, *sqe_map;
 	size_t ring_bytes, sqe_bytes;
 	px_wake wake;
+	/* For a foreign loop, -1 unless one has asked: what the kernel rings at each completion,
+	 * and the set of it and `wake`. */
+	px_wake told;
+	int told_set;
 	const void *thread;        /* that started it */
 	px_uring_timespec timeout; /* of the entry that stands in for EXT_ARG */
 	px_slab records;           /* accepted and not yet delivered */
@@ -184,6 +188,12 @@ int px_ur_refused(int error, char *why); /* io_uring_setup failed: says why */
 bool px_ur_try(px_uring *u);
 bool px_ur_try_buffer_ring(px_uring *u, uint16_t flags);
 
+/* ---- uring_told.c ---- */
+
+int px_ur_fd(px_core *core);
+void px_ur_told(px_uring *u);
+void px_ur_told_close(px_uring *u);
+
 /* ---- uring.c ---- */
 
 int px_ur_open(px_core *core, char *why);
@@ -204,6 +214,17 @@ static inline uint64_t px_ur_addr(const void *p)
 
 /* The op's main entry. */
 px_uring_sqe *px_ur_main(px_uring *u, px_op *op, unsigned opcode, int fd);
+/* poll(2)'s events as an entry wants them: its halves are the other way round on big-endian
+ * machines. */
+static inline uint32_t px_ur_events(uint32_t events)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	return events << 16;
+#else
+	return events;
+#endif
+}
+
 /* A poll in front of it: when the direction is ready, or failed, the kind's submit is called
  * (again). */
 void px_ur_poll(px_uring *u, px_op *op);
@@ -270,6 +291,8 @@ typedef struct px_ur_kind {
 	X(RECV_MSG_MANY, px_ur_msg_many, px_ur_msg_many_cqe, px_ur_msg_many)                \
 	X(SEND_MSG, px_ur_send_msg, px_ur_send_msg_cqe, px_ur_once_settled)                 \
 	X(SEND_MSGS, px_ur_send_msgs, px_ur_msgs_cqe, px_ur_once_settled)                   \
+	/* uring_poll.c */                                                                  \
+	X(POLL, px_ur_poll_foreign, px_ur_poll_foreign_cqe, px_ur_once_settled)             \
 	/* uring_file.c */                                                                  \
 	X(SEND_FILE, px_ur_send_file, px_ur_send_file_cqe, px_ur_once_settled)              \
 	X(READ, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                             \

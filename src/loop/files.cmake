@@ -4,6 +4,7 @@ list(APPEND PROA_SOURCES
 	src/loop/api.c
 	src/loop/doctor.c
 	src/loop/group.c
+	src/loop/inside.c
 	src/loop/loop.c
 	src/loop/post.c
 	src/loop/run.c

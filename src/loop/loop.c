@@ -191,7 +191,7 @@ static void time_pass(px_core *core, bool looked)
 		idles_due(core, px_wheel_next(&core->idles));
 }
 
-static int64_t time_next_ns(px_core *core)
+int64_t px_loop_next_ns(px_core *core)
 {
 	uint64_t a = px_wheel_next(&core->deadlines), b = px_wheel_next(&core->idles);
 	uint64_t tick = PX_MIN(a, b);
@@ -381,7 +381,7 @@ int64_t px_loop_busy_since_ns(const proa_loop *loop)
 
 /* ---- an iteration ---- */
 
-static bool loop_has_work(const proa_loop *loop)
+bool px_loop_has_work(const proa_loop *loop)
 {
 	const px_core *core = &loop->core;
 
@@ -409,12 +409,12 @@ static void loop_spin(proa_loop *loop, int64_t deadline_ns)
 	/* No longer than until something of its own is due: nobody else would end it for that. */
 	int64_t until = PX_MIN(px_add_sat(px_sys_now_ns(), loop->spin_ns), deadline_ns);
 
-	while (px_sys_now_ns() < until && !loop_has_work(loop) && px_mpsc_empty(&core->inbox))
+	while (px_sys_now_ns() < until && !px_loop_has_work(loop) && px_mpsc_empty(&core->inbox))
 		core->ops->wait(core, PROA_POLL);
 	/* Awake until the end: who has sent that is about to ask whether to ring. */
 	if (!px_mpsc_empty(&core->inbox))
 		core->ops->wait(core, PROA_POLL);
-	else if (!loop_has_work(loop))
+	else if (!px_loop_has_work(loop))
 		loop_sleep(loop, deadline_ns);
 	core->now_ns = px_sys_now_ns();
 }
@@ -429,7 +429,7 @@ static bool loop_wait(proa_loop *loop, bool work, int64_t deadline_ns)
 		return false;
 	loop->unseen = 0;
 	if (!work)
-		deadline_ns = PX_MIN(deadline_ns, time_next_ns(core));
+		deadline_ns = PX_MIN(deadline_ns, px_loop_next_ns(core));
 	if (work || deadline_ns <= core->now_ns)
 		core->ops->wait(core, PROA_POLL);
 	else if (loop->spin_ns)
@@ -462,12 +462,12 @@ void px_loop_iterate(proa_loop *loop, int64_t deadline_ns)
 	deadline_ns = deadline_ns ? deadline_ns : INT64_MAX;
 	px_count(&core->stat.iterations);
 	px_loop_receive(core);
-	work = loop_has_work(loop);
+	work = px_loop_has_work(loop);
 	/* The clock is left alone where nothing asks for the time: before a sleep without end. */
 	if (work || deadline_ns != INT64_MAX || loop_is_timed(core)) {
 		core->now_ns = px_sys_now_ns();
 		time_pass(core, false);
-		work = loop_has_work(loop);
+		work = px_loop_has_work(loop);
 	}
 	if (loop_wait(loop, work, deadline_ns)) { /* which has read the clock, if it slept */
 		px_loop_receive(core);
@@ -475,6 +475,16 @@ void px_loop_iterate(proa_loop *loop, int64_t deadline_ns)
 	}
 	px_loop_deliver(loop);
 	memory_publish(core);
+}
+
+void px_loop_look(proa_loop *loop)
+{
+	px_core *core = &loop->core;
+
+	px_loop_receive(core);
+	core->ops->wait(core, PROA_POLL);
+	core->now_ns = px_sys_now_ns();
+	time_pass(core, true);
 }
 
 /* ---- close ---- */
@@ -502,7 +512,7 @@ static bool loop_ended(const proa_loop *loop)
 	if (atomic_load_explicit(&loop->core.posted, memory_order_acquire))
 		return false; /* a callback posted: that is told too */
 	return loop->core.root.state == PX_H_CLOSED && !loop->core.root.in_flight &&
-	       !loop->core.root.owned && !loop_has_work(loop);
+	       !loop->core.root.owned && !px_loop_has_work(loop);
 }
 
 int proa_loop_close(proa_loop **out, int64_t deadline_ns)

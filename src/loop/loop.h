@@ -44,6 +44,12 @@ void px_core_init(px_core *core, const proa_loop_options *o); /* of zeroed memor
 /* Behind the last iteration of a run function: the thread's signals are its own again. */
 void px_loop_leave(proa_loop *loop);
 void px_loop_iterate(proa_loop *loop, int64_t deadline_ns);
+/* The head of a run function: the thread is the loop's, and no callback is running. */
+void px_loop_enter(proa_loop *loop);
+/* An iteration without its delivery: hands in what was submitted, and takes what has ended. */
+void px_loop_look(proa_loop *loop);
+bool px_loop_has_work(const proa_loop *loop); /* something is to be delivered */
+int64_t px_loop_next_ns(px_core *core);   /* the nearest deadline or idle time, INT64_MAX: none */
 bool px_loop_full(const proa_loop *loop); /* proa_wait's array takes no more */
 void px_loop_deliver(proa_loop *loop);
 

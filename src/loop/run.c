@@ -3,13 +3,15 @@
 #include "loop/loop.h"
 #include "sys/sys.h"
 
-static void run_enter(proa_loop *loop)
+void px_loop_enter(proa_loop *loop)
 {
 	px_core *core = px_core_of(loop);
 
 	px_core_enter(core);
 	if (core->calling)
 		PX_PANIC("a loop was run from one of its own callbacks");
+	if (PX_UNLIKELY(atomic_load_explicit(&core->asleep, memory_order_relaxed)))
+		atomic_exchange_explicit(&core->asleep, 0, memory_order_relaxed); /* inside.c */
 }
 
 void px_loop_leave(proa_loop *loop)
@@ -39,7 +41,7 @@ int proa_run(proa_loop *loop)
 {
 	int rc = 0;
 
-	run_enter(loop);
+	px_loop_enter(loop);
 	for (;;) {
 		if (run_stopped(loop)) {
 			rc = 1;
@@ -57,7 +59,7 @@ int proa_run_once(proa_loop *loop, int64_t deadline_ns)
 {
 	uint64_t before;
 
-	run_enter(loop);
+	px_loop_enter(loop);
 	if (run_stopped(loop)) {
 		px_loop_leave(loop);
 		return -PROA_ESTOPPED;
@@ -74,7 +76,7 @@ int proa_wait(proa_loop *loop, proa_event *out, int max, int64_t deadline_ns)
 
 	if (max <= 0)
 		return -PROA_EINVAL;
-	run_enter(loop);
+	px_loop_enter(loop);
 	loop->events = out;
 	loop->events_max = max;
 	loop->events_n = 0;
@@ -98,7 +100,7 @@ int64_t proa_await(proa_loop *loop, proa_op *pub)
 {
 	px_op *op = px_op_of(pub);
 
-	run_enter(loop);
+	px_loop_enter(loop);
 	if (op->done && op->state != PX_IDLE)
 		PX_PANIC("proa_await of an op that has a callback");
 	while (op->state != PX_IDLE)

@@ -4,6 +4,7 @@ list(APPEND PROA_SOURCES
 	src/net/finish.c
 	src/net/group_serve.c
 	src/net/net.c
+	src/net/poll.c
 	src/net/serve.c
 	src/net/stream.c
 	src/net/udp.c

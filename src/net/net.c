@@ -95,13 +95,13 @@ void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
 	if (px_handle_closing(h)) {
 		if (kind == PROA_FILE)
 			px_file_close((int)os);
-		else
+		else if (kind != PROA_FOREIGN)
 			px_sock_close((int)os, false);
 		return;
 	}
 	core = px_handle_core(h);
 	px_core_enter(core);
-	if (kind != PROA_FILE)
+	if (kind != PROA_FILE && kind != PROA_FOREIGN)
 		px_sock_set_nonblock((int)os, px_core_nonblock(core));
 	px_handle_open(h, (int)os, kind);
 	if (kind == PROA_UDP && px_sock_peer((int)os, &peer) == 0)
@@ -205,14 +205,15 @@ void proa_accept_many(proa_handle *listener, proa_op *pub, proa_done *done)
 /* ---- recv ---- */
 
 /* Stream ops on a listener or a datagram socket are a mistake that the systems answer in many ways:
- * one each here. */
+ * one each here. What is somebody else's is not touched. */
 static int64_t data_refusal(const px_handle *h)
 {
 	if (h->state != PX_H_OPEN)
 		return 0;
 	if (h->flags & PX_HF_LISTENER)
 		return -PROA_ENOTCONN;
-	return px_handle_kind(h) == PROA_UDP ? -PROA_ENOTSUP : 0;
+	return px_handle_kind(h) == PROA_UDP || px_handle_kind(h) == PROA_FOREIGN ? -PROA_ENOTSUP
+	                                                                          : 0;
 }
 
 static void data_go(px_op *op)

@@ -56,6 +56,10 @@ struct px_backend_ops {
 	/* Any thread: the current or the next wait returns. */
 	void (*wake)(px_core *core);
 
+	/* A descriptor, readable while `wait` would find something, or -PROA_E...; NULL: there is
+	 * none. */
+	int (*fd)(px_core *core);
+
 	/* Pools, may be NULL: the backend keeps the free buffers itself (a ring in the kernel).
 	 * pool_give: buffer `index` is free (new or returned). */
 	int (*pool_open)(px_core *core, px_pool *pool);

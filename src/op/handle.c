@@ -35,6 +35,16 @@ void px_handle_open(px_handle *h, int fd, proa_kind kind)
 		core->ops->attach(core, h);
 }
 
+static void fd_close(px_core *core, const px_handle *h)
+{
+	switch (px_handle_kind(h)) {
+	case PROA_FOREIGN: return; /* its library does */
+	case PROA_FILE: px_file_close(h->fd); break;
+	default: px_sock_close(h->fd, (h->flags & PX_HF_ABORT) != 0);
+	}
+	px_count(&core->stat.system_calls);
+}
+
 /* The descriptor goes; what the handle owns stays. */
 static void handle_release_fd(px_core *core, px_handle *h)
 {
@@ -42,11 +52,7 @@ static void handle_release_fd(px_core *core, px_handle *h)
 		return;
 	if (core->ops->detach)
 		core->ops->detach(core, h);
-	if ((h->kind & ~PX_HANDLE_TAG) == PROA_FILE)
-		px_file_close(h->fd);
-	else
-		px_sock_close(h->fd, (h->flags & PX_HF_ABORT) != 0);
-	px_count(&core->stat.system_calls);
+	fd_close(core, h);
 	px_count_add(&core->stat.handles, UINT64_MAX); /* minus one */
 	h->fd = -1;
 }
@@ -206,6 +212,8 @@ void px_handle_close(px_handle *h, proa_closed *closed)
 	ring_ask(&h->owned);
 	if (!h->owner)
 		px_wheel_each(&core->deadlines, timer_ask, h);
+	if (px_handle_kind(h) == PROA_FOREIGN)
+		handle_release_fd(core, h); /* its library may close it as soon as we return */
 	px_handle_check(h);
 }
 

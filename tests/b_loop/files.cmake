@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 proa_test(loop
 	tests/b_loop/open.c
+	tests/b_loop/inside.c
 	tests/b_loop/run.c
 	tests/b_loop/timers.c
 	tests/b_loop/posts.c

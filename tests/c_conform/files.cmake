@@ -21,6 +21,7 @@ proa_test(conform
 	tests/c_conform/datagram_batch.c
 	tests/c_conform/datagram_many.c
 	tests/c_conform/datagram_peer.c
+	tests/c_conform/foreign.c
 	tests/c_conform/world.c
 	tests/c_conform/many.c
 	tests/c_conform/soak.c

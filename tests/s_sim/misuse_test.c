@@ -271,6 +271,23 @@ TEST(misuse_of_options)
 	bed_close(&b);
 }
 
+/* No other program's descriptors are in a world, and no other loop around its loops. */
+TEST(world_has_nothing_foreign)
+{
+	proa_handle h = {.user = NULL};
+	proa_op op = {.user = NULL};
+	bed b;
+
+	bed_open(&b, NULL);
+	CHECK_EQ(proa_loop_fd(b.a), -PROA_ENOTSUP);
+	proa_handle_init(proa_root(b.a), &h);
+	proa_adopt_os(&h, 0, PROA_FOREIGN);
+	proa_poll(&h, &op, PROA_READABLE, NULL);
+	CHECK_EQ(proa_world_await(b.w, &op), -PROA_ENOTSUP);
+	bed_end(&b, &h);
+	bed_close(&b);
+}
+
 /* A loop of the machine beside a world, one after the other. */
 TEST(outside_uses_the_machine_too)
 {

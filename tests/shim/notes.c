@@ -196,7 +196,7 @@ static int change_apply(shim_queue *q, const struct kevent *c)
 	return 0;
 }
 
-/* Another thread may sleep in the queue. */
+/* Another thread may sleep in the queue, or a foreign loop wait for its descriptor. */
 static void queue_ring(shim_queue *q)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u64 = UINT64_MAX};
@@ -222,7 +222,7 @@ int shim_changes_apply(shim_queue *q, const struct kevent *c, int n, struct keve
 		out[told].flags |= EV_ERROR;
 		out[told++].data = error;
 	}
-	if (n && q->waiting)
+	if (n && (q->waiting || q->first))
 		queue_ring(q);
 	return told;
 }
