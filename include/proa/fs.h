@@ -3,6 +3,7 @@
 #ifndef PROA_FS_H
 #define PROA_FS_H
 #include "proa/loop.h"
+#include "proa/net.h"
 PROA_C_BEGIN
 
 enum {
@@ -59,6 +60,100 @@ PROA_API void proa_write(proa_handle *file, proa_op *op, const void *buf, size_t
  * be lost. */
 PROA_API void proa_fsync(proa_handle *file, proa_op *op, proa_done *done);
 
+/* The same of n pieces (at most 1024: else EINVAL); vec and pieces are lent until the final. Those
+ * of a read are written to. */
+PROA_API void proa_readv(proa_handle *file, proa_op *op, const proa_vec *vec, unsigned n,
+                         int64_t offset, proa_done *done);
+PROA_API void proa_writev(proa_handle *file, proa_op *op, const proa_vec *vec, unsigned n,
+                          int64_t offset, proa_done *done);
+/* As proa_fsync, but of what is not needed to read the bytes again (times) it may leave out. */
+PROA_API void proa_datasync(proa_handle *file, proa_op *op, proa_done *done);
+/* Makes an open file so long: what is behind goes, what is new reads as zeros. */
+PROA_API void proa_truncate(proa_handle *file, proa_op *op, int64_t size, proa_done *done);
+/* Takes room for len bytes (> 0) at offset, so that writing there finds the disk not full; a file
+ * that ends before has them as zeros. */
+PROA_API void proa_allocate(proa_handle *file, proa_op *op, int64_t offset, int64_t len,
+                            proa_done *done);
+
+/* ---- names ----
+ *
+ * `owner`: if it is an open folder, relative paths begin there; if it is any other handle, at the
+ * current folder; while it is being opened, EBADF. Result 0 unless said otherwise, or ENOENT,
+ * ENOTDIR, EACCES, EEXIST, EROFS... Texts are copied; memory that results go to is lent until the
+ * final. Symbolic links are followed, but where the name itself is meant. stat(2), rename(2)... */
+
+/* What is there, into *info; proa_lstat: a link itself. */
+PROA_API void proa_stat(proa_handle *owner, proa_op *op, const char *path, proa_stat_info *info,
+                        proa_done *done);
+PROA_API void proa_lstat(proa_handle *owner, proa_op *op, const char *path, proa_stat_info *info,
+                         proa_done *done);
+/* May this process do so? Of use for a message only: it may be otherwise at once. `how`: 0 asks
+ * whether it is there. */
+enum { PROA_A_READ = 1, PROA_A_WRITE = 2, PROA_A_EXEC = 4 };
+PROA_API void proa_access(proa_handle *owner, proa_op *op, const char *path, unsigned how,
+                          proa_done *done);
+/* `to` is replaced, if it is there and of the same kind (a folder: empty, and not on Windows). */
+PROA_API void proa_rename(proa_handle *owner, proa_op *op, const char *from, const char *to,
+                          proa_done *done);
+/* A second name of a file; a link that says `target`, whatever that is; and what one says: text,
+ * result its length, ETOOLONG if it does not fit together with the 0 behind it. */
+PROA_API void proa_link(proa_handle *owner, proa_op *op, const char *file, const char *path,
+                        proa_done *done);
+PROA_API void proa_symlink(proa_handle *owner, proa_op *op, const char *target, const char *path,
+                           proa_done *done);
+PROA_API void proa_readlink(proa_handle *owner, proa_op *op, const char *path, char *buf,
+                            size_t len, proa_done *done);
+/* Removes a name that is no folder's (EISDIR); an empty folder (ENOTEMPTY, ENOTDIR). */
+PROA_API void proa_unlink(proa_handle *owner, proa_op *op, const char *path, proa_done *done);
+PROA_API void proa_rmdir(proa_handle *owner, proa_op *op, const char *path, proa_done *done);
+PROA_API void proa_mkdir(proa_handle *owner, proa_op *op, const char *path, unsigned mode,
+                         proa_done *done);
+/* A NULL path: of the owner itself, an open file. On Windows a mode says only whether the file may
+ * be written. Times are ns since 1970, UTC; PROA_TIME_KEEP: as it is. */
+#define PROA_TIME_KEEP INT64_MIN
+PROA_API void proa_chmod(proa_handle *owner, proa_op *op, const char *path, unsigned mode,
+                         proa_done *done);
+PROA_API void proa_utime(proa_handle *owner, proa_op *op, const char *path, int64_t accessed_ns,
+                         int64_t written_ns, proa_done *done);
+
+/* ---- files as wholes: each is one task of a worker, with all that it takes ----
+ *
+ * Paths begin where those of names do. Cancelled or timed out while it runs, it ends soon and
+ * leaves no half of a file behind. */
+
+/* All of a file, into memory of the loop's allocator: op->buf, result its bytes, with a 0 behind
+ * them; it is the caller's then, to be freed by proa_loop_alloc(loop, buf, result + 1, 0). A file
+ * of more than `limit` bytes is ETOOLONG. NULL if it failed. */
+PROA_API void proa_read_file(proa_handle *owner, proa_op *op, const char *path, size_t limit,
+                             proa_done *done);
+/* A file of these bytes, lent until the final, in the place of what is there: whoever opens it sees
+ * all of the old one or all of the new one, also after a power failure, which cannot take it any
+ * more when the op has ended with len. So: a temporary file beside it, fsync, rename, fsync of the
+ * folder. `mode` is that of a new file; one that is there hands down its own. A symbolic link is
+ * replaced by it. */
+PROA_API void proa_write_file(proa_handle *owner, proa_op *op, const char *path, const void *data,
+                              size_t len, unsigned mode, proa_done *done);
+
+enum {
+	PROA_COPY_EXCL = 1, /* what is there is not written over: EEXIST */
+	PROA_COPY_ATTRS = 2 /* mode and time of writing, too */
+};
+/* A regular file into another one, within the kernel where it can. result: bytes. */
+PROA_API void proa_copy_file(proa_handle *owner, proa_op *op, const char *from, const char *to,
+                             unsigned flags, proa_done *done);
+
+/* len bytes at offset of one open file to the same place of another, which its close waits for,
+ * too. result: bytes; fewer than len only with PROA_END, where the file ends. */
+PROA_API void proa_copy_range(proa_handle *to, proa_op *op, proa_handle *from, int64_t offset,
+                              int64_t len, proa_done *done);
+
+/* A new file that nobody else has, open to read and write, and a new folder. `name` ends with
+ * XXXXXX, which becomes other characters; it is lent until the final. Else EINVAL. */
+PROA_API void proa_temp_file(proa_handle *handle, proa_op *op, char *name, proa_done *done);
+PROA_API void proa_temp_dir(proa_handle *owner, proa_op *op, char *name, proa_done *done);
+
+/* ---- folders ---- */
+
 /* One entry of a folder, as proa_dir_read packs them: the next one is `bytes` further. Names are
  * not sorted. */
 PROA_EXTENSION typedef struct proa_dirent {
@@ -72,6 +167,35 @@ PROA_EXTENSION typedef struct proa_dirent {
  * until the final), without
  * "." and "..". result: bytes of it used; 0 with PROA_END: no more. */
 PROA_API void proa_dir_read(proa_handle *dir, proa_op *op, void *buf, size_t len, proa_done *done);
+
+/* What a completion of the two below tells, at op->buf: entries of one folder. It is good until the
+ * callback returns; of an event, until the next run function is called. */
+typedef struct proa_dir_batch {
+	const char *folder; /* from where the walk began, with '/'; "" is that itself */
+	uint32_t depth;     /* of the entries: 1 of that folder, 2 of those in it... */
+	int32_t error; /* PROA_E...: the folder cannot be read, or not further; 0 all is well */
+	size_t bytes;  /* of entries, as proa_dir_read packs them; with an error perhaps 0 */
+	const proa_dirent *first;
+} proa_dir_batch;
+
+/* The entry behind `d`, or with NULL the first; NULL: there is none. */
+static inline const proa_dirent *proa_dirent_next(const proa_dir_batch *batch, const proa_dirent *d)
+{
+	const char *end = (const char *)batch->first + batch->bytes;
+	const char *at = d ? (const char *)d + d->bytes : (const char *)batch->first;
+
+	return at < end ? (const proa_dirent *)(const void *)at : NULL;
+}
+
+/* Multishot: what is left of an open folder, some entries a completion (result: their bytes), then
+ * 0 with PROA_END. Can be paused. Cancellable always: what is being read is waited for. */
+PROA_API void proa_dir_read_many(proa_handle *dir, proa_op *op, proa_done *done);
+/* The same of a folder and of all that are in it, to a depth of at most depth_max (0: without
+ * limit), at `path` (as paths of names). A folder is told as an entry before what is in it. Links
+ * are told and not followed, folders that cannot be read told with the error and passed over; that
+ * the first cannot be opened ends the op. May allocate while it runs: ENOMEM ends it. */
+PROA_API void proa_walk(proa_handle *owner, proa_op *op, const char *path, unsigned depth_max,
+                        proa_done *done);
 
 PROA_C_END
 #endif

@@ -163,7 +163,7 @@ PROA_API int64_t proa_await(proa_loop *loop, proa_op *op);
 /* Counters since the loop was opened; they only grow. */
 typedef struct proa_stats {
 	size_t size;            /* in: sizeof it, or 0 */
-	uint64_t submitted[32]; /* by kind: see proa_stats_kind */
+	uint64_t submitted[64]; /* by kind: see proa_stats_kind */
 	uint64_t completed;     /* completions delivered, MORE ones included */
 	uint64_t canceled;      /* finals with ECANCELED */
 	uint64_t timed_out;     /* finals with ETIMEDOUT */

@@ -14,8 +14,7 @@ static const px_io_kind kinds[PX_KIND_COUNT] = {
 	PX_IO_KINDS(KIND_ENTRY)
 #undef KIND_ENTRY
 };
-_Static_assert((uint32_t)PX_IO_NATIVE ==
-                       (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE)),
+_Static_assert(PX_IO_NATIVE == (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE)),
                "every kind that this backend takes has its functions");
 
 /* ---- open and close ---- */
@@ -400,7 +399,7 @@ static void iocp_detach(px_core *core, px_handle *h)
 
 const px_backend_ops px_backend_iocp = {
 	.name = "iocp",
-	.native = (uint32_t)PX_IO_NATIVE,
+	.native = PX_IO_NATIVE,
 	.open = iocp_open,
 	.close = iocp_close,
 	.submit = iocp_submit,

@@ -164,11 +164,8 @@ typedef struct px_io_kind {
 PX_IO_KINDS(PX_IO_KIND_DECLARE)
 #undef PX_IO_KIND_DECLARE
 
-enum {
 #define PX_IO_KIND_OR(kind, submit_fn, packet_fn) | PX_KIND_BIT(PX_##kind)
-	PX_IO_NATIVE = (int)(0u PX_IO_KINDS(PX_IO_KIND_OR))
-#undef PX_IO_KIND_OR
-};
+#define PX_IO_NATIVE                              (UINT64_C(0) PX_IO_KINDS(PX_IO_KIND_OR))
 
 /* ---- iocp_accept.c ---- */
 

@@ -13,8 +13,9 @@ const px_ur_kind px_ur_kinds[PX_KIND_COUNT] = {
 	PX_UR_KINDS(KIND_ENTRY)
 #undef KIND_ENTRY
 };
-_Static_assert((uint32_t)PX_UR_NATIVE == (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) |
-                                          PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC)),
+_Static_assert(PX_UR_NATIVE ==
+                       (PX_KINDS_SOCKET | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE) |
+                        PX_KIND_BIT(PX_READV) | PX_KIND_BIT(PX_WRITEV) | PX_KIND_BIT(PX_FSYNC)),
                "every kind that this backend takes has its functions");
 
 /* ---- open, start, close ---- */
@@ -371,7 +372,7 @@ static void uring_wake(px_core *core)
 const px_backend_ops px_backend_uring = {
 	.name = "io_uring",
 	.flags = PX_BACKEND_BLOCKING,
-	.native = (uint32_t)PX_UR_NATIVE,
+	.native = PX_UR_NATIVE,
 	.open = px_ur_open,
 	.close = px_ur_close,
 	.submit = uring_submit,

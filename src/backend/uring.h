@@ -271,6 +271,8 @@ typedef struct px_ur_kind {
 	X(SEND_FILE, px_ur_send_file, px_ur_send_file_cqe, px_ur_once_settled)              \
 	X(READ, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                             \
 	X(WRITE, px_ur_write, px_ur_write_cqe, px_ur_once_settled)                          \
+	X(READV, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                            \
+	X(WRITEV, px_ur_write, px_ur_write_cqe, px_ur_once_settled)                         \
 	X(FSYNC, px_ur_fsync, px_ur_fsync_cqe, px_ur_once_settled)
 
 #define PX_UR_KIND_DECLARE(kind, submit_fn, cqe_fn, settled_fn) \
@@ -280,11 +282,8 @@ typedef struct px_ur_kind {
 PX_UR_KINDS(PX_UR_KIND_DECLARE)
 #undef PX_UR_KIND_DECLARE
 
-enum {
 #define PX_UR_KIND_OR(kind, submit_fn, cqe_fn, settled_fn) | PX_KIND_BIT(PX_##kind)
-	PX_UR_NATIVE = (int)(0u PX_UR_KINDS(PX_UR_KIND_OR))
-#undef PX_UR_KIND_OR
-};
+#define PX_UR_NATIVE                                       (UINT64_C(0) PX_UR_KINDS(PX_UR_KIND_OR))
 
 extern const px_ur_kind px_ur_kinds[PX_KIND_COUNT];
 

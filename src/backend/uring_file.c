@@ -6,20 +6,58 @@ enum { FILE_MAX = 1 << 30 /* bytes in one entry, whose results are an int */ };
 
 /* ---- read and write: op->count is how far it has come ---- */
 
-static void file_push(px_uring *u, px_op *op, unsigned opcode)
+static bool file_is_pieces(const px_op *op)
 {
-	const unsigned char *at = op->args.io.ptr;
-	size_t rest = op->args.io.len - (size_t)op->count;
-	px_uring_sqe *sqe = px_ur_main(u, op, opcode, op->handle->fd);
-
-	sqe->addr = px_ur_addr(at + op->count);
-	sqe->len = (uint32_t)PX_MIN(rest, (size_t)FILE_MAX);
-	sqe->off = (uint64_t)(op->args.io.off + op->count);
+	return op->kind == PX_READV || op->kind == PX_WRITEV;
 }
 
 static bool file_whole(const px_op *op)
 {
+	if (file_is_pieces(op))
+		return op->count == px_vec_bytes(op->args.io.ptr, op->args.io.len);
 	return (size_t)op->count == op->args.io.len;
+}
+
+/* All of them in one entry. */
+static void pieces_push(px_uring *u, px_op *op, bool writes)
+{
+	px_uring_sqe *sqe = px_ur_main(u, op, writes ? PX_IORING_OP_WRITEV : PX_IORING_OP_READV,
+	                               op->handle->fd);
+
+	sqe->addr = px_ur_addr(op->args.io.ptr);
+	sqe->len = (uint32_t)op->args.io.len;
+	sqe->off = (uint64_t)op->args.io.off;
+}
+
+/* What is left of the bytes; of pieces, of the one that `count` lies in: the kernel takes no vector
+ * that begins in the middle of one. */
+static proa_vec file_rest(const px_op *op)
+{
+	const proa_vec *piece = op->args.io.ptr;
+	proa_vec whole = {op->args.io.ptr, op->args.io.len};
+	size_t gone = (size_t)op->count;
+
+	if (!file_is_pieces(op))
+		piece = &whole;
+	for (; gone >= piece->len; piece++)
+		gone -= piece->len;
+	return (proa_vec){(const char *)piece->base + gone, piece->len - gone};
+}
+
+static void file_push(px_uring *u, px_op *op, bool writes)
+{
+	px_uring_sqe *sqe;
+	proa_vec rest;
+
+	if (file_is_pieces(op) && !op->count) {
+		pieces_push(u, op, writes);
+		return;
+	}
+	rest = file_rest(op);
+	sqe = px_ur_main(u, op, writes ? PX_IORING_OP_WRITE : PX_IORING_OP_READ, op->handle->fd);
+	sqe->addr = px_ur_addr(rest.base);
+	sqe->len = (uint32_t)PX_MIN(rest.len, (size_t)FILE_MAX);
+	sqe->off = (uint64_t)(op->args.io.off + op->count);
 }
 
 void px_ur_read(px_uring *u, px_op *op)
@@ -27,7 +65,7 @@ void px_ur_read(px_uring *u, px_op *op)
 	if (file_whole(op))
 		px_op_finish(op, 0, 0, 0); /* of nothing */
 	else
-		file_push(u, op, PX_IORING_OP_READ);
+		file_push(u, op, false);
 }
 
 void px_ur_read_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
@@ -43,7 +81,7 @@ void px_ur_read_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 	else if (res < 0 && px_ur_again(u, op, res))
 		return;
 	if (res >= 0 && !file_whole(op) && !(op->got & PROA_END) && !px_op_asked(op))
-		file_push(u, op, PX_IORING_OP_READ);
+		file_push(u, op, false);
 	else if (res >= 0 || op->count) /* an error behind bytes is the next read's to tell */
 		px_ur_end(op, op->count, op->count, 0);
 	else
@@ -55,7 +93,7 @@ void px_ur_write(px_uring *u, px_op *op)
 	if (file_whole(op))
 		px_op_finish(op, 0, 0, 0); /* of nothing */
 	else
-		file_push(u, op, PX_IORING_OP_WRITE);
+		file_push(u, op, true);
 }
 
 void px_ur_write_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
@@ -75,14 +113,16 @@ void px_ur_write_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 	else if (px_op_asked(op))
 		px_ur_end(op, -PROA_ECANCELED, op->count, 0);
 	else
-		file_push(u, op, PX_IORING_OP_WRITE);
+		file_push(u, op, true);
 }
 
 /* ---- fsync ---- */
 
 void px_ur_fsync(px_uring *u, px_op *op)
 {
-	px_ur_main(u, op, PX_IORING_OP_FSYNC, op->handle->fd);
+	px_uring_sqe *sqe = px_ur_main(u, op, PX_IORING_OP_FSYNC, op->handle->fd);
+
+	sqe->fsync_flags = op->args.io.off ? PX_IORING_FSYNC_DATASYNC : 0;
 }
 
 void px_ur_fsync_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)

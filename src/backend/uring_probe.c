@@ -110,6 +110,7 @@ static int opcodes_probe(px_uring *u, char *why)
 		{PX_IORING_OP_SEND, "SEND"},         {PX_IORING_OP_RECV, "RECV"},
 		{PX_IORING_OP_SENDMSG, "SENDMSG"},   {PX_IORING_OP_RECVMSG, "RECVMSG"},
 		{PX_IORING_OP_READ, "READ"},         {PX_IORING_OP_WRITE, "WRITE"},
+		{PX_IORING_OP_READV, "READV"},       {PX_IORING_OP_WRITEV, "WRITEV"},
 		{PX_IORING_OP_FSYNC, "FSYNC"},       {PX_IORING_OP_TIMEOUT, "TIMEOUT"},
 	};
 	px_uring_probe probe = {0};

@@ -159,6 +159,10 @@ static const option *option_find(const char *name, size_t len, unsigned takes)
 
 static bool dir_take(const char *arg, unsigned takes, cli_args *args)
 {
+	if (takes & CLI_TO && args->dir && !args->to) {
+		args->to = arg;
+		return true;
+	}
 	if (!(takes & CLI_DIR) || args->dir) {
 		cli_fail("'%s' is one argument too many", arg);
 		return false;

@@ -11,7 +11,7 @@ enum { CLI_OK = 0, CLI_FAILED = 2 };
 enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768 };
 
 typedef struct cli_args {
-	const char *dir, *listen, *backend;
+	const char *dir, *to, *listen, *backend;
 	const char *models, *connections, *output; /* the laboratory's */
 	double seconds;                            /* 0: not given */
 	unsigned workers, buffers;                 /* 0: not given */
@@ -28,7 +28,8 @@ enum {
 	CLI_STATS = 32,
 	CLI_JSON = 64,
 	CLI_BUFFERS = 128,
-	CLI_LAB = 256
+	CLI_LAB = 256,
+	CLI_TO = 512 /* a second path */
 };
 
 typedef struct cli_command {
@@ -40,7 +41,7 @@ typedef struct cli_command {
 	int (*run)(const cli_args *);
 } cli_command;
 
-extern const cli_command cli_serve, cli_echo, cli_doctor, cli_lab;
+extern const cli_command cli_serve, cli_echo, cli_copy, cli_doctor, cli_lab;
 
 /* One line on stderr, "proa: " before it. Returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -3,6 +3,10 @@
 list(APPEND PROA_CLI_SOURCES
 	src/cli/args.c
 	src/cli/common.c
+	src/cli/copy.c
+	src/cli/copy_bar.c
+	src/cli/copy_big.c
+	src/cli/copy_job.c
 	src/cli/doctor.c
 	src/cli/echo.c
 	src/cli/lab.c

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 char **cli_host_start(int *argc, char **argv)
 {
@@ -25,4 +26,14 @@ char *cli_host_full_path(const char *path)
 void cli_host_remove(const char *path)
 {
 	remove(path);
+}
+
+bool cli_host_separates(char c)
+{
+	return c == '/';
+}
+
+bool cli_host_is_terminal(void)
+{
+	return isatty(STDERR_FILENO);
 }

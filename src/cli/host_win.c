@@ -93,3 +93,13 @@ void cli_host_remove(const char *path)
 		DeleteFileW(wide);
 	free(wide);
 }
+
+bool cli_host_separates(char c)
+{
+	return c == '/' || c == '\\' || c == ':';
+}
+
+bool cli_host_is_terminal(void)
+{
+	return _isatty(_fileno(stderr));
+}

@@ -1,21 +1,21 @@
 /* Files: the public calls become ops. */
 /* SPDX-License-Identifier: MIT */
-#include "proa/fs.h"
+#include "fs/fs.h"
+
 #include "op/backend.h"
-#include "op/file.h"
 #include "sys/sys.h"
 
 #include <string.h>
 
-enum { DIR_BYTES_MIN = 1024 };
+enum { DIR_BYTES_MIN = 1024, PIECES_MAX = 1024 };
 
 /* ---- opening ---- */
 
 /* 0, or why not. The handle counts as being connected until it is open, so that nothing else opens
  * it. */
-static int64_t open_prepare(px_core *core, px_op *op, px_handle *dir, const char *path)
+static int64_t open_prepare(px_core *core, px_op *op, const px_file_request *how, const char *path)
 {
-	px_handle *h = op->handle;
+	px_handle *h = op->handle, *dir = how->dir;
 	size_t n = strlen(path) + 1;
 	px_file_request *r;
 
@@ -23,12 +23,14 @@ static int64_t open_prepare(px_core *core, px_op *op, px_handle *dir, const char
 		return h->state == PX_H_OPEN ? -PROA_EINVAL : -PROA_EALREADY;
 	if (dir && (dir->state != PX_H_OPEN || (dir->kind & ~PX_HANDLE_TAG) != PROA_FILE))
 		return -PROA_EBADF;
+	if (how->name && !px_temp_is(path))
+		return -PROA_EINVAL;
 	px_assert(!dir || px_handle_core(dir) == core);
 	op->args.io.len = sizeof *r + n;
 	if (!(r = px_zalloc(&core->alloc, op->args.io.len)))
 		return -PROA_ENOMEM;
+	*r = *how;
 	memcpy(r->path, path, n);
-	r->dir = dir;
 	if (dir)
 		dir->in_flight++; /* its close waits for this one */
 	op->args.io.ptr = r;
@@ -36,32 +38,43 @@ static int64_t open_prepare(px_core *core, px_op *op, px_handle *dir, const char
 	return 0;
 }
 
-void proa_file_open_in(proa_handle *handle, proa_op *pub, proa_handle *dir, const char *path,
-                       unsigned flags, unsigned mode, proa_done *done)
+static void open_go(px_op *op, const px_file_request *how, const char *path)
 {
-	px_op *op = px_op_begin(handle, pub, PX_FILE_OPEN, done);
 	px_core *core = px_handle_core(op->handle);
-	px_file_request *r;
 	int64_t rc;
 
 	if (px_op_refused(op))
 		return;
-	rc = open_prepare(core, op, dir ? px_handle_of(dir) : NULL, path);
+	rc = open_prepare(core, op, how, path);
 	if (rc < 0) {
 		px_op_finish(op, rc, 0, 0);
 		return;
 	}
-	r = (px_file_request *)(uintptr_t)op->args.io.ptr;
-	r->flags = flags;
-	r->mode = mode;
 	op->state = PX_INFLIGHT;
 	px_file_submit(core, op);
+}
+
+void proa_file_open_in(proa_handle *handle, proa_op *pub, proa_handle *dir, const char *path,
+                       unsigned flags, unsigned mode, proa_done *done)
+{
+	px_file_request how = {.flags = flags, .mode = mode};
+
+	how.dir = dir ? px_handle_of(dir) : NULL;
+	open_go(px_op_begin(handle, pub, PX_FILE_OPEN, done), &how, path);
 }
 
 void proa_file_open(proa_handle *handle, proa_op *op, const char *path, unsigned flags,
                     unsigned mode, proa_done *done)
 {
 	proa_file_open_in(handle, op, NULL, path, flags, mode, done);
+}
+
+void proa_temp_file(proa_handle *handle, proa_op *pub, char *name, proa_done *done)
+{
+	px_file_request how = {.name = name, .mode = 0600};
+
+	how.flags = PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE | PROA_O_EXCL;
+	open_go(px_op_begin(handle, pub, PX_FILE_OPEN, done), &how, name);
 }
 
 /* ---- opening at once ---- */
@@ -124,7 +137,7 @@ int proa_file_open_now(proa_handle *handle, proa_handle *in, const char *path, p
 
 /* ---- on an open file ---- */
 
-static int64_t file_check(const px_op *op)
+int64_t px_fs_open_check(const px_op *op)
 {
 	const px_handle *h = op->handle;
 
@@ -135,10 +148,19 @@ static int64_t file_check(const px_op *op)
 	return (h->kind & ~PX_HANDLE_TAG) == PROA_FILE ? 0 : -PROA_ENOTSUP;
 }
 
+void px_fs_task(px_core *core, px_op *op, const px_file_task *task, void *request)
+{
+	op->args.call.task = task;
+	op->args.call.request = request;
+	op->args.call.count = 0;
+	op->state = PX_INFLIGHT;
+	px_file_submit(core, op);
+}
+
 /* `rc`: what is wrong with the arguments, 0 nothing. */
 static void file_go(px_op *op, int64_t rc)
 {
-	int64_t error = file_check(op);
+	int64_t error = px_fs_open_check(op);
 
 	if (error == 0)
 		error = rc;
@@ -186,6 +208,36 @@ void proa_write(proa_handle *file, proa_op *pub, const void *buf, size_t len, in
 void proa_fsync(proa_handle *file, proa_op *pub, proa_done *done)
 {
 	file_go(px_op_begin(file, pub, PX_FSYNC, done), 0);
+}
+
+void proa_datasync(proa_handle *file, proa_op *pub, proa_done *done)
+{
+	px_op *op = px_op_begin(file, pub, PX_FSYNC, done);
+
+	op->args.io.off = 1;
+	file_go(op, 0);
+}
+
+static void pieces_go(px_op *op, const proa_vec *vec, unsigned n, int64_t offset)
+{
+	int64_t len = n <= PIECES_MAX ? px_vec_bytes(vec, n) : -1;
+
+	op->args.io.ptr = vec;
+	op->args.io.len = n;
+	op->args.io.off = offset;
+	file_go(op, len < 0 ? -PROA_EINVAL : range_check((size_t)len, offset));
+}
+
+void proa_readv(proa_handle *file, proa_op *op, const proa_vec *vec, unsigned n, int64_t offset,
+                proa_done *done)
+{
+	pieces_go(px_op_begin(file, op, PX_READV, done), vec, n, offset);
+}
+
+void proa_writev(proa_handle *file, proa_op *op, const proa_vec *vec, unsigned n, int64_t offset,
+                 proa_done *done)
+{
+	pieces_go(px_op_begin(file, op, PX_WRITEV, done), vec, n, offset);
 }
 
 void proa_dir_read(proa_handle *dir, proa_op *pub, void *buf, size_t len, proa_done *done)

@@ -261,6 +261,8 @@ static px_pulled op_pull(px_core *core, px_op *op)
 {
 	if (op->kind == PX_DOORBELL || op->kind == PX_SIGNAL)
 		return px_doorbell_pull(op);
+	if (px_op_has_engine(op))
+		return op->args.engine.engine->pull(core, op);
 	return core->ops->pull(core, op);
 }
 

@@ -5,8 +5,6 @@
 
 #include "op/core.h"
 
-typedef enum px_pulled { PX_PULL_NONE, PX_PULL_MORE, PX_PULL_FINAL } px_pulled;
-
 struct proa_doctor_report;
 struct proa_vec;
 
@@ -20,7 +18,7 @@ enum {
 struct px_backend_ops {
 	const char *name;
 	uint32_t flags;
-	uint32_t native; /* PX_KIND_BITs it takes; file kinds it does not take go to the workers */
+	uint64_t native; /* PX_KIND_BITs it takes; file kinds it does not take go to the workers */
 
 	/* Makes core->backend. 0 or -PROA_E...; `why` (160 bytes) says what is missing when it
 	 * cannot work here. */

@@ -2,20 +2,32 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/file.h"
 
+#include "op/backend.h"
 #include "op/worker.h"
 #include "sys/sys.h"
+
+#include <string.h>
 
 /* Of a read: more takes its time to copy also if it is there. */
 enum { NOW_MOST_BYTES = 256 * 1024 };
 
 /* ---- on a worker ---- */
 
+static int64_t open_make(void *arg, int32_t *sys_error)
+{
+	const px_file_request *r = arg;
+
+	return px_file_open(r->dir ? r->dir->fd : -1, r->path, r->flags, r->mode, sys_error);
+}
+
 static void run_open(px_op *op)
 {
-	const px_file_request *r = op->args.io.ptr;
-	int dir = r->dir ? r->dir->fd : -1;
+	px_file_request *r = (px_file_request *)(uintptr_t)op->args.io.ptr;
 
-	op->result = px_file_open(dir, r->path, r->flags, r->mode, &op->sys_error);
+	op->result = r->name ? px_temp_try(r->path, open_make, r, &op->sys_error)
+	                     : open_make(r, &op->sys_error);
+	if (r->name && op->result >= 0)
+		memcpy(r->name, r->path, strlen(r->path));
 	op->args.io.off = op->result >= 0 && px_file_near((int)op->result) ? PX_HF_NEAR : 0;
 }
 
@@ -26,47 +38,80 @@ static void run_stat(px_op *op)
 }
 
 /* An error behind some bytes is left to the next read, which will meet it again. */
-static void run_read(px_op *op)
+static void read_ended(px_op *op, int64_t n, int64_t have)
 {
-	char *to = (char *)(uintptr_t)op->args.io.ptr;
-	size_t len = op->args.io.len, have = 0;
-	int64_t n = 1;
-
-	while (have < len && n > 0) {
-		n = px_file_read(op->handle->fd, to + have, len - have,
-		                 op->args.io.off + (int64_t)have, &op->sys_error);
-		have += n > 0 ? (size_t)n : 0;
-	}
 	if (n == 0)
 		op->got |= PROA_END;
 	if (have)
 		op->sys_error = 0;
-	op->result = n < 0 && !have ? n : (int64_t)have;
-	op->args.io.len = have;
+	op->result = n < 0 && !have ? n : have;
+	op->args.io.len = (size_t)have;
+}
+
+static void run_read(px_op *op)
+{
+	char *to = (char *)(uintptr_t)op->args.io.ptr;
+	int64_t len = (int64_t)op->args.io.len, have = 0, n = 1;
+
+	while (have < len && n > 0) {
+		n = px_file_read(op->handle->fd, to + have, (size_t)(len - have),
+		                 op->args.io.off + have, &op->sys_error);
+		have += PX_MAX(n, 0);
+	}
+	read_ended(op, n, have);
+}
+
+static void run_readv(px_op *op)
+{
+	const proa_vec *vec = op->args.io.ptr;
+	int64_t len = px_vec_bytes(vec, op->args.io.len), have = 0, n = 1;
+
+	while (have < len && n > 0) {
+		n = px_file_readv(op->handle->fd, vec, (unsigned)op->args.io.len, (size_t)have,
+		                  op->args.io.off + have, &op->sys_error);
+		have += PX_MAX(n, 0);
+	}
+	read_ended(op, n, have);
+}
+
+static void write_ended(px_op *op, int64_t n, int64_t gone, int64_t len)
+{
+	if (n == 0 && gone < len)
+		n = -PROA_EIO; /* nothing goes in, and no reason is given */
+	op->result = gone == len ? len : n;
+	op->args.io.len = (size_t)gone;
 }
 
 static void run_write(px_op *op)
 {
 	const char *from = op->args.io.ptr;
-	size_t len = op->args.io.len, gone = 0;
-	int64_t n = 0;
+	int64_t len = (int64_t)op->args.io.len, gone = 0, n = 1;
 
-	while (gone < len) {
-		n = px_file_write(op->handle->fd, from + gone, len - gone,
-		                  op->args.io.off + (int64_t)gone, &op->sys_error);
-		if (n <= 0)
-			break;
-		gone += (size_t)n;
+	while (gone < len && n > 0) {
+		n = px_file_write(op->handle->fd, from + gone, (size_t)(len - gone),
+		                  op->args.io.off + gone, &op->sys_error);
+		gone += PX_MAX(n, 0);
 	}
-	if (n == 0 && gone < len)
-		n = -PROA_EIO; /* nothing goes in, and no reason is given */
-	op->result = gone == len ? (int64_t)len : n;
-	op->args.io.len = gone;
+	write_ended(op, n, gone, len);
+}
+
+static void run_writev(px_op *op)
+{
+	const proa_vec *vec = op->args.io.ptr;
+	int64_t len = px_vec_bytes(vec, op->args.io.len), gone = 0, n = 1;
+
+	while (gone < len && n > 0) {
+		n = px_file_writev(op->handle->fd, vec, (unsigned)op->args.io.len, (size_t)gone,
+		                   op->args.io.off + gone, &op->sys_error);
+		gone += PX_MAX(n, 0);
+	}
+	write_ended(op, n, gone, len);
 }
 
 static void run_sync(px_op *op)
 {
-	op->result = px_file_sync(op->handle->fd, &op->sys_error);
+	op->result = op->args.io.off ? px_file_datasync(op->handle->fd, &op->sys_error)
+	                             : px_file_sync(op->handle->fd, &op->sys_error);
 }
 
 static void run_dir(px_op *op)
@@ -86,6 +131,9 @@ void px_file_run(px_op *op)
 	case PX_WRITE: run_write(op); return;
 	case PX_FSYNC: run_sync(op); return;
 	case PX_DIR_READ: run_dir(op); return;
+	case PX_READV: run_readv(op); return;
+	case PX_WRITEV: run_writev(op); return;
+	case PX_FILE_CALL: op->result = op->args.call.task->run(op); return;
 	default: PX_PANIC("a worker was given an op of a kind that it does not know");
 	}
 }
@@ -138,29 +186,32 @@ static void open_end(px_core *core, px_op *op, int64_t fd)
 	open_settle(h, fd < 0 ? op->result : fd, near, sys_error); /* as it was told */
 }
 
+static void moved_end(px_op *op, _Atomic uint64_t *sum)
+{
+	px_count_add(sum, op->args.io.len);
+	px_op_finish(op, op->result, (int64_t)op->args.io.len, op->sys_error);
+}
+
 void px_file_returned(px_core *core, px_op *op)
 {
-	int64_t count = 0;
-
-	if (op->kind == PX_FILE_OPEN) {
-		open_end(core, op, op->result);
-		return;
+	switch (op->kind) {
+	case PX_FILE_OPEN: open_end(core, op, op->result); break;
+	case PX_FILE_CALL: op->args.call.task->returned(core, op, op->result); break;
+	case PX_READ:
+	case PX_READV: moved_end(op, &core->stat.bytes_in); break;
+	case PX_WRITE:
+	case PX_WRITEV: moved_end(op, &core->stat.bytes_out); break;
+	case PX_DIR_READ: px_op_finish(op, op->result, PX_MAX(op->result, 0), op->sys_error); break;
+	default: px_op_finish(op, op->result, 0, op->sys_error);
 	}
-	if (op->kind == PX_READ || op->kind == PX_WRITE)
-		count = (int64_t)op->args.io.len;
-	else if (op->kind == PX_DIR_READ)
-		count = PX_MAX(op->result, 0);
-	if (op->kind == PX_READ)
-		px_count_add(&core->stat.bytes_in, (uint64_t)count);
-	if (op->kind == PX_WRITE)
-		px_count_add(&core->stat.bytes_out, (uint64_t)count);
-	px_op_finish(op, op->result, count, op->sys_error);
 }
 
 void px_file_dropped(px_core *core, px_op *op, int64_t result)
 {
 	if (op->kind == PX_FILE_OPEN)
 		open_end(core, op, result);
+	else if (op->kind == PX_FILE_CALL)
+		op->args.call.task->returned(core, op, result);
 	else
 		px_op_finish(op, result, 0, 0);
 }

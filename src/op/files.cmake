@@ -8,5 +8,6 @@ list(APPEND PROA_SOURCES
 	src/op/handle.c
 	src/op/op.c
 	src/op/pool.c
+	src/op/temp.c
 	src/op/worker.c
 )

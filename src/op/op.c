@@ -16,10 +16,10 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 #define KINDS_ENGINE                                                                   \
 	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_RESOLVE) | \
 	 PX_KIND_BIT(PX_CONNECT_NAME) | PX_KIND_BIT(PX_STREAM_READ) |                  \
-	 PX_KIND_BIT(PX_STREAM_DRAINED))
+	 PX_KIND_BIT(PX_STREAM_DRAINED) | PX_KIND_BIT(PX_WALK))
 #define KINDS_MULTI                                                                        \
 	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
-	 PX_KIND_BIT(PX_RECV_MANY))
+	 PX_KIND_BIT(PX_RECV_MANY) | PX_KIND_BIT(PX_WALK))
 #define KINDS_ACCEPT (PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY))
 #define KINDS_BELL   (PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL))
 #define KINDS_SEND                                                                    \
@@ -32,7 +32,7 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 	(PX_KIND_BIT(PX_SEND_POOLED) | PX_KIND_BIT(PX_RECV_POOLED) | PX_KIND_BIT(PX_RECV_MANY) | \
 	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_CONNECT))
 
-static bool op_is(const px_op *op, uint32_t kinds)
+static bool op_is(const px_op *op, uint64_t kinds)
 {
 	return (kinds & PX_KIND_BIT(op->kind)) != 0;
 }
@@ -256,6 +256,11 @@ void px_op_go(px_op *op)
 	if (h->idle_ms && !px_handle_waits(h)) /* idle time counts from here */
 		px_handle_idle_begins(h);
 	px_queue_advance(h, dir);
+}
+
+bool px_op_has_engine(const px_op *op)
+{
+	return op_is(op, KINDS_ENGINE);
 }
 
 void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b)

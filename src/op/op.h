@@ -62,7 +62,11 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(READ, "read", 0)                     \
 	X(WRITE, "write", 0)                   \
 	X(FSYNC, "fsync", 0)                   \
-	X(DIR_READ, "dir_read", 0)
+	X(DIR_READ, "dir_read", 0)             \
+	X(READV, "readv", 0)                   \
+	X(WRITEV, "writev", 0)                 \
+	X(FILE_CALL, "file_call", 0)           \
+	X(WALK, "walk", 0)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
@@ -70,12 +74,13 @@ typedef enum px_kind {
 #undef PX_KIND_ENUM
 		PX_KIND_COUNT
 } px_kind;
-_Static_assert(PX_KIND_COUNT <= 32, "proa_stats.submitted and the backends' kind masks");
+_Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind masks");
 
-#define PX_KIND_BIT(kind) (UINT32_C(1) << (kind))
+#define PX_KIND_BIT(kind) (UINT64_C(1) << (kind))
 #define PX_KINDS_FILE                                                               \
 	(PX_KIND_BIT(PX_FILE_OPEN) | PX_KIND_BIT(PX_FSTAT) | PX_KIND_BIT(PX_READ) | \
-	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ))
+	 PX_KIND_BIT(PX_WRITE) | PX_KIND_BIT(PX_FSYNC) | PX_KIND_BIT(PX_DIR_READ) | \
+	 PX_KIND_BIT(PX_READV) | PX_KIND_BIT(PX_WRITEV) | PX_KIND_BIT(PX_FILE_CALL))
 #define PX_KINDS_MSG (PX_KIND_BIT(PX_RECV_MSG) | PX_KIND_BIT(PX_SEND_MSG))
 #define PX_KINDS_SOCKET                                                                   \
 	(PX_KIND_BIT(PX_CONNECT) | PX_KIND_BIT(PX_ACCEPT) | PX_KIND_BIT(PX_ACCEPT_MANY) | \
@@ -106,6 +111,8 @@ enum {
 				/* bits 14 and 15: a backend's own, uring.h */
 };
 
+typedef enum px_pulled { PX_PULL_NONE, PX_PULL_MORE, PX_PULL_FINAL } px_pulled;
+
 typedef struct px_handle px_handle;
 typedef struct px_op px_op;
 typedef struct px_core px_core;
@@ -117,7 +124,8 @@ typedef struct px_quota px_quota;
 typedef struct px_engine {
 	void (*cancel)(px_core *,
 	               px_op *);  /* asks; the engine ends it with px_op_finish, perhaps at once */
-	void (*retired)(px_op *); /* its callback comes now; may be NULL */
+	void (*retired)(px_op *); /* its callback comes now; may be NULL. Not of a multishot */
+	px_pulled (*pull)(px_core *, px_op *); /* of a multishot: as px_backend_ops.pull */
 } px_engine;
 
 typedef union px_args {
@@ -149,6 +157,11 @@ typedef union px_args {
 		int64_t (*fn)(proa_op *);
 		struct px_strand *strand;
 	} work;
+	struct {
+		const struct px_file_task *task;
+		void *request;
+		int64_t count; /* bytes that moved, as a worker tells it */
+	} call;                /* file_call: op/file.h */
 	struct {
 		int64_t at_ns;
 	} timer;
@@ -345,6 +358,7 @@ void px_op_go(px_op *op);
 /* WAITING -> INFLIGHT for kinds with an engine of their own (never passed to a backend). Call
  * between begin and the engine's work, after px_op_refused said no. */
 void px_op_engine(px_op *op, const px_engine *engine, void *a, void *b);
+bool px_op_has_engine(const px_op *op);
 /* Ends an op that may not even be tried (closing handle, past deadline): true if it did. */
 bool px_op_refused(px_op *op);
 

@@ -28,6 +28,7 @@ int64_t px_simsys_file_read(int fd, void *buf, size_t len, int64_t offset, int32
 int64_t px_simsys_file_write(int fd, const void *buf, size_t len, int64_t offset,
                              int32_t *sys_error);
 int64_t px_simsys_file_sync(int fd, int32_t *sys_error);
+int64_t px_simsys_file_call(const px_call_args *args, int32_t *sys_error);
 int64_t px_simsys_dir_read(int fd, void *buf, size_t len, int32_t *sys_error);
 void px_simsys_file_close(int fd);
 void px_simsys_allocator(px_allocator *a, px_alloc_fn *fn, void *user);

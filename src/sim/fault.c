@@ -41,10 +41,11 @@ size_t px_sim_cut(px_world *w, px_kind kind, size_t n)
 #define RECVS     (BIT(RECV) | BIT(RECV_POOLED) | BIT(RECV_MANY))
 #define SENDS     (BIT(SEND) | BIT(SENDV) | BIT(SEND_POOLED) | BIT(SEND_FILE))
 #define ACCEPTS   (BIT(ACCEPT) | BIT(ACCEPT_MANY))
-#define ALL       UINT32_MAX /* of the world as a whole */
+#define FILES     (PX_KINDS_FILE & ~(BIT(READV) | BIT(WRITEV))) /* pieces are read as a read is */
+#define ALL       UINT64_MAX                                    /* of the world as a whole */
 
-static const uint32_t strikes[PROA_FAULT_COUNT] = {
-	[PROA_FAULT_LATE] = PX_KINDS_SOCKET | PX_KINDS_FILE | BIT(RESOLVE),
+static const uint64_t strikes[PROA_FAULT_COUNT] = {
+	[PROA_FAULT_LATE] = PX_KINDS_SOCKET | FILES | BIT(RESOLVE),
 	[PROA_FAULT_SHORT] = RECVS | SENDS | BIT(READ) | BIT(WRITE),
 	[PROA_FAULT_ONE_BYTE] = RECVS | SENDS | BIT(READ) | BIT(WRITE),
 	[PROA_FAULT_ERROR_BEFORE] = RECVS | SENDS | PX_KINDS_MSG | BIT(CONNECT) | BIT(RESOLVE),
@@ -66,7 +67,7 @@ static const uint32_t strikes[PROA_FAULT_COUNT] = {
 	[PROA_FAULT_TWICE] = BIT(SEND_MSG),
 	[PROA_FAULT_REORDER] = ALL,
 	[PROA_FAULT_NO_MEMORY] = ALL,
-	[PROA_FAULT_DISK_ERROR] = PX_KINDS_FILE,
+	[PROA_FAULT_DISK_ERROR] = FILES,
 };
 
 static void fault_fill(px_world *w, proa_fault fault, uint32_t ppm)

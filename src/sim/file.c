@@ -105,6 +105,17 @@ int64_t px_simsys_file_sync(int fd, int32_t *sys_error)
 	return px_simfs_file_sync(node->fs, file_of(node, fd), sys_error);
 }
 
+int64_t px_simsys_file_call(const px_call_args *args, int32_t *sys_error)
+{
+	px_simnode *node = px_sim_here();
+	int64_t error;
+
+	disk_wait(node->world, PX_FILE_CALL, DISK_MAX_NS);
+	if ((error = disk_error(node->world, PX_FILE_CALL, sys_error)) < 0)
+		return error;
+	return px_simfs_call(node->fs, file_of(node, args->fd), args, wall_now(node), sys_error);
+}
+
 int64_t px_simsys_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
 {
 	px_simnode *node = px_sim_here();

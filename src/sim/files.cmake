@@ -9,6 +9,7 @@ list(APPEND PROA_SOURCES
 	src/sim/fault.c
 	src/sim/file.c
 	src/sim/fs.c
+	src/sim/fs_call.c
 	src/sim/fs_crash.c
 	src/sim/fs_dir.c
 	src/sim/fs_inode.c
@@ -29,5 +30,5 @@ list(APPEND PROA_UNIT_TESTS
 	src/sim/fs_test.c)
 # Where what it imitates is at hand.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-	list(APPEND PROA_UNIT_TESTS src/sim/fs_same_test.c)
+	list(APPEND PROA_UNIT_TESTS src/sim/fs_same_call_test.c src/sim/fs_same_test.c)
 endif()

@@ -173,8 +173,17 @@ void px_simfs_drop_all(px_simfs *fs)
 
 /* ---- opening ---- */
 
-/* The folder that a path begins in. */
-static int64_t open_from(px_simfs *fs, int dir_fd, const char *path, px_siminode **from)
+int64_t px_simfs_opened(px_simfs *fs, int fd, bool writes, px_siminode **out)
+{
+	const px_simdesc *d = desc_of(fs, fd);
+
+	if (!d)
+		return -PROA_EBADF;
+	*out = d->node;
+	return writes && !(d->flags & PROA_O_WRITE) ? -PROA_EBADF : 0;
+}
+
+int64_t px_simfs_from(px_simfs *fs, int dir_fd, const char *path, px_siminode **from)
 {
 	const px_simdesc *d = desc_of(fs, dir_fd);
 
@@ -259,7 +268,7 @@ static int64_t file_open(px_simfs *fs, int dir_fd, const char *path, unsigned fl
 	fd = desc_free(fs);
 	if (fd < 0)
 		return fd;
-	n = open_from(fs, dir_fd, path, &from);
+	n = px_simfs_from(fs, dir_fd, path, &from);
 	if (n == 0)
 		n = FAULT(fs, open_eio) ? -PROA_EIO : 0;
 	if (n == 0)

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "proa/fs.h"
+#include "sys/sys.h"
 
 /* One disk. Nothing here asks a system, a clock or an address: the same calls with the same numbers
  * give the same results on every machine. One thread.
@@ -96,6 +97,9 @@ int64_t px_simfs_file_read(px_simfs *, int fd, void *, size_t, int64_t offset, i
 int64_t px_simfs_file_write(px_simfs *, int fd, const void *, size_t, int64_t offset,
                             int64_t now_ns, int32_t *sys_error);
 int64_t px_simfs_file_sync(px_simfs *, int fd, int32_t *sys_error);
+/* Names that are changed or removed are so on the disk at once, what is in the files is not. A file
+ * has one name: LINK is ENOTSUP. */
+int64_t px_simfs_call(px_simfs *, int fd, const px_call_args *, int64_t now_ns, int32_t *sys_error);
 /* In the order in which they were made; what is made behind the end is not told any more. */
 int64_t px_simfs_dir_read(px_simfs *, int fd, void *buf, size_t len, int32_t *sys_error);
 void px_simfs_file_close(px_simfs *, int fd);

@@ -113,11 +113,12 @@ static void node_init(px_simfs *fs, px_siminode *n, uint32_t type)
 static size_t texts_copy(px_siminode *n, const char *name, size_t len, const char *target)
 {
 	n->name_len = len;
-	memcpy(n->name, name, len);
+	n->name = n->text;
+	memcpy(n->text, name, len);
 	if (!target)
 		return 0;
-	n->target = n->name + len + 1;
-	memcpy(n->name + len + 1, target, strlen(target));
+	n->target = n->text + len + 1;
+	memcpy(n->text + len + 1, target, strlen(target));
 	return strlen(target);
 }
 
@@ -139,8 +140,33 @@ px_siminode *px_siminode_new(px_simfs *fs, px_siminode *dir, const char *name, s
 	return n;
 }
 
+static void name_free(px_simfs *fs, px_siminode *n)
+{
+	if (n->name_bytes)
+		px_free(fs->o.alloc, n->name, n->name_bytes);
+}
+
+bool px_siminode_rename(px_simfs *fs, px_siminode *n, px_siminode *dir, const char *name,
+                        size_t len)
+{
+	char *copy = px_zalloc(fs->o.alloc, len + 1);
+
+	if (!copy)
+		return false;
+	memcpy(copy, name, len);
+	name_leave(fs, n);
+	name_free(fs, n);
+	n->name = copy;
+	n->name_bytes = len + 1;
+	n->name_len = len;
+	n->name_durable = true;
+	name_enter(fs, dir, n);
+	return true;
+}
+
 void px_siminode_free(px_simfs *fs, px_siminode *n)
 {
+	name_free(fs, n);
 	px_simpages_free(fs, n);
 	px_list_remove(&n->in_all);
 	px_free(fs->o.alloc, n, n->bytes);

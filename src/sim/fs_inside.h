@@ -48,10 +48,12 @@ typedef struct px_siminode {
 	px_simtree pages, before;
 	int64_t size, disk_size, before_size;
 	px_list dirty;      /* pages */
-	const char *target; /* of a link; behind the name */
+	const char *target; /* of a link; behind `text` */
 	size_t bytes;       /* of all this */
 	size_t name_len;
-	char name[];
+	char *name; /* `text`, or of a renamed one memory of its own: name_bytes of it */
+	size_t name_bytes;
+	char text[];
 } px_siminode;
 
 typedef struct px_simdesc {
@@ -115,6 +117,15 @@ px_siminode *px_siminode_find(const px_simfs *, const px_siminode *dir, const ch
                               size_t len);
 void px_siminode_stat(const px_simfs *, const px_siminode *, proa_stat_info *);
 
+/* Another name in `dir`, durable at once, beside whatever has it already; false: no memory. */
+bool px_siminode_rename(px_simfs *, px_siminode *, px_siminode *dir, const char *name, size_t len);
+
+/* ---- fs.c ---- */
+/* The folder that a path begins in; what is behind a descriptor, which has to be one for writing:
+ * 0 or an error. */
+int64_t px_simfs_from(px_simfs *, int dir_fd, const char *path, px_siminode **from);
+int64_t px_simfs_opened(px_simfs *, int fd, bool writes, px_siminode **out);
+
 /* ---- fs_walk.c ---- */
 /* Where a path ends. `node` NULL: nothing is there, but `dir` is, in which it would have `name`. */
 typedef struct px_simplace {
@@ -128,7 +139,8 @@ typedef struct px_simwalk {
 	px_simfs *fs;
 	bool beneath;     /* not out of `top` */
 	bool create;      /* what is to be made is no folder */
-	bool keep_last;   /* a link at the end is meant itself */
+	bool keep_last;   /* a link at the end is meant itself, */
+	bool keep_slash;  /* also with a slash behind it */
 	unsigned links;   /* followed so far */
 	px_siminode *top; /* where it began */
 } px_simwalk;

@@ -43,6 +43,7 @@ static int step_link(px_simwalk *w, px_siminode *dir, const px_siminode *link, p
 {
 	if (++w->links > PX_SIMFS_LINKS_MOST)
 		return -PROA_ELOOP;
+	w->keep_last = false; /* whoever follows one follows them all */
 	return px_simwalk_to(w, dir, link->target, out);
 }
 
@@ -58,7 +59,7 @@ static int step_name(px_simwalk *w, px_siminode *dir, const step *s, px_simplace
 	*out = (px_simplace){n, dir, s->name, s->len, s->slash};
 	if (!n || n->type != PROA_S_LINK)
 		return 0;
-	if (s->last && !s->slash && w->keep_last)
+	if (s->last && w->keep_last && (!s->slash || w->keep_slash))
 		return 0;
 	return step_link(w, dir, n, out);
 }

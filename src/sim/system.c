@@ -435,6 +435,7 @@ const px_system px_sim_system = {
 	.file_read = px_simsys_file_read,
 	.file_write = px_simsys_file_write,
 	.file_sync = px_simsys_file_sync,
+	.file_call = px_simsys_file_call,
 	.dir_read = px_simsys_dir_read,
 	.file_close = px_simsys_file_close,
 	.signal_watch = signal_watch,

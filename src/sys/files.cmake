@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/sys/addr.c
+	src/sys/by_hand.c
 	src/sys/socket.c
 	src/sys/system.c)
 if(WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/win/beneath.c
+		src/sys/win/call.c
 		src/sys/win/dir.c
 		src/sys/win/err.c
 		src/sys/win/extension.c
@@ -25,6 +27,8 @@ if(WIN32)
 	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
 else()
 	list(APPEND PROA_SOURCES
+		src/sys/posix/allocate.c
+		src/sys/posix/call.c
 		src/sys/posix/copy.c
 		src/sys/posix/err.c
 		src/sys/posix/fiber.c
@@ -54,6 +58,7 @@ endif()
 # What Linux can do in the BSDs' way is done so in the tree where kqueue is tested.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_KQUEUE_TREE)
 	list(APPEND PROA_SOURCES
+		src/sys/linux/copy_range.c
 		src/sys/linux/dir.c
 		src/sys/linux/now.c
 		src/sys/linux/sendfile.c
@@ -65,9 +70,9 @@ elseif(NOT WIN32)
 		src/sys/bsd/sendfile.c
 		src/sys/bsd/wake.c)
 endif()
-# Linux alone can say what would have to wait.
+# Linux alone can say what would have to wait, and copies within the kernel.
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR PROA_KQUEUE_TREE)
-	list(APPEND PROA_SOURCES src/sys/now_none.c)
+	list(APPEND PROA_SOURCES src/sys/copy_none.c src/sys/now_none.c)
 endif()
 # One call with all flags, or macOS' way, which goes everywhere: so the kqueue tree takes that.
 if(CMAKE_SYSTEM_NAME STREQUAL "Darwin" OR PROA_KQUEUE_TREE)

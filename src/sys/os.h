@@ -39,12 +39,27 @@ int64_t px_os_file_open(int dir_fd, const char *path, unsigned flags, unsigned m
 int64_t px_os_file_stat(int fd, proa_stat_info *, int32_t *sys_error);
 int64_t px_os_file_read(int fd, void *, size_t, int64_t offset, int32_t *sys_error);
 int64_t px_os_file_write(int fd, const void *, size_t, int64_t offset, int32_t *sys_error);
+int64_t px_os_file_readv(int fd, const proa_vec *, unsigned n, size_t skip, int64_t offset,
+                         int32_t *sys_error);
+int64_t px_os_file_writev(int fd, const proa_vec *, unsigned n, size_t skip, int64_t offset,
+                          int32_t *sys_error);
 int64_t px_os_file_sync(int fd, int32_t *sys_error);
+int64_t px_os_file_datasync(int fd, int32_t *sys_error);
+int64_t px_os_file_copy(int from, int to, int64_t offset, int64_t len, int32_t *sys_error);
+int64_t px_os_file_call(const px_call_args *, int32_t *sys_error);
 int64_t px_os_dir_read(int fd, void *buf, size_t len, int32_t *sys_error);
 void px_os_file_close(int fd);
 bool px_os_file_near(int fd);
 int px_os_signal_watch(int signo, void (*ring)(void *), void *arg);
 void px_os_signal_unwatch(int slot);
 int64_t px_os_sys_wall_ns(void);
+
+/* ---- the plain way, by_hand.c: on any system, the simulated ones too ---- */
+/* The first piece that has something left alone, by px_file_read and px_file_write. */
+int64_t px_hand_readv(int fd, const proa_vec *, unsigned n, size_t skip, int64_t offset,
+                      int32_t *sys_error);
+int64_t px_hand_writev(int fd, const proa_vec *, unsigned n, size_t skip, int64_t offset,
+                       int32_t *sys_error);
+int64_t px_hand_copy(int from, int to, int64_t offset, int64_t len, int32_t *sys_error);
 
 #endif

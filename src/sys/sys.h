@@ -195,16 +195,65 @@ int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, pr
                       unsigned max, int32_t *sys_error); /* how many, or an error */
 
 /* ---- files, file.c; all of them may block ---- */
+/* Beside PROA_O_...: opening a FIFO does not wait for its other side. */
+enum { PX_O_NO_WAIT = 1 << 15 };
 int64_t px_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
                      int32_t *sys_error); /* dir_fd -1: current folder */
 int64_t px_file_stat(int fd, proa_stat_info *, int32_t *sys_error);
 int64_t px_file_read(int fd, void *, size_t, int64_t offset, int32_t *sys_error);
 int64_t px_file_write(int fd, const void *, size_t, int64_t offset,
                       int32_t *sys_error); /* one write, may be short */
+/* As read and write, of pieces together PX_IO_MOST at most; skip: bytes of them already moved. */
+int64_t px_file_readv(int fd, const proa_vec *, unsigned n, size_t skip, int64_t offset,
+                      int32_t *sys_error);
+int64_t px_file_writev(int fd, const proa_vec *, unsigned n, size_t skip, int64_t offset,
+                       int32_t *sys_error);
 int64_t px_file_sync(int fd, int32_t *sys_error);
+int64_t px_file_datasync(int fd, int32_t *sys_error); /* what is needed to read it again */
+/* Up to len bytes from offset on to the same place of another file: bytes, 0 at its end. */
+int64_t px_file_copy(int from, int to, int64_t offset, int64_t len, int32_t *sys_error);
 int64_t px_dir_read(int fd, void *buf, size_t len,
                     int32_t *sys_error); /* packs proa_dirents; 0 no more */
 void px_file_close(int fd);
+bool px_path_separates(char c); /* it stands between two components of a path */
+
+/* ---- names, and what a file is, call.c; all of them may block ---- */
+
+typedef enum px_call {
+	PX_CALL_STAT,
+	PX_CALL_LSTAT,
+	PX_CALL_ACCESS,
+	PX_CALL_RENAME,
+	PX_CALL_LINK,
+	PX_CALL_SYMLINK,
+	PX_CALL_READLINK,
+	PX_CALL_UNLINK,
+	PX_CALL_MKDIR,
+	PX_CALL_RMDIR,
+	PX_CALL_CHMOD,
+	PX_CALL_UTIME,
+	PX_CALL_TRUNCATE,
+	PX_CALL_ALLOCATE,
+	PX_CALL_COUNT
+} px_call;
+
+/* What each takes, as proa/fs.h says of its namesake. */
+typedef struct px_call_args {
+	px_call call;
+	int fd;           /* where relative paths begin (-1: the current folder); with no path: the
+	                     open file itself */
+	const char *path; /* NULL: CHMOD, UTIME of fd; TRUNCATE and ALLOCATE have none */
+	const char *to;   /* RENAME, LINK: the new name; SYMLINK: what it points at */
+	void *out;        /* STAT, LSTAT: a proa_stat_info; READLINK: room for len bytes */
+	size_t len;
+	int64_t a, b;  /* UTIME: of access and of writing; TRUNCATE: the size; ALLOCATE: where
+	                  and how much */
+	unsigned mode; /* ACCESS, MKDIR, CHMOD */
+} px_call_args;
+
+/* 0; READLINK: bytes without the 0 behind them, -PROA_ETOOLONG if there is no room for both; or an
+ * error. */
+int64_t px_file_call(const px_call_args *, int32_t *sys_error);
 
 /* ---- files at once, now.c: what memory holds, for a loop's own thread. PX_AGAIN: it would have to
  * wait, or might; nothing was done, and the calls above do it on a worker ---- */

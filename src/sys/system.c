@@ -347,6 +347,44 @@ int64_t px_file_sync(int fd, int32_t *sys_error)
 	return px_os_file_sync(fd, sys_error);
 }
 
+/* A simulated disk knows neither pieces nor parts of a sync, and copies as anybody does. */
+int64_t px_file_readv(int fd, const proa_vec *vec, unsigned n, size_t skip, int64_t offset,
+                      int32_t *sys_error)
+{
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_hand_readv(fd, vec, n, skip, offset, sys_error);
+	return px_os_file_readv(fd, vec, n, skip, offset, sys_error);
+}
+
+int64_t px_file_writev(int fd, const proa_vec *vec, unsigned n, size_t skip, int64_t offset,
+                       int32_t *sys_error)
+{
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_hand_writev(fd, vec, n, skip, offset, sys_error);
+	return px_os_file_writev(fd, vec, n, skip, offset, sys_error);
+}
+
+int64_t px_file_datasync(int fd, int32_t *sys_error)
+{
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->file_sync(fd, sys_error);
+	return px_os_file_datasync(fd, sys_error);
+}
+
+int64_t px_file_copy(int from, int to, int64_t offset, int64_t len, int32_t *sys_error)
+{
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_hand_copy(from, to, offset, len, sys_error);
+	return px_os_file_copy(from, to, offset, len, sys_error);
+}
+
+int64_t px_file_call(const px_call_args *args, int32_t *sys_error)
+{
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->file_call(args, sys_error);
+	return px_os_file_call(args, sys_error);
+}
+
 int64_t px_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
 {
 	if (PX_UNLIKELY(px_here.system != NULL))

@@ -51,6 +51,7 @@ struct px_system {
 	int64_t (*file_write)(int fd, const void *buf, size_t len, int64_t offset,
 	                      int32_t *sys_error);
 	int64_t (*file_sync)(int fd, int32_t *sys_error);
+	int64_t (*file_call)(const px_call_args *args, int32_t *sys_error);
 	int64_t (*dir_read)(int fd, void *buf, size_t len, int32_t *sys_error);
 	void (*file_close)(int fd);
 	int (*signal_watch)(int signo, void (*ring)(void *), void *arg);

@@ -81,6 +81,7 @@ static void files_all(every *e)
 	proa_write(&e->file, next(e), e->bytes, 4096, 0, NULL);
 	proa_fsync(&e->file, next(e), NULL);
 	proa_dir_read(&e->dir, next(e), e->entries, sizeof e->entries, NULL);
+	proa_stat(&e->dir, next(e), "f", &e->info, NULL);
 	proa_work(proa_root(e->s.a), next(e), NULL, work, NULL);
 	e->request = (proa_resolve_request){.name = "b"};
 	proa_resolve(proa_root(e->s.a), next(e), &e->request, NULL);

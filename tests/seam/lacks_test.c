@@ -83,6 +83,7 @@ TEST(uring_without_each_operation)
 		{PX_IORING_OP_SEND, "SEND"},         {PX_IORING_OP_RECV, "RECV"},
 		{PX_IORING_OP_SENDMSG, "SENDMSG"},   {PX_IORING_OP_RECVMSG, "RECVMSG"},
 		{PX_IORING_OP_READ, "READ"},         {PX_IORING_OP_WRITE, "WRITE"},
+		{PX_IORING_OP_READV, "READV"},       {PX_IORING_OP_WRITEV, "WRITEV"},
 		{PX_IORING_OP_FSYNC, "FSYNC"},       {PX_IORING_OP_TIMEOUT, "TIMEOUT"},
 	};
 	const char *name;

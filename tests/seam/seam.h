@@ -60,6 +60,19 @@
 	X(pread, "EINTR short | EIO ENOMEM")                                                       \
 	X(pwrite, "EINTR short | EIO ENOSPC EDQUOT EFBIG")                                         \
 	X(fsync, "EINTR | EIO ENOSPC EDQUOT")                                                      \
+	X(preadv, "EINTR short | EIO ENOMEM")                                                      \
+	X(pwritev, "EINTR short | EIO ENOSPC EDQUOT EFBIG")                                        \
+	X(fdatasync, "EINTR | EIO ENOSPC EDQUOT")                                                  \
+	X(ftruncate, "EINTR | EIO EFBIG")                                                          \
+	X(renameat, "| EIO ENOSPC EACCES")                                                         \
+	X(linkat, "| EIO ENOSPC")                                                                  \
+	X(symlinkat, "| EIO ENOSPC")                                                               \
+	X(readlinkat, "| EIO")                                                                     \
+	X(unlinkat, "| EIO EBUSY")                                                                 \
+	X(mkdirat, "| EIO ENOSPC")                                                                 \
+	X(fchmod, "EINTR | EIO EPERM")                                                             \
+	X(futimens, "| EIO EPERM")                                                                 \
+	X(copy_file_range, "EINTR EXDEV EINVAL ENOSYS EOPNOTSUPP EPERM short | EIO ENOSPC ENOMEM") \
 	X(openat, "EINTR | EMFILE ENFILE ENOMEM EACCES")                                           \
 	X(openat2, "EINTR EAGAIN ENOSYS EPERM | EMFILE ENOMEM EXDEV")                              \
 	X(getdents64, "| EIO ENOENT")                                                              \

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -293,6 +294,85 @@ int seam_fsync(int fd)
 	return fsync(fd);
 }
 
+/* The first piece, or a byte of it. */
+ssize_t seam_preadv(int fd, const struct iovec *vec, int n, off_t at)
+{
+	int hit = seam_hit(SEAM_preadv);
+
+	if (hit == SEAM_W_short_ && n)
+		return pread(fd, vec->iov_base, shorter(hit, vec->iov_len), at);
+	return hit > 0 ? again(-1, hit) : preadv(fd, vec, n, at);
+}
+
+ssize_t seam_pwritev(int fd, const struct iovec *vec, int n, off_t at)
+{
+	int hit = seam_hit(SEAM_pwritev);
+
+	if (hit == SEAM_W_short_ && n)
+		return pwrite(fd, vec->iov_base, shorter(hit, vec->iov_len), at);
+	return hit > 0 ? again(-1, hit) : pwritev(fd, vec, n, at);
+}
+
+int seam_fdatasync(int fd)
+{
+	FAIL(fdatasync);
+	return fdatasync(fd);
+}
+
+int seam_ftruncate(int fd, off_t size)
+{
+	FAIL(ftruncate);
+	return ftruncate(fd, size);
+}
+
+int seam_renameat(int from_at, const char *from, int to_at, const char *to)
+{
+	FAIL(renameat);
+	return renameat(from_at, from, to_at, to);
+}
+
+int seam_linkat(int from_at, const char *from, int to_at, const char *to, int flags)
+{
+	FAIL(linkat);
+	return linkat(from_at, from, to_at, to, flags);
+}
+
+int seam_symlinkat(const char *target, int at, const char *path)
+{
+	FAIL(symlinkat);
+	return symlinkat(target, at, path);
+}
+
+ssize_t seam_readlinkat(int at, const char *path, char *buf, size_t len)
+{
+	FAIL(readlinkat);
+	return readlinkat(at, path, buf, len);
+}
+
+int seam_unlinkat(int at, const char *path, int flags)
+{
+	FAIL(unlinkat);
+	return unlinkat(at, path, flags);
+}
+
+int seam_mkdirat(int at, const char *path, mode_t mode)
+{
+	FAIL(mkdirat);
+	return mkdirat(at, path, mode);
+}
+
+int seam_fchmod(int fd, mode_t mode)
+{
+	FAIL(fchmod);
+	return fchmod(fd, mode);
+}
+
+int seam_futimens(int fd, const struct timespec times[2])
+{
+	FAIL(futimens);
+	return futimens(fd, times);
+}
+
 int seam_openat(int at, const char *path, int flags, ...)
 {
 	va_list args;
@@ -417,6 +497,16 @@ static long other_call(seam_call call, long number, const long a[6])
 	return syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+static long copy_call(const long a[6])
+{
+	int hit = seam_hit(SEAM_copy_file_range);
+
+	if (hit > 0)
+		return again(-1, hit);
+	return syscall(SYS_copy_file_range, a[0], a[1], a[2], a[3],
+	               (long)shorter(hit, (size_t)a[4]), a[5]);
+}
+
 static int ring_enter(const long a[6])
 {
 	wait_begins();
@@ -435,7 +525,7 @@ static int number_args(long number)
 	case SYS_io_uring_register:
 	case CACHESTAT:
 	case SYS_openat2: return 4;
-	default: return 6; /* io_uring_enter, epoll_pwait2, preadv2 */
+	default: return 6; /* io_uring_enter, epoll_pwait2, preadv2, copy_file_range */
 	}
 }
 
@@ -460,6 +550,7 @@ long seam_syscall(long number, ...)
 	case SYS_getdents64: return other_call(SEAM_getdents64, number, a);
 	case CACHESTAT: return other_call(SEAM_cachestat, number, a);
 	case SYS_preadv2: return other_call(SEAM_preadv2, number, a);
+	case SYS_copy_file_range: return copy_call(a);
 	case SYS_openat2: return seam_opened((int)other_call(SEAM_openat2, number, a));
 	default: errno = ENOSYS; return -1; /* a new one: it is to be named here */
 	}

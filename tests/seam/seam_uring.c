@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "seam/seam.h"
 
+#include "proa/net.h"
 #include "sys/linux/uring_abi.h"
 
 #include <string.h>
@@ -203,8 +204,10 @@ static int entry_call(const px_uring_sqe *sqe)
 	case PX_IORING_OP_RECVMSG: return SEAM_uring_recvmsg;
 	case PX_IORING_OP_SEND: return SEAM_uring_send;
 	case PX_IORING_OP_SENDMSG: return SEAM_uring_sendmsg;
-	case PX_IORING_OP_READ: return SEAM_uring_read;
-	case PX_IORING_OP_WRITE: return SEAM_uring_write;
+	case PX_IORING_OP_READ:
+	case PX_IORING_OP_READV: return SEAM_uring_read;
+	case PX_IORING_OP_WRITE:
+	case PX_IORING_OP_WRITEV: return SEAM_uring_write;
 	case PX_IORING_OP_FSYNC: return SEAM_uring_fsync;
 	case PX_IORING_OP_POLL_ADD: return SEAM_uring_poll;
 	case PX_IORING_OP_ASYNC_CANCEL: return SEAM_uring_cancel;
@@ -229,6 +232,16 @@ static bool entry_multi(px_uring_sqe *sqe, bool clear)
 	return multi;
 }
 
+/* Of pieces the first; a kernel would not stop before there is a byte. */
+static bool entry_cuts(const px_uring_sqe *sqe)
+{
+	const proa_vec *first = (const proa_vec *)(uintptr_t)sqe->addr;
+
+	if (sqe->opcode == PX_IORING_OP_READV || sqe->opcode == PX_IORING_OP_WRITEV)
+		return sqe->len > 1 && first->len > 0;
+	return sqe->len > 1 || (sqe->flags & PX_IOSQE_BUFFER_SELECT);
+}
+
 static void entry_change(px_uring_sqe *sqe, int hit)
 {
 	if (hit > 0)
@@ -236,7 +249,7 @@ static void entry_change(px_uring_sqe *sqe, int hit)
 	else if (hit == SEAM_W_single_)
 		entry_multi(sqe, true);
 	else if (hit == SEAM_W_short_ && !entry_multi(sqe, false))
-		sqe->len = sqe->len > 1 || (sqe->flags & PX_IOSQE_BUFFER_SELECT) ? 1 : sqe->len;
+		sqe->len = entry_cuts(sqe) ? 1 : sqe->len;
 	else if (hit == SEAM_W_async_ && !entry_multi(sqe, false))
 		sqe->flags |= PX_IOSQE_ASYNC;
 }

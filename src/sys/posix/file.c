@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* What is below a folder may be anybody's: O_NONBLOCK, so that a FIFO there cannot hold a worker
@@ -23,7 +24,7 @@ int px_open_flags(unsigned flags)
 	oflags |= flags & PROA_O_APPEND ? O_APPEND : 0;
 	oflags |= flags & PROA_O_EXCL ? O_EXCL : 0;
 	oflags |= flags & PROA_O_DIR ? O_DIRECTORY : 0;
-	oflags |= flags & PROA_O_BENEATH ? O_NONBLOCK : 0;
+	oflags |= flags & (PROA_O_BENEATH | PX_O_NO_WAIT) ? O_NONBLOCK : 0;
 	return oflags;
 }
 
@@ -101,6 +102,34 @@ int64_t px_os_file_write(int fd, const void *buf, size_t len, int64_t offset, in
 	return n < 0 ? px_errno(sys_error) : n;
 }
 
+int64_t px_os_file_readv(int fd, const proa_vec *vec, unsigned n, size_t skip, int64_t offset,
+                         int32_t *sys_error)
+{
+	struct iovec iov[PX_VECS_AT_ONCE];
+	uint16_t filled = px_vec_fill(iov, vec, n, skip);
+	ssize_t got;
+
+	*sys_error = 0;
+	do
+		got = preadv(fd, iov, filled, offset);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? px_errno(sys_error) : got;
+}
+
+int64_t px_os_file_writev(int fd, const proa_vec *vec, unsigned n, size_t skip, int64_t offset,
+                          int32_t *sys_error)
+{
+	struct iovec iov[PX_VECS_AT_ONCE];
+	uint16_t filled = px_vec_fill(iov, vec, n, skip);
+	ssize_t gone;
+
+	*sys_error = 0;
+	do
+		gone = pwritev(fd, iov, filled, offset);
+	while (gone < 0 && errno == EINTR);
+	return gone < 0 ? px_errno(sys_error) : gone;
+}
+
 /* On macOS fsync ends when the drive has the bytes, perhaps in memory of its own; F_FULLFSYNC is
  * what others call fsync, on those file systems that have it. */
 static int file_sync(int fd)
@@ -128,7 +157,29 @@ int64_t px_os_file_sync(int fd, int32_t *sys_error)
 	return n < 0 ? px_errno(sys_error) : 0;
 }
 
+/* macOS has the call in its library, and no declaration of it; F_FULLFSYNC is what means it. */
+#ifdef __APPLE__
+#define file_datasync file_sync
+#else
+#define file_datasync fdatasync
+#endif
+int64_t px_os_file_datasync(int fd, int32_t *sys_error)
+{
+	int n;
+
+	*sys_error = 0;
+	do
+		n = file_datasync(fd);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? px_errno(sys_error) : 0;
+}
+
 void px_os_file_close(int fd)
 {
 	close(fd);
+}
+
+bool px_path_separates(char c)
+{
+	return c == '/';
 }

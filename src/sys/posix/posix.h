@@ -55,10 +55,20 @@ void px_sock_quiet(int fd);
  * take. */
 int64_t px_sock_copy_file(int fd, int file, int64_t offset, int64_t count, int32_t *sys_error);
 
+/* The first pieces behind `skip` bytes, PX_IO_MOST together; how many, in a type that the int of
+ * one libc and the size_t of another both hold. */
+enum { PX_VECS_AT_ONCE = 64 };
+struct iovec;
+uint16_t px_vec_fill(struct iovec out[PX_VECS_AT_ONCE], const proa_vec *vec, unsigned n,
+                     size_t skip);
+
 /* open(2)'s flags for PROA_O_...; -1 if they make no sense. */
 int px_open_flags(unsigned flags);
 uint32_t px_stat_type(mode_t mode); /* PROA_S_... */
 void px_stat_fill(proa_stat_info *out, const struct stat *in);
+
+/* So much room of a file is its own, and inside of its size: -1 and errno. */
+int px_allocate(int fd, int64_t offset, int64_t len);
 
 /* Opens below dir_fd and nowhere else: -1 and errno, EACCES for a way out. The first as the system
  * can, the second component by component, following no link and no "..". */

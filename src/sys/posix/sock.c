@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, VECS_AT_ONCE = 64, SHUTTING_TRIES = 16 };
+enum { BACKLOG = 4096, SHUTTING_TRIES = 16 };
 
 static const struct sockaddr *addr_sockaddr(const proa_addr *addr)
 {
@@ -173,14 +173,13 @@ int64_t px_sock_send(int fd, const void *buf, size_t len, int32_t *sys_error)
 	return px_sock_send_first(fd, buf, len, false, sys_error);
 }
 
-/* The first pieces behind `skip` bytes, PX_IO_MOST together; how many, in a type that the int of
- * one libc and the size_t of another both hold. */
-static uint16_t vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, size_t skip)
+uint16_t px_vec_fill(struct iovec out[PX_VECS_AT_ONCE], const proa_vec *vec, unsigned n,
+                     size_t skip)
 {
 	size_t room = PX_IO_MOST;
 	uint16_t filled = 0;
 
-	for (unsigned i = 0; i < n && filled < VECS_AT_ONCE && room; i++) {
+	for (unsigned i = 0; i < n && filled < PX_VECS_AT_ONCE && room; i++) {
 		size_t gone = PX_MIN(skip, vec[i].len);
 
 		skip -= gone;
@@ -195,12 +194,12 @@ static uint16_t vec_fill(struct iovec *out, const proa_vec *vec, unsigned n, siz
 
 int64_t px_sock_sendv(int fd, const proa_vec *vec, unsigned n, size_t skip, int32_t *sys_error)
 {
-	struct iovec iov[VECS_AT_ONCE];
+	struct iovec iov[PX_VECS_AT_ONCE];
 	struct msghdr msg = {.msg_iov = iov};
 	unsigned tries = 0;
 	ssize_t sent;
 
-	msg.msg_iovlen = vec_fill(iov, vec, n, skip);
+	msg.msg_iovlen = px_vec_fill(iov, vec, n, skip);
 	do
 		sent = sendmsg(fd, &msg, PX_MSG_QUIET);
 	while (send_again(sent, &tries));

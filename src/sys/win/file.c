@@ -201,6 +201,19 @@ int64_t px_os_file_write(int fd, const void *buf, size_t len, int64_t offset, in
 	                    sys_error);
 }
 
+/* Gathering wants pages, aligned, and no buffering: so one piece a call. */
+int64_t px_os_file_readv(int fd, const proa_vec *vec, unsigned n, size_t skip, int64_t offset,
+                         int32_t *sys_error)
+{
+	return px_hand_readv(fd, vec, n, skip, offset, sys_error);
+}
+
+int64_t px_os_file_writev(int fd, const proa_vec *vec, unsigned n, size_t skip, int64_t offset,
+                          int32_t *sys_error)
+{
+	return px_hand_writev(fd, vec, n, skip, offset, sys_error);
+}
+
 /* Only a handle that may write may flush, but what others wrote can be flushed through another. */
 int64_t px_os_file_sync(int fd, int32_t *sys_error)
 {
@@ -221,6 +234,11 @@ int64_t px_os_file_sync(int fd, int32_t *sys_error)
 		px_win_error(sys_error);
 	CloseHandle(other);
 	return done ? 0 : px_sys_error(*sys_error);
+}
+
+int64_t px_os_file_datasync(int fd, int32_t *sys_error)
+{
+	return px_os_file_sync(fd, sys_error);
 }
 
 void px_os_file_close(int fd)

@@ -31,6 +31,11 @@ static bool is_slash(wchar_t c)
 	return c == L'/' || c == L'\\';
 }
 
+bool px_path_separates(char c)
+{
+	return c == ':' || is_slash((wchar_t)(unsigned char)c);
+}
+
 static bool is_absolute(const wchar_t *path)
 {
 	return is_slash(path[0]) || (path[0] && path[1] == L':');
@@ -166,20 +171,44 @@ static int place_find(HANDLE *root, const wchar_t *path, wchar_t *out, size_t *l
 	return 0;
 }
 
+/* Units of the path; or < 0 and why not. */
+static int path_wide(const char *path, wchar_t *out, int *error)
+{
+	int n = px_win_wide(path, out, PX_WIN_PATH);
+
+	*error = 0;
+	if (n < 0)
+		*error = (int)GetLastError() == ERROR_INSUFFICIENT_BUFFER
+		                 ? ERROR_FILENAME_EXCED_RANGE
+		                 : ERROR_NO_UNICODE_TRANSLATION;
+	else if (n == 0)
+		*error = ERROR_PATH_NOT_FOUND;
+	return *error ? -1 : n;
+}
+
+/* The two prefixes mean the same, to the kernel and to Win32. */
+int px_win_full_path(HANDLE dir, const char *path, wchar_t *out)
+{
+	wchar_t wide[PX_WIN_PATH];
+	size_t len;
+	int error;
+
+	if (path_wide(path, wide, &error) < 0 || (error = nt_path(dir, wide, out, &len)))
+		return error;
+	slash_cut(out, &len);
+	out[len] = 0;
+	out[1] = L'\\';
+	return 0;
+}
+
 int px_win_open_path(HANDLE dir, const char *path, const px_win_open *how, HANDLE *out)
 {
 	wchar_t wide[PX_WIN_PATH], full[PX_WIN_PATH + 8];
 	px_win_open h = *how;
 	size_t len = 0;
-	int n = px_win_wide(path, wide, PX_WIN_PATH), error;
+	int error, n = path_wide(path, wide, &error);
 
-	if (n < 0)
-		return (int)GetLastError() == ERROR_INSUFFICIENT_BUFFER
-		               ? ERROR_FILENAME_EXCED_RANGE
-		               : ERROR_NO_UNICODE_TRANSLATION;
-	if (n == 0)
-		return ERROR_PATH_NOT_FOUND;
-	if ((error = place_find(&dir, wide, full, &len)))
+	if (n < 0 || (error = place_find(&dir, wide, full, &len)))
 		return error;
 	if (is_slash(wide[n - 1]) && !(h.options & FILE_NON_DIRECTORY_FILE))
 		h.options |= FILE_DIRECTORY_FILE;

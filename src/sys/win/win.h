@@ -94,6 +94,9 @@ int px_win_create(HANDLE root, const wchar_t *name, size_t len, const px_win_ope
                   HANDLE *out);
 /* Opens a path as people write it, relative to an open folder (NULL: the current one). */
 int px_win_open_path(HANDLE dir, const char *path, const px_win_open *how, HANDLE *out);
+/* A path as people write it, whole and as Win32 takes it at any length; `out` has room for
+ * PX_WIN_PATH + 8. */
+int px_win_full_path(HANDLE dir, const char *path, wchar_t *out);
 /* Opens `path` below an open folder and nowhere else; what leads out is access denied. */
 int px_win_open_beneath(HANDLE dir, const char *path, const px_win_open *how, HANDLE *out);
 

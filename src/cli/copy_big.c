@@ -1,0 +1,90 @@
+/* proa copy: a large file in parts, so that one sees how far it is. */
+/* SPDX-License-Identifier: MIT */
+#include "copy.h"
+
+enum { PART_BYTES = 16 << 20 };
+
+static void on_out_closed(proa_handle *out)
+{
+	copy_job *job = PROA_OF(out, copy_job, out);
+
+	copy_job_end(job, job->failed);
+}
+
+static void on_in_closed(proa_handle *in)
+{
+	proa_close(&PROA_OF(in, copy_job, in)->out, on_out_closed);
+}
+
+static void big_end(copy_job *job, int64_t rc)
+{
+	job->failed = rc < 0 ? rc : 0;
+	proa_close(&job->in, on_in_closed);
+}
+
+static void on_time(proa_op *op)
+{
+	big_end(PROA_OF(op, copy_job, op), op->result);
+}
+
+static void on_mode(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+
+	if (op->result < 0)
+		big_end(job, op->result);
+	else
+		proa_utime(&job->out, op, NULL, PROA_TIME_KEEP, job->info.mtime_ns, on_time);
+}
+
+static void on_part(proa_op *op);
+
+static void part_next(copy_job *job)
+{
+	if (job->at < job->info.size_bytes)
+		proa_copy_range(&job->out, &job->op, &job->in, job->at, PART_BYTES, on_part);
+	else
+		proa_chmod(&job->out, &job->op, NULL, job->info.mode, on_mode);
+}
+
+static void on_part(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+
+	job->at += op->count;
+	job->c->bytes += op->count;
+	if (op->got & PROA_END)
+		job->info.size_bytes = job->at; /* it became shorter */
+	if (op->result < 0)
+		big_end(job, op->result);
+	else
+		part_next(job);
+}
+
+static void on_out_open(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+
+	if (op->result < 0)
+		big_end(job, op->result);
+	else
+		part_next(job);
+}
+
+static void on_in_open(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+	unsigned flags = PROA_O_WRITE | PROA_O_CREATE | PROA_O_TRUNC;
+
+	if (op->result < 0)
+		big_end(job, op->result);
+	else
+		proa_file_open(&job->out, op, job->to, flags, job->info.mode | 0200, on_out_open);
+}
+
+void copy_big_start(copy_job *job)
+{
+	proa_handle_init(proa_root(job->c->loop), &job->in);
+	proa_handle_init(proa_root(job->c->loop), &job->out);
+	proa_file_open(&job->in, &job->op, job->from, PROA_O_READ, 0, on_in_open);
+}
