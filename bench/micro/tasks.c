@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasks.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 enum { FILE_BLOCKS = 4096, NAMES_SHARE = 20 }; /* 16 MiB; a look-up takes so many reads' time */
 
 static const char *const kind_names[PX_TASK_KINDS] = {
-	"read", "write", "direct_read", "direct_write", "work", "literal", "name"};
+	"read", "write", "direct_read", "direct_write", "pool_read", "work", "literal", "name"};
 
 static struct {
 	px_task kind;
@@ -24,7 +25,7 @@ static struct {
 
 static bool kind_is_file(px_task kind)
 {
-	return kind <= PX_TASK_DIRECT_WRITE;
+	return kind <= PX_TASK_POOL_READ;
 }
 
 void *px_tasks_buffer(unsigned slot)
@@ -86,6 +87,28 @@ static double tasks_run(size_t count, unsigned depth)
 	return (double)(px_bench_now_ns() - start) / (double)count;
 }
 
+/* The kernel's own threads for what a ring could not do at once. */
+static unsigned ring_workers(void)
+{
+	DIR *threads = opendir("/proc/self/task");
+	unsigned n = 0;
+	struct dirent *e;
+
+	while (threads && (e = readdir(threads))) {
+		char path[300], name[32] = "";
+		FILE *file;
+
+		snprintf(path, sizeof path, "/proc/self/task/%s/comm", e->d_name);
+		if (!(file = fopen(path, "r")))
+			continue;
+		n += fgets(name, sizeof name, file) && !strncmp(name, "iou-wrk", 7);
+		fclose(file);
+	}
+	if (threads)
+		closedir(threads);
+	return n;
+}
+
 static void kind_measure(px_task kind, size_t count)
 {
 	static const unsigned depths[] = {1, PX_TASK_SLOTS};
@@ -96,6 +119,8 @@ static void kind_measure(px_task kind, size_t count)
 		snprintf(name, sizeof name, "%s_%u_ns", kind_names[kind], depths[i]);
 		px_micro_figure(name, tasks_run(count, depths[i]));
 	}
+	if (kind == PX_TASK_READ)
+		px_micro_figure("read_kernel_threads", ring_workers());
 }
 
 /* -1 with errno: this file system does not take it. The file has no name any more. */

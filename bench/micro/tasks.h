@@ -10,13 +10,14 @@ typedef enum px_task {
 	PX_TASK_WRITE,
 	PX_TASK_DIRECT_READ, /* with O_DIRECT, past the memory */
 	PX_TASK_DIRECT_WRITE,
-	PX_TASK_WORK,    /* a function of nothing, on another thread */
-	PX_TASK_LITERAL, /* "127.0.0.1" to an address */
-	PX_TASK_NAME,    /* "localhost", from the hosts file */
+	PX_TASK_POOL_READ, /* as READ, but by a pool of threads in any case */
+	PX_TASK_WORK,      /* a function of nothing, on another thread */
+	PX_TASK_LITERAL,   /* "127.0.0.1" to an address */
+	PX_TASK_NAME,      /* "localhost", from the hosts file */
 	PX_TASK_KINDS
 } px_task;
 
-enum { PX_TASK_SLOTS = 16, PX_TASK_BYTES = 4096 };
+enum { PX_TASK_SLOTS = 16, PX_TASK_BYTES = 4096, PX_TASK_THREADS = 4 };
 
 extern const char px_tasks_name[];
 

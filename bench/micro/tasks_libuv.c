@@ -65,6 +65,7 @@ void px_tasks_start(unsigned slot)
 
 	switch (task) {
 	case PX_TASK_READ:
+	case PX_TASK_POOL_READ:
 	case PX_TASK_DIRECT_READ:
 		uv_fs_read(&loop, &files[slot], file, &buffer, 1, px_tasks_offset(), file_done);
 		break;

@@ -10,8 +10,6 @@
 
 const char px_tasks_name[] = "tasks_plain";
 
-enum { THREADS_MAX = 16 };
-
 /* Slots are few, so no queue is ever full. */
 typedef struct queue {
 	pthread_mutex_t lock;
@@ -22,11 +20,12 @@ typedef struct queue {
 
 static queue to_do = {.lock = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
 static queue done = {.lock = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
-static pthread_t threads[THREADS_MAX];
+static pthread_t threads[PX_TASK_THREADS];
 static unsigned threads_n;
 static px_task task;
 static int file;
 static unsigned under_way;
+static long places[PX_TASK_SLOTS], results[PX_TASK_SLOTS];
 
 static void queue_put(queue *q, unsigned slot)
 {
@@ -53,38 +52,65 @@ static bool queue_get(queue *q, unsigned *slot)
 	return got;
 }
 
+/* A job is a function of nothing, or reads. */
 static void *worker(void *unused)
 {
 	unsigned slot;
 
-	while (queue_get(&to_do, &slot))
-		queue_put(&done, slot); /* the task is a function of nothing */
+	while (queue_get(&to_do, &slot)) {
+		if (task == PX_TASK_POOL_READ)
+			results[slot] = pread(file, px_tasks_buffer(slot), PX_TASK_BYTES,
+			                      places[slot]);
+		queue_put(&done, slot);
+	}
 	return unused;
 }
 
 void px_tasks_open(const px_micro_args *args)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
 	(void)args;
-	while (threads_n < THREADS_MAX && threads_n < cpus)
+}
+
+/* As many as proa has for it: of jobs the CPUs, of files four. */
+static void threads_start(unsigned count)
+{
+	while (threads_n < count)
 		if (pthread_create(&threads[threads_n++], NULL, worker, NULL))
 			px_bench_fail("pthread_create");
 }
 
+static void threads_end(void)
+{
+	pthread_mutex_lock(&to_do.lock);
+	to_do.end = true;
+	pthread_cond_broadcast(&to_do.some);
+	pthread_mutex_unlock(&to_do.lock);
+	while (threads_n)
+		pthread_join(threads[--threads_n], NULL);
+	to_do.end = false;
+}
+
 bool px_tasks_kind(px_task kind, int fd)
 {
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	threads_end();
 	task = kind;
 	file = fd;
+	if (kind == PX_TASK_POOL_READ)
+		threads_start(PX_TASK_THREADS);
+	if (kind == PX_TASK_WORK)
+		threads_start(cpus < PX_TASK_THREADS ? (unsigned)cpus : PX_TASK_THREADS);
 	return true;
 }
 
 void px_tasks_start(unsigned slot)
 {
-	if (task != PX_TASK_WORK) {
+	if (task != PX_TASK_WORK && task != PX_TASK_POOL_READ) {
 		px_tasks_queue(slot);
 		return;
 	}
+	places[slot] = task == PX_TASK_POOL_READ ? (long)px_tasks_offset() : 0;
 	under_way++;
 	queue_put(&to_do, slot);
 }
@@ -121,16 +147,11 @@ void px_tasks_run(void)
 		px_tasks_done(slot, task_do(slot));
 	while (under_way && queue_get(&done, &slot)) {
 		under_way--;
-		px_tasks_done(slot, 0);
+		px_tasks_done(slot, results[slot]);
 	}
 }
 
 void px_tasks_close(void)
 {
-	pthread_mutex_lock(&to_do.lock);
-	to_do.end = true;
-	pthread_cond_broadcast(&to_do.some);
-	pthread_mutex_unlock(&to_do.lock);
-	while (threads_n)
-		pthread_join(threads[--threads_n], NULL);
+	threads_end();
 }

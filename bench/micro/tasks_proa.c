@@ -11,6 +11,7 @@ static struct {
 	px_task kind;
 	proa_op ops[PX_TASK_SLOTS];
 	proa_resolve_request requests[PX_TASK_SLOTS];
+	proa_vec pieces[PX_TASK_SLOTS];
 } run;
 
 void px_tasks_open(const px_micro_args *args)
@@ -45,6 +46,7 @@ static int64_t work(proa_op *op)
 
 void px_tasks_start(unsigned slot)
 {
+	proa_vec *piece = &run.pieces[slot];
 	proa_op *op = &run.ops[slot];
 	proa_resolve_request *request = &run.requests[slot];
 
@@ -53,6 +55,10 @@ void px_tasks_start(unsigned slot)
 	case PX_TASK_DIRECT_READ:
 		proa_read(run.file, op, px_tasks_buffer(slot), PX_TASK_BYTES, px_tasks_offset(),
 		          task_done);
+		break;
+	case PX_TASK_POOL_READ: /* pieces are a worker's where they are not the backend's */
+		*piece = (proa_vec){px_tasks_buffer(slot), PX_TASK_BYTES};
+		proa_readv(run.file, op, piece, 1, px_tasks_offset(), task_done);
 		break;
 	case PX_TASK_WRITE:
 	case PX_TASK_DIRECT_WRITE:

@@ -21,7 +21,7 @@ bool px_tasks_kind(px_task kind, int fd)
 {
 	task = kind;
 	file = fd;
-	return fd >= 0;
+	return fd >= 0 && kind != PX_TASK_POOL_READ;
 }
 
 static char *slot_address(unsigned slot)

@@ -196,8 +196,19 @@ def post_goals():
                    figure, "best proa", reference, limit)
 
 
+def task_goals():
+    for depth in 1, 16:
+        yield Goal(f"4 KiB read of a cached file, {depth} at once: proa io_uring / a raw ring",
+                   "tasks", "tasks", f"read_{depth}_ns", "proa io_uring", "uring", 1 / 0.97)
+    yield Goal("4 KiB reads of a cached file: the kernel's worker threads, proa io_uring", "tasks",
+               "tasks", "read_kernel_threads", "proa io_uring", "", 0)
+    for backend in "epoll", "poll":
+        yield Goal(f"4 KiB read by a pool, 16 at once: proa {backend} / pthreads by hand", "tasks",
+                   "tasks", "pool_read_16_ns", f"proa {backend}", "plain", 1 / 0.9)
+
+
 GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *relay_goals(),
-         *udp_goals(), *timer_goals(), *post_goals())
+         *udp_goals(), *timer_goals(), *post_goals(), *task_goals())
 
 
 def verdicts(results, scenarios=None):

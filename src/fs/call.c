@@ -56,10 +56,11 @@ static request *request_new(px_core *core, const px_call_args *a)
 	size_t path = text_bytes(a->path), to = text_bytes(a->to);
 	size_t bytes = sizeof(request) + path + to;
 	request *r = px_alloc(&core->alloc, bytes);
-	char *text = (char *)(r + 1);
+	char *text;
 
 	if (!r)
 		return NULL;
+	text = (char *)(r + 1);
 	r->args = *a;
 	r->bytes = bytes;
 	if (a->path)

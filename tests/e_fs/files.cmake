@@ -25,3 +25,13 @@ proa_test(dns
 	tests/c_conform/kit.c
 	BACKENDS)
 proa_test(doctor tests/e_fs/doctor.c)
+
+# Its command, where folders have modes and links that a copy keeps.
+find_program(PROA_PYTHON python3)
+if(PROA_PYTHON AND TARGET proa_cli AND NOT WIN32 AND NOT CMAKE_CROSSCOMPILING)
+	foreach(backend ${PROA_TEST_BACKENDS})
+		proa_add_test(copy-${backend}
+			${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/e_fs/copy_run
+			$<TARGET_FILE:proa_cli> ${backend})
+	endforeach()
+endif()

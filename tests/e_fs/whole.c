@@ -67,6 +67,7 @@ TEST(whole_written_in_place)
 	proa_handle reader = {0};
 	rec r = {0};
 	char buf[8];
+	int64_t n;
 
 	LOOP(loop);
 	place_make();
@@ -76,11 +77,14 @@ TEST(whole_written_in_place)
 	proa_handle_init(proa_root(loop), &reader);
 	SUBMIT(proa_file_open, &reader, &r, in_place("f"), PROA_O_READ, 0);
 	CHECK_EQ(kit_await(loop, &r), 0);
-	CHECK_EQ(ASK(loop, proa_write_file, in_place("f"), "newer", 5, 0600), 5);
+	n = ASK(loop, proa_write_file, in_place("f"), "newer", 5, 0600);
 	SUBMIT(proa_read, &reader, &r, buf, sizeof buf, 0); /* who had it open has the old one */
 	CHECK_EQ(kit_await(loop, &r), 3);
 	CHECK_MEM(buf, "old", 3);
 	kit_end(loop, &reader);
+	if (n == -PROA_EACCES) /* for that it was open, as some systems say; it is whole */
+		n = ASK(loop, proa_write_file, in_place("f"), "newer", 5, 0600);
+	CHECK_EQ(n, 5);
 	file_is(loop, in_place("f"), "newer");
 	CHECK_EQ(ASK(loop, proa_stat, in_place("f"), &is), 0);
 	CHECK_NE(was.ino, is.ino);
@@ -131,7 +135,6 @@ TEST(whole_copied)
 	CHECK_EQ(ASK(loop, proa_copy_file, place, in_place("c"), 0), -PROA_EISDIR);
 	CHECK_EQ(ASK(loop, proa_copy_file, in_place("a"), place, 0), -PROA_EISDIR);
 	CHECK_EQ(ASK(loop, proa_copy_file, in_place("a"), in_place("c"), 8), -PROA_EINVAL);
-	CHECK_EQ(ASK(loop, proa_copy_file, host_path_empty(), in_place("c"), 0), -PROA_ENOTSUP);
 	CHECK_EQ(ASK(loop, proa_write_file, in_place("a"), "", 0, 0644), 0);
 	CHECK_EQ(ASK(loop, proa_copy_file, in_place("a"), in_place("b"), 0), 0);
 	file_is(loop, in_place("b"), "");
@@ -140,6 +143,16 @@ TEST(whole_copied)
 	place_drop();
 	kit_close(&loop);
 	free(bytes);
+}
+
+TEST(whole_copy_of_a_device)
+{
+	NEED(HOST_FULL_DISK); /* there are devices */
+	LOOP(loop);
+	place_make();
+	CHECK_EQ(ASK(loop, proa_copy_file, host_path_full_disk(), in_place("c"), 0), -PROA_ENOTSUP);
+	place_drop();
+	kit_close(&loop);
 }
 
 static void open_place(proa_loop *loop, proa_handle *h, const char *name, unsigned flags)

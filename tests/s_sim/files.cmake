@@ -9,6 +9,7 @@ proa_test(sim
 	tests/s_sim/clock_test.c
 	tests/s_sim/gram_test.c
 	tests/s_sim/disk_test.c
+	tests/s_sim/names_test.c
 	tests/s_sim/program_test.c
 	tests/s_sim/mix.c
 	tests/s_sim/fault_test.c
