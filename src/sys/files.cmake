@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/sys/addr.c
+	src/sys/changes.c
 	src/sys/socket.c
 	src/sys/system.c)
 if(WIN32)
