@@ -12,7 +12,7 @@ enum {
 	PROA_W_CHANGED = 4,    /* bytes of it were written or cut off */
 	PROA_W_ATTRIBUTES = 8, /* its mode, owner, times or number of links */
 	PROA_W_MOVED = 16,
-	PROA_W_DIR = 32,     /* it is a folder */
+	PROA_W_DIR = 32,     /* it is a folder; not told on Windows of what is gone */
 	PROA_W_OVERFLOW = 64 /* changes were lost, below that name or, without one, anywhere: who
 	                        wants to know what is so now has to look */
 };
@@ -21,8 +21,8 @@ enum {
 PROA_EXTENSION typedef struct proa_change {
 	uint32_t bytes;
 	uint32_t what; /* PROA_W_... */
-	uint32_t pair; /* of MOVED: the same at both ends of a move inside of what is watched; 0:
-	                  not known, or there is no other end */
+	uint32_t pair; /* of MOVED: the same at both ends of a move, if both are inside of what
+	                  is watched; 0: not known */
 	uint32_t name_len;
 	char name[]; /* relative to what is watched, "/" between; "" for itself; 0-terminated */
 } proa_change;

@@ -8,7 +8,7 @@
 
 /* ---- how it works ----
  *
- *   a worker opens -> told: it is watched -> poll -> a worker reads -> told -> poll -> ...
+ *   a worker opens -> poll, told: it is watched -> a worker reads -> told -> poll -> ...
  *
  * One step at a time, and the next begins when what was told has been taken: so who does not take
  * is felt by the system's queue, and the worker's memory is lent until then. */
@@ -24,7 +24,9 @@ typedef struct watch {
 	const void *changes;
 	int64_t bytes;
 	int32_t sys_error;
-	bool tree, told; /* told: what the last step brought */
+	bool tree, ready;
+	bool told;  /* what the last step brought */
+	bool ended; /* as it said */
 	size_t path_bytes;
 	char path[];
 } watch;
@@ -102,7 +104,8 @@ static void on_read(proa_op *op)
 	}
 	w->bytes = op->result;
 	w->told = !w->bytes;
-	if (w->bytes || px_fswatch_ended(w->watch))
+	w->ended = px_fswatch_ended(w->watch);
+	if (w->bytes || w->ended)
 		px_op_more(w->op);
 	else
 		watch_poll(w);
@@ -116,8 +119,10 @@ static void on_ready(proa_op *op)
 		return;
 	if (op->result < 0)
 		watch_end(w, op->result, op->sys_error);
-	else
+	else if (w->told)
 		work_begin(w, work_read, on_read);
+	else
+		w->ready = true; /* its beginning is still to be told */
 }
 
 static void on_open(proa_op *op)
@@ -130,7 +135,9 @@ static void on_open(proa_op *op)
 		watch_end(w, op->result, w->sys_error ? w->sys_error : op->sys_error);
 		return;
 	}
+	w->owner.user = w->watch; /* iocp's polls want it */
 	px_handle_open(&w->owner, px_fswatch_fd(w->watch), PROA_FOREIGN);
+	watch_poll(w); /* before it is told: Windows keeps what happens from here on */
 	px_op_more(w->op);
 }
 
@@ -149,15 +156,18 @@ static px_pulled watch_pull(px_core *core, px_op *op)
 		op->got = PROA_MORE;
 		return PX_PULL_MORE;
 	}
-	if (px_fswatch_ended(w->watch)) {
+	if (w->ended) {
 		w->op = NULL;
 		op->got = PROA_END;
 		px_op_finish_pulled(op, 0, 0, 0);
 		px_handle_close(&w->owner, NULL);
 		return PX_PULL_FINAL;
 	}
-	if (!proa_in_flight(&w->poll) && !proa_in_flight(&w->work))
+	if (w->ready)
+		work_begin(w, work_read, on_read);
+	else if (!proa_in_flight(&w->poll) && !proa_in_flight(&w->work))
 		watch_poll(w);
+	w->ready = false;
 	return PX_PULL_NONE;
 }
 

@@ -3,6 +3,7 @@
 list(APPEND PROA_SOURCES
 	src/sys/addr.c
 	src/sys/by_hand.c
+	src/sys/changes.c
 	src/sys/socket.c
 	src/sys/system.c)
 if(WIN32)

@@ -3,6 +3,7 @@
 #include "sys/posix/posix.h"
 
 #include "proa/watch.h"
+#include "sys/changes.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -25,8 +26,8 @@
  *
  * All of it blocks and allocates by itself: it is for a worker, one at a time. */
 
-enum { BUCKETS = 1024, IN_BYTES = 16 * 1024, BATCH_BYTES = 64 * 1024, OUT_MOST = 1 << 20 };
-enum { FIRST_BYTES = 4096, TWIN_WAIT_NS = 2000000 };
+enum { BUCKETS = 1024, IN_BYTES = 16 * 1024, BATCH_BYTES = 64 * 1024 };
+enum { TWIN_WAIT_NS = 2000000 };
 enum {
 	SEEN = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB,
 	SELF = IN_DELETE_SELF | IN_MOVE_SELF
@@ -41,70 +42,17 @@ typedef struct folder {
 struct px_fswatch {
 	int fd;
 	bool tree, ended;
-	bool lost; /* an OVERFLOW stands in `out` for all that follows */
 	char *root;
 	folder *buckets[BUCKETS];
-	char *out;
-	size_t used, room, last; /* last: where the last record begins */
-	uint32_t away_cookie;    /* 0: none */
+	px_changes out;
+	uint32_t away_cookie; /* 0: none */
 	char *away;
 	_Alignas(struct inotify_event) char in[IN_BYTES];
 };
 
-/* ---- what is told ---- */
-
-static bool out_reserve(px_fswatch *w, size_t bytes)
-{
-	size_t room = w->room ? w->room : FIRST_BYTES;
-	char *out;
-
-	while (room < w->used + bytes)
-		room *= 2;
-	if (room == w->room)
-		return true;
-	if (room > OUT_MOST || !(out = realloc(w->out, room)))
-		return false;
-	w->out = out;
-	w->room = room;
-	return true;
-}
-
-static bool said_last(const px_fswatch *w, const proa_change *c)
-{
-	const proa_change *last = (const proa_change *)(const void *)(w->out + w->last);
-
-	return w->used && last->what == c->what && last->pair == c->pair &&
-	       last->name_len == c->name_len && !memcmp(last->name, c->name, c->name_len);
-}
-
 static void tell(px_fswatch *w, uint32_t what, uint32_t pair, const char *dir, const char *name)
 {
-	size_t dir_len = strlen(dir), len = strlen(name), slash = dir_len && len;
-	size_t all = dir_len + slash + len;
-	size_t bytes = (sizeof(proa_change) + all + 8) & ~(size_t)7;
-	bool fits = !w->lost && out_reserve(w, bytes + sizeof(proa_change) + 8);
-	proa_change *c;
-
-	if (!fits && (w->lost || w->room < w->used + sizeof(proa_change) + 8)) {
-		w->lost = true;
-		return;
-	}
-	if (!fits) { /* the room that was kept for it */
-		w->lost = true;
-		what = PROA_W_OVERFLOW;
-		dir_len = slash = len = all = pair = 0;
-		bytes = sizeof(proa_change) + 8;
-	}
-	c = (proa_change *)(void *)(w->out + w->used);
-	*c = (proa_change){(uint32_t)bytes, what, pair, (uint32_t)all};
-	memcpy(c->name, dir, dir_len);
-	memcpy(c->name + dir_len, "/", slash);
-	memcpy(c->name + dir_len + slash, name, len);
-	c->name[all] = 0;
-	if (said_last(w, c))
-		return;
-	w->last = w->used;
-	w->used += bytes;
+	px_changes_tell(&w->out, what, pair, dir, name);
 }
 
 /* ---- the table ---- */
@@ -321,7 +269,7 @@ void px_fswatch_close(px_fswatch *w)
 	if (w->fd >= 0)
 		close(w->fd);
 	free(w->root);
-	free(w->out);
+	px_changes_free(&w->out);
 	free(w->away);
 	free(w);
 }
@@ -485,9 +433,8 @@ int64_t px_fswatch_read(px_fswatch *w, const void **changes)
 {
 	static const struct timespec twin = {.tv_nsec = TWIN_WAIT_NS};
 
-	w->used = w->last = 0;
-	w->lost = false;
-	while (w->used < BATCH_BYTES && !w->ended && batch_take(w)) {
+	px_changes_begin(&w->out);
+	while (w->out.used < BATCH_BYTES && !w->ended && batch_take(w)) {
 		/* all that is there */
 	}
 	if (w->away_cookie) { /* its other end is on the way, or there is none */
@@ -495,6 +442,6 @@ int64_t px_fswatch_read(px_fswatch *w, const void **changes)
 		batch_take(w);
 	}
 	away_drop(w);
-	*changes = w->out;
-	return (int64_t)w->used;
+	*changes = w->out.bytes;
+	return (int64_t)w->out.used;
 }
