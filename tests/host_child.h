@@ -12,7 +12,7 @@ bool host_beside(const char *name, char *path, size_t bytes);
 bool host_childless(void);
 
 /* In the child: */
-void host_bytes(void); /* stdin and stdout are to carry bytes as they are */
+void host_bytes(void);                      /* stdin and stdout are to carry bytes as they are */
 bool host_folder(char *path, size_t bytes); /* the current one */
 /* HOST_SIGNALS: how many signals are blocked or ignored. */
 int host_deaf(void);

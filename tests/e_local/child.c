@@ -402,7 +402,8 @@ TEST(child_killed)
 	CHECK_EQ(kit_await(loop, &s.r), 0);
 	CHECK_EQ(proa_child_kill(&s.h, 0), 0);
 	CHECK_EQ(proa_child_kill(&s.h, 10000), -PROA_EINVAL);
-	CHECK_EQ(proa_child_kill(&s.h, host_signo(HOST_SIG_KILL) < 0 ? 9 : host_signo(HOST_SIG_KILL)),
+	CHECK_EQ(proa_child_kill(&s.h,
+	                         host_signo(HOST_SIG_KILL) < 0 ? 9 : host_signo(HOST_SIG_KILL)),
 	         0);
 	CHECK_GT(exit_status(loop, &s), 0);
 	if (!host_lacks(HOST_SIGNALS)) {
