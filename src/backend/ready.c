@@ -298,7 +298,9 @@ static void queue_refuse(px_core *core, px_handle *h, int dir, int32_t sys_error
 	if (!op || op->state != PX_INFLIGHT || (op->flags & PX_F_PARKED) ||
 	    handle_ready(h, op_dirs(op)))
 		return;
-	if (!px_try_rests(core, op, rc))
+	if (never_waits(h, rc))
+		queue_go(core, h, dir);
+	else if (!px_try_rests(core, op, rc))
 		px_op_finish(op, rc, op_progress(op), sys_error);
 }
 
