@@ -8,6 +8,8 @@
 
 /* The path of a program that lies beside this one. */
 bool host_beside(const char *name, char *path, size_t bytes);
+/* What the system opens once a process, before descriptors are counted. */
+void host_children_begin(void);
 /* This process has no child, running or dead; true also where nobody can tell. */
 bool host_childless(void);
 
