@@ -60,7 +60,8 @@ int main(int argc, char **argv)
 	proa_stdio io[] = {{.how = PROA_STDIO_INHERIT},
 	                   {.how = PROA_STDIO_PIPE, .handle = &r.out},
 	                   {.how = PROA_STDIO_INHERIT}};
-	proa_spawn_options o = {.argv = (const char **)(void *)(argv + 1), .stdio = io, .stdio_n = 3};
+	proa_spawn_options o = {
+		.argv = (const char **)(void *)(argv + 1), .stdio = io, .stdio_n = 3};
 	proa_loop *loop;
 	int rc;
 

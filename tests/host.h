@@ -22,6 +22,8 @@ typedef enum host_feature {
 	HOST_FORK,      /* a child that has what its parent had */
 	HOST_LIMIT,     /* a limit of descriptors that a process can lower */
 	HOST_SIGNALS,   /* signals between threads, masks, EINTR */
+	HOST_GRAMS,     /* local sockets of every sort, with descriptors in their messages */
+	HOST_ABSTRACT,  /* local sockets with names that are in no file system */
 	HOST_LOCAL,     /* stream sockets with a path for a name */
 	HOST_PAIR,      /* socketpair */
 	HOST_SILENT,    /* a listener whose queue is full lets connects wait */

@@ -8,11 +8,13 @@
 
 /* The path of a program that lies beside this one. */
 bool host_beside(const char *name, char *path, size_t bytes);
+/* What the system opens once a process, before descriptors are counted. */
+void host_children_begin(void);
 /* This process has no child, running or dead; true also where nobody can tell. */
 bool host_childless(void);
 
 /* In the child: */
-void host_bytes(void); /* stdin and stdout are to carry bytes as they are */
+void host_bytes(void);                      /* stdin and stdout are to carry bytes as they are */
 bool host_folder(char *path, size_t bytes); /* the current one */
 /* HOST_SIGNALS: how many signals are blocked or ignored. */
 int host_deaf(void);

@@ -15,6 +15,8 @@
 const char *host_lacks(host_feature feature)
 {
 #ifndef __linux__
+	if (feature == HOST_ABSTRACT)
+		return "names of local sockets are paths here";
 	if (feature == HOST_FULL_DISK)
 		return "no file that is always full";
 	if (feature == HOST_REUSEPORT)

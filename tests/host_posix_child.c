@@ -40,6 +40,10 @@ bool host_beside(const char *name, char *path, size_t bytes)
 	       bytes - (size_t)(slash + 1 - path);
 }
 
+void host_children_begin(void)
+{
+}
+
 bool host_childless(void)
 {
 	return waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;

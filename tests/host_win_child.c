@@ -19,6 +19,24 @@ bool host_beside(const char *name, char *path, size_t bytes)
 	return true;
 }
 
+static CALLBACK void nothing(void *arg, BOOLEAN timed_out)
+{
+	(void)arg;
+	(void)timed_out;
+}
+
+/* The system's thread that waits for handles, and what it needs. */
+void host_children_begin(void)
+{
+	HANDLE event = CreateEventW(NULL, TRUE, TRUE, NULL), wait;
+
+	if (event &&
+	    RegisterWaitForSingleObject(&wait, event, nothing, NULL, INFINITE, WT_EXECUTEONLYONCE))
+		UnregisterWaitEx(wait, INVALID_HANDLE_VALUE);
+	if (event)
+		CloseHandle(event);
+}
+
 bool host_childless(void)
 {
 	return true;
@@ -31,14 +49,9 @@ void host_bytes(void)
 	_setmode(2, _O_BINARY);
 }
 
-/* With the separators of those who gave it. */
 bool host_folder(char *path, size_t bytes)
 {
-	DWORD n = GetCurrentDirectoryA((DWORD)bytes, path);
-
-	for (char *c = path; n && *c; c++)
-		*c = (char)(*c == '\\' ? '/' : *c);
-	return n > 0;
+	return GetCurrentDirectoryA((DWORD)bytes, path) > 0;
 }
 
 int host_deaf(void)

@@ -1,10 +1,11 @@
-/* What connects programs on one machine: pipes and pairs of sockets. */
+/* What connects programs on one machine: pipes, local sockets, standard streams, terminals. */
 /* SPDX-License-Identifier: MIT */
 #ifndef PROA_LOCAL_H
 #define PROA_LOCAL_H
-#include "proa/loop.h"
+#include "proa/net.h"
 PROA_C_BEGIN
 
+/* ---- pipes and pairs ---- */
 /* Streams of bytes like any other: proa_recv, proa_send and their kin (proa/net.h), but no
  * proa_send_file. What is written to a pipe that nobody reads any more ends with ECONNRESET, and
  * raises no SIGPIPE. */
@@ -18,6 +19,83 @@ PROA_API int proa_pipe(proa_handle *reader, proa_handle *writer);
 /* Opens two init handles as a pair of connected stream sockets, PROA_LOCAL (on Windows PROA_PIPE,
  * one that goes both ways): each receives what is sent on the other. Errors as of proa_pipe. */
 PROA_API int proa_pair(proa_handle *a, proa_handle *b);
+
+/* ---- local sockets ---- */
+/* Streams with an address in the file system, "unix:/path", are proa_listen's and proa_connect's.
+ * On Linux "unix:@name" is one that is in no file system, and gone with its last socket. */
+
+/* Opens an init handle as a local datagram socket, PROA_UDP: proa_recv_msg, proa_send_msg and
+ * proa_udp_connect as for UDP, but nothing is lost: a send waits while its receiver has no room.
+ * `own`: its address; NULL: none that others could know (on Linux one that answers find). 0, or
+ * EADDRINUSE (also a path that is left from before: remove it), EAFNOSUPPORT (no local address, or
+ * no such sockets here), EACCES, ENOENT, EMFILE, EINVAL (handle not init)... */
+PROA_API int proa_local_gram(proa_handle *handle, const proa_addr *own);
+
+/* Opens two init handles as a pair that keeps the bounds of messages, PROA_UDP too, each the
+ * other's peer: proa_send_msg with no address. Where the system has them (SOCK_SEQPACKET), a
+ * message of 0 bytes that nobody sent says that the other end has closed; else that is not told.
+ * Errors as of proa_pipe. */
+PROA_API int proa_pair_msg(proa_handle *a, proa_handle *b);
+
+/* Who is at the other end of a connected local stream; of a pair: who made it. */
+typedef struct proa_cred {
+	int64_t pid; /* -1: the system does not tell it */
+	uint32_t uid, gid;
+} proa_cred;
+/* 0, or ENOTCONN, ENOTSUP (no local stream socket, or the system does not tell). From the system,
+ * not from the peer: it holds for the moment of its connect. */
+PROA_API int proa_peer_cred(const proa_handle *handle, proa_cred *out);
+
+/* ---- descriptors in messages ---- */
+
+enum { PROA_FDS_MOST = 16 };
+
+/* Lent until the final completion. */
+typedef struct proa_fds {
+	void *buf;  /* bytes that go along; only read by a send */
+	size_t len; /* > 0: descriptors do not travel alone */
+	proa_os_handle fd[PROA_FDS_MOST];
+	unsigned n; /* send: how many of them; recv: out */
+} proa_fds;
+
+/* A proa_send of its bytes on a local stream, with copies of the descriptors at the first one.
+ * Errors as of proa_send, and EINVAL (no bytes, too many), EBADF (one is not open), ENOTSUP (no
+ * local socket, Windows, a simulation). */
+PROA_API void proa_send_fds(proa_handle *handle, proa_op *op, const proa_fds *fds, proa_done *done);
+
+/* A proa_recv, and with it the descriptors that came at these bytes: yours to adopt
+ * (proa_adopt_os) or close, also if the result is not wanted; no child inherits them. PROA_TRUNC:
+ * there were more than PROA_FDS_MOST, which are closed. What another recv receives comes without
+ * its descriptors: they are closed. Cancellable always; nothing is lost by it. */
+PROA_API void proa_recv_fds(proa_handle *handle, proa_op *op, proa_fds *fds, proa_done *done);
+
+/* ---- standard streams and terminals ---- */
+
+/* Opens an init handle as this process's standard input (0), output (1) or error (2), whatever it
+ * is: PROA_TTY, PROA_PIPE, a socket; a file too is a stream here (PROA_PIPE), read and written at
+ * its position. Returns that kind, or EBADF (there is none), EINVAL (handle not init, another
+ * number), EMFILE, ENOTSUP (Windows, a simulation). What this process has there stays open, and as
+ * far as the system allows is left as it is for those who share it: the handle is another view of
+ * it (on Linux, of all but sockets), or the state that it had comes back at exit. */
+PROA_API int proa_stdio_open(proa_handle *handle, int number);
+
+typedef enum proa_tty_how {
+	PROA_TTY_AS_FOUND, /* as it was before the first change */
+	PROA_TTY_KEYS,     /* each key at once and without echo; Ctrl-C and its like are signals */
+	PROA_TTY_RAW       /* bytes as they are, both ways */
+} proa_tty_how;
+
+/* Sets what a terminal (PROA_TTY) does with keys. When the handle closes, and when the process
+ * exits, it is as it was found; but not when a signal ends the process: listen to those that may
+ * (proa_signal). 0, ENOTSUP (no terminal, Windows), EBUSY (more than 16 changed), EIO. */
+PROA_API int proa_tty_set(proa_handle *tty, proa_tty_how how);
+
+/* Its size in characters. 0, ENOTSUP (no terminal). */
+PROA_API int proa_tty_size(const proa_handle *tty, unsigned *columns, unsigned *rows);
+
+/* Multishot: the size of this process's terminal has changed; result: how often since last told.
+ * ENOTSUP on Windows; else as proa_signal. */
+PROA_API void proa_tty_resized(proa_handle *owner, proa_op *op, proa_done *done);
 
 PROA_C_END
 #endif

@@ -77,7 +77,8 @@ typedef struct proa_spawn_options {
 	const char *file;        /* NULL: argv[0]. Without a '/' it is looked for in this process's
 	                            PATH; with one, relative to `folder` */
 	const char *const *argv; /* the program's name by convention, its arguments, NULL */
-	const char *const *env;  /* "NAME=value" each, and NULL; NULL: this process's, of now */
+	const char *const *env;  /* "NAME=value" each, and NULL; NULL: this process's, of now (on
+	                            Windows: of when a worker starts it) */
 	const char *folder;      /* NULL: this process's */
 	const proa_stdio *stdio; /* by the child's descriptor: 0, 1, 2...; 64 at most */
 	unsigned stdio_n;        /* how many; those behind, as far as 2, are PROA_STDIO_NULL */

@@ -1,7 +1,8 @@
-/* Sends on what is no socket, by writev(2). */
+/* What goes by a plain call on each backend: sends on what is no socket, pipes, descriptors. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/pipe.h"
 
+#include "backend/pooled.h"
 #include "sys/sys.h"
 
 /* There is no MSG_NOSIGNAL for it. The run function that goes on undoes the block. */
@@ -26,4 +27,14 @@ int64_t px_pipe_end(const px_handle *h, int32_t *sys_error)
 {
 	*sys_error = 0;
 	return px_handle_kind(h) == PROA_PIPE ? px_pipe_shutdown(h->fd, sys_error) : -PROA_ENOTSUP;
+}
+
+void px_fds_received(px_core *core, px_op *op, int64_t n, bool cut, int32_t sys_error)
+{
+	if (n > 0) {
+		px_handle_moved(core, op->handle);
+		px_count_add(&core->stat.bytes_in, (uint64_t)n);
+	}
+	op->got |= cut ? PROA_TRUNC : 0;
+	px_recv_end(op, n, sys_error);
 }

@@ -12,6 +12,9 @@ int64_t px_pipe_write(px_core *core, const px_handle *h, const proa_vec *vec, un
 /* The same of what a send, sendv or send_pooled has left. */
 int64_t px_pipe_send(px_core *core, const px_op *op, int32_t *sys_error);
 
+/* Ends a recv_fds with what its call said. */
+void px_fds_received(px_core *core, px_op *op, int64_t n, bool cut, int32_t sys_error);
+
 /* Its send side is shut down. A terminal has no end that could be told. */
 int64_t px_pipe_end(const px_handle *h, int32_t *sys_error);
 

@@ -101,19 +101,33 @@ static int64_t op_progress(const px_op *op)
 	return px_kind_dir[op->kind] == PX_DIR_OUT ? op->count : 0;
 }
 
-static void op_wait(px_core *core, px_op *op)
+/* A file as a stream, a standard one's: epoll takes none, for they keep nobody waiting. */
+static bool never_waits(px_handle *h, int64_t error)
+{
+	if (error != -PROA_EPERM || px_handle_kind(h) != PROA_PIPE)
+		return false;
+	px_ready_set(h, PX_HF_READABLE | PX_HF_WRITABLE);
+	return true;
+}
+
+/* False: it is to be tried again instead. */
+static bool op_wait(px_core *core, px_op *op)
 {
 	int32_t sys_error = 0;
 	int64_t rc = handle_watch(px_ready_of(core), op->handle, op_dirs(op), &sys_error);
 
+	if (never_waits(op->handle, rc))
+		return false;
 	if (rc < 0 && !px_try_rests(core, op, rc))
 		px_op_finish(op, rc, op_progress(op), sys_error);
+	return true;
 }
 
 static void op_go(px_core *core, px_op *op)
 {
-	if (!handle_ready(op->handle, op_dirs(op)) || px_try(core, op))
-		op_wait(core, op);
+	while (!handle_ready(op->handle, op_dirs(op)) || px_try(core, op))
+		if (op_wait(core, op))
+			return;
 }
 
 /* ---- the backend's calls ---- */
@@ -289,7 +303,9 @@ static void queue_refuse(px_core *core, px_handle *h, int dir, int32_t sys_error
 	if (!op || op->state != PX_INFLIGHT || (op->flags & PX_F_PARKED) ||
 	    handle_ready(h, op_dirs(op)))
 		return;
-	if (!px_try_rests(core, op, rc))
+	if (never_waits(h, rc))
+		queue_go(core, h, dir);
+	else if (!px_try_rests(core, op, rc))
 		px_op_finish(op, rc, op_progress(op), sys_error);
 }
 

@@ -102,10 +102,11 @@ void px_ready_wait(px_core *core, int64_t deadline_ns);
 void px_ready_wake(px_core *core);
 int px_ready_fd(px_core *core);
 
-#define PX_READY_OPS                                                                  \
-	.native = PX_KINDS_READY, .close = px_ready_close, .submit = px_ready_submit, \
-	.cancel = px_ready_cancel, .pull = px_ready_pull, .attach = px_ready_attach,  \
-	.detach = px_ready_detach, .wait = px_ready_wait, .wake = px_ready_wake, .fd = px_ready_fd
+#define PX_READY_OPS                                                                 \
+	.native = PX_KINDS_READY | PX_KINDS_FDS, .close = px_ready_close,            \
+	.submit = px_ready_submit, .cancel = px_ready_cancel, .pull = px_ready_pull, \
+	.attach = px_ready_attach, .detach = px_ready_detach, .wait = px_ready_wait, \
+	.wake = px_ready_wake, .fd = px_ready_fd
 
 /* ---- ready_try.c: one attempt at the system call of each kind ---- */
 

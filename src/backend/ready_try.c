@@ -340,6 +340,36 @@ static bool try_shutdown(px_core *core, px_op *op)
 	return false;
 }
 
+/* ---- descriptors in messages ---- */
+
+static bool try_recv_fds(px_core *core, px_op *op)
+{
+	px_handle *h = op->handle;
+	int32_t sys_error = 0;
+	bool cut;
+	int64_t n;
+
+	px_count(&core->stat.system_calls);
+	n = px_local_recv_fds(h->fd, (proa_fds *)(uintptr_t)op->args.io.ptr, &cut, &sys_error);
+	if (n == PX_AGAIN) {
+		px_ready_clear(h, PX_HF_READABLE);
+		return true;
+	}
+	px_fds_received(core, op, n, cut, sys_error);
+	return false;
+}
+
+static int64_t step_send_fds(px_op *op, int64_t total, int32_t *sys_error)
+{
+	PX_UNUSED(total);
+	return px_local_send_fds(op->handle->fd, op->args.io.ptr, (size_t)op->count, sys_error);
+}
+
+static bool try_send_fds(px_core *core, px_op *op)
+{
+	return send_all(core, op, (int64_t)op->args.io.len, step_send_fds);
+}
+
 /* ---- the end of a child process ---- */
 
 /* Told of it a moment before it is there to be reaped, on some systems: then it is asked again. */
@@ -378,14 +408,17 @@ static bool try_reap(px_core *core, px_op *op)
 	X(SEND_MSGS, px_try_send_msgs)  \
 	X(SHUTDOWN, try_shutdown)       \
 	X(POLL, px_try_poll)            \
-	X(REAP, try_reap)
+	X(REAP, try_reap)               \
+	X(RECV_FDS, try_recv_fds)       \
+	X(SEND_FDS, try_send_fds)
 
 typedef bool leaf_fn(px_core *core, px_op *op);
 
 #define LEAF(kind, fn) [PX_##kind] = (fn),
 static leaf_fn *const leaves[PX_KIND_COUNT] = {LEAVES(LEAF)};
 #define LEAF_BIT(kind, fn) | PX_KIND_BIT(PX_##kind)
-_Static_assert((0 LEAVES(LEAF_BIT)) == PX_KINDS_READY, "each native kind has its attempt");
+_Static_assert((0 LEAVES(LEAF_BIT)) == (PX_KINDS_READY | PX_KINDS_FDS),
+               "each native kind has its attempt");
 
 bool px_try(px_core *core, px_op *op)
 {

@@ -13,9 +13,9 @@ const px_ur_kind px_ur_kinds[PX_KIND_COUNT] = {
 	PX_UR_KINDS(KIND_ENTRY)
 #undef KIND_ENTRY
 };
-_Static_assert(PX_UR_NATIVE ==
-                       (PX_KINDS_READY | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE) |
-                        PX_KIND_BIT(PX_READV) | PX_KIND_BIT(PX_WRITEV) | PX_KIND_BIT(PX_FSYNC)),
+_Static_assert(PX_UR_NATIVE == (PX_KINDS_READY | PX_KIND_BIT(PX_READ) | PX_KIND_BIT(PX_WRITE) |
+                                PX_KIND_BIT(PX_READV) | PX_KIND_BIT(PX_WRITEV) |
+                                PX_KIND_BIT(PX_FSYNC) | PX_KINDS_FDS),
                "every kind that this backend takes has its functions");
 
 /* ---- open, start, close ---- */

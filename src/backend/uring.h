@@ -301,6 +301,8 @@ typedef struct px_ur_kind {
 	X(POLL, px_ur_poll_foreign, px_ur_poll_foreign_cqe, px_ur_once_settled)             \
 	/* uring_pipe.c */                                                                  \
 	X(REAP, px_ur_reap, px_ur_reap_cqe, px_ur_no_settled)                               \
+	X(RECV_FDS, px_ur_recv_fds, px_ur_recv_fds_cqe, px_ur_once_settled)                 \
+	X(SEND_FDS, px_ur_send_fds, px_ur_send_fds_cqe, px_ur_once_settled)                 \
 	/* uring_file.c */                                                                  \
 	X(SEND_FILE, px_ur_send_file, px_ur_send_file_cqe, px_ur_once_settled)              \
 	X(READ, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                             \

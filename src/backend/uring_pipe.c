@@ -1,5 +1,4 @@
-/* Past the ring, by plain calls that do not wait, behind polls: sends on pipes, ends of children.
- */
+/* Past the ring, by plain calls behind polls: sends on pipes, descriptors, ends of children. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/pipe.h"
 #include "backend/uring.h"
@@ -34,6 +33,53 @@ void px_ur_pipe_send(px_uring *u, px_op *op)
 		px_ur_poll(u, op);
 	else
 		px_ur_send_failed(u, op, -sys_error);
+}
+
+/* ---- descriptors in messages: seldom enough, and the ring would need memory for each ---- */
+
+void px_ur_recv_fds(px_uring *u, px_op *op)
+{
+	int32_t sys_error = 0;
+	bool cut;
+	int64_t n;
+
+	px_count(&u->core->stat.system_calls);
+	n = px_local_recv_fds(op->handle->fd, (proa_fds *)(uintptr_t)op->args.io.ptr, &cut,
+	                      &sys_error);
+	if (n == PX_AGAIN)
+		px_ur_poll(u, op);
+	else
+		px_fds_received(u->core, op, n, cut, sys_error);
+}
+
+/* Of the poll alone, when it was cancelled. */
+void px_ur_recv_fds_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
+{
+	PX_UNUSED(u);
+	px_ur_end_error(op, cqe->res, 0);
+}
+
+void px_ur_send_fds(px_uring *u, px_op *op)
+{
+	int32_t sys_error = 0;
+	int64_t n;
+
+	px_count(&u->core->stat.system_calls);
+	n = px_local_send_fds(op->handle->fd, op->args.io.ptr, (size_t)op->count, &sys_error);
+	if (n < 0 && n != PX_AGAIN) {
+		px_ur_send_failed(u, op, -sys_error);
+		return;
+	}
+	px_ur_sent(u, op, (int)PX_MAX(n, 0));
+	if (px_send_rest(op))
+		px_ur_poll(u, op);
+	else
+		px_op_finish(op, op->count, op->count, 0);
+}
+
+void px_ur_send_fds_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
+{
+	px_ur_send_failed(u, op, cqe->res);
 }
 
 /* ---- the end of a child process: once the poll says so ---- */

@@ -1,4 +1,4 @@
-/* Pipes and pairs of local sockets: two handles opened at once. */
+/* Pipes, local sockets, descriptors in messages: the public calls. */
 /* SPDX-License-Identifier: MIT */
 #include "proa/local.h"
 #include "op/backend.h"
@@ -53,4 +53,92 @@ int proa_pair(proa_handle *one, proa_handle *other)
 	if (kind >= 0)
 		pair_open(a, b, fd, (proa_kind)kind);
 	return (int)PX_MIN(kind, 0);
+}
+
+int proa_pair_msg(proa_handle *one, proa_handle *other)
+{
+	px_handle *a = px_handle_of(one), *b = px_handle_of(other);
+	int rc = pair_refusal(a, b), fd[2];
+	int32_t sys_error;
+
+	if (rc < 0)
+		return rc;
+	px_core_enter(px_handle_core(a));
+	px_core_enter(px_handle_core(b));
+	rc = px_local_pair_msg(fd, px_core_nonblock(px_handle_core(a)),
+	                       px_core_nonblock(px_handle_core(b)), &sys_error);
+	if (rc < 0)
+		return rc;
+	pair_open(a, b, fd, PROA_UDP);
+	a->flags |= PX_HF_PEER;
+	b->flags |= PX_HF_PEER;
+	return 0;
+}
+
+/* ---- local sockets ---- */
+
+int proa_local_gram(proa_handle *handle, const proa_addr *own)
+{
+	px_handle *h = px_handle_of(handle);
+	px_core *core;
+	int32_t sys_error = 0;
+	int64_t fd;
+
+	if (h->state != PX_H_INIT)
+		return px_handle_closing(h) ? -PROA_ECANCELED : -PROA_EINVAL;
+	core = px_handle_core(h);
+	px_core_enter(core);
+	if (core->system)
+		return -PROA_EAFNOSUPPORT;
+	if (own && px_sock_kind(own) != PROA_LOCAL)
+		return -PROA_EAFNOSUPPORT;
+	fd = px_local_gram(own, px_core_nonblock(core), &sys_error);
+	if (fd < 0)
+		return (int)fd;
+	px_handle_open(h, (int)fd, PROA_UDP);
+	return 0;
+}
+
+int proa_peer_cred(const proa_handle *handle, proa_cred *out)
+{
+	const px_handle *h = px_handle_of(handle);
+
+	if (h->state != PX_H_OPEN)
+		return -PROA_ENOTCONN;
+	if (px_handle_kind(h) != PROA_LOCAL || px_handle_core(h)->system)
+		return -PROA_ENOTSUP;
+	return px_local_cred(h->fd, out);
+}
+
+/* ---- descriptors in messages ---- */
+
+static void fds_go(px_op *op, const proa_fds *fds, int64_t refusal)
+{
+	const px_handle *h = op->handle;
+
+	op->args.io.ptr = fds;
+	op->args.io.len = fds->len;
+	if (!fds->len)
+		refusal = -PROA_EINVAL;
+	if (h->state == PX_H_OPEN && h->flags & PX_HF_LISTENER)
+		refusal = -PROA_ENOTCONN;
+	if (!(px_handle_core(h)->ops->native & PX_KIND_BIT(op->kind)) ||
+	    (h->state == PX_H_OPEN && px_handle_kind(h) != PROA_LOCAL))
+		refusal = -PROA_ENOTSUP;
+	if (refusal && !px_handle_closing(h))
+		px_op_finish(op, refusal, 0, 0);
+	else
+		px_op_go(op);
+}
+
+void proa_send_fds(proa_handle *handle, proa_op *pub, const proa_fds *fds, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_SEND_FDS, done);
+
+	fds_go(op, fds, fds->n > PROA_FDS_MOST ? -PROA_EINVAL : 0);
+}
+
+void proa_recv_fds(proa_handle *handle, proa_op *pub, proa_fds *fds, proa_done *done)
+{
+	fds_go(px_op_begin(handle, pub, PX_RECV_FDS, done), fds, 0);
 }

@@ -35,12 +35,20 @@ void px_handle_open(px_handle *h, int fd, proa_kind kind)
 		core->ops->attach(core, h);
 }
 
+static void tty_close(int fd)
+{
+	px_tty_forget(fd);
+	px_file_close(fd);
+}
+
 static void fd_close(px_core *core, const px_handle *h)
 {
 	if (px_handle_kind(h) == PROA_FOREIGN)
 		return; /* its library does */
 	if (px_handle_is_socket(h))
 		px_sock_close(h->fd, (h->flags & PX_HF_ABORT) != 0);
+	else if (px_handle_kind(h) == PROA_TTY)
+		tty_close(h->fd);
 	else
 		px_file_close(h->fd);
 	px_count(&core->stat.system_calls);

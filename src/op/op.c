@@ -28,7 +28,7 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 #define KINDS_BELL   (PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL))
 #define KINDS_SEND                                                                    \
 	(PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) | \
-	 PX_KIND_BIT(PX_SEND_FILE))
+	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_SEND_FDS))
 
 #define KINDS_TIMED (PX_KIND_BIT(PX_TIMER) | KINDS_ACCEPT)
 /* What an op of these holds goes back at its end, or its end has more to say to its handle. */

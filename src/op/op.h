@@ -75,7 +75,9 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(CHILD, "child", 0)                   \
 	X(REAP, "reap", 1)                     \
 	X(EXITED, "exited", 0)                 \
-	X(WALK, "walk", 0)
+	X(WALK, "walk", 0)                     \
+	X(RECV_FDS, "recv_fds", 1)             \
+	X(SEND_FDS, "send_fds", 2)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
@@ -101,6 +103,9 @@ _Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind
 
 /* What every backend of a real system takes. */
 #define PX_KINDS_READY (PX_KINDS_SOCKET | PX_KIND_BIT(PX_POLL) | PX_KIND_BIT(PX_REAP))
+
+/* And those of POSIX. */
+#define PX_KINDS_FDS (PX_KIND_BIT(PX_RECV_FDS) | PX_KIND_BIT(PX_SEND_FDS))
 
 enum { PX_DIR_NONE, PX_DIR_IN, PX_DIR_OUT };
 

@@ -80,11 +80,19 @@ static void life_cancel(px_core *core, px_op *life)
 	child *c = child_of(life);
 
 	PX_UNUSED(core);
-	if (c->ended)
+	if (!c->busy)
 		life_end(c);
 	else if (c->running)
 		px_child_kill(c->pid, c->watch, c->group, PX_SIGNAL_KILL);
 	/* else it is being spawned, or buried: that ends by itself */
+}
+
+/* Nothing of it is in flight but `life`: that goes too if it was asked to. */
+static void child_rests(child *c)
+{
+	c->busy = false;
+	if (px_op_asked(px_op_of(&c->life)))
+		life_end(c);
 }
 
 /* ---- burying: of one that nobody can be told of any more ---- */
@@ -102,6 +110,7 @@ static void work_submit(child *c, proa_work_fn *run, proa_done *done)
 {
 	px_op *work;
 
+	c->busy = true;
 	c->work.want = PROA_BACKGROUND;
 	work = px_op_begin(px_handle_pub(c->handle), &c->work, PX_WORK, done);
 	work->args.work.fn = run;
@@ -117,8 +126,7 @@ static void buried(proa_op *work)
 		bury_run(work); /* no worker to be had: it has been killed, so this takes no time */
 	if (!c->ended)
 		child_ended(c, -PROA_ECHILD, 0, 0);
-	if (px_op_asked(px_op_of(&c->life)))
-		life_end(c);
+	child_rests(c);
 }
 
 /* ---- reaping ---- */
@@ -131,8 +139,8 @@ static void reap_done(proa_op *reap)
 	child_ended(c, reap->result, (int)reap->count, reap->sys_error);
 	if (reap->result < 0 && reap->result != -PROA_ECHILD)
 		work_submit(c, bury_run, buried); /* it cannot be watched */
-	else if (px_op_asked(px_op_of(&c->life)))
-		life_end(c);
+	else
+		child_rests(c);
 }
 
 static void reap_cancel(px_core *core, px_op *op)

@@ -26,6 +26,7 @@ typedef struct child {
 	int watch;
 	bool group;
 	bool running; /* `reap` is in flight */
+	bool busy;    /* `work` or `reap` is: they end before `life` does */
 	bool ended;   /* what follows holds */
 	int signo;
 	int32_t sys_error;

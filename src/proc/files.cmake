@@ -4,5 +4,6 @@ list(APPEND PROA_SOURCES
 	src/proc/child.c
 	src/proc/request.c
 	src/proc/signal.c
+	src/proc/stdio.c
 	src/proc/work.c
 )

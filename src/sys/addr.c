@@ -111,6 +111,14 @@ static int parse_v6(proa_addr *out, span host, uint16_t port)
 	return px_addr_set(out, AF_INET6, &in6, sizeof in6);
 }
 
+/* On Linux a name that begins with 0 is not in the file system: unix(7). Elsewhere it ends there.
+ */
+#ifdef __linux__
+enum { ABSTRACT_NAMES = true };
+#else
+enum { ABSTRACT_NAMES = false };
+#endif
+
 static int parse_local(proa_addr *out, const char *path)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -119,7 +127,12 @@ static int parse_local(proa_addr *out, const char *path)
 	if (n == 0 || n >= sizeof un.sun_path)
 		return -PROA_EADDRTEXT;
 	memcpy(un.sun_path, path, n + 1);
-	return px_addr_set(out, AF_UNIX, &un, offsetof(struct sockaddr_un, sun_path) + n + 1);
+	if (!ABSTRACT_NAMES || *path != '@')
+		return px_addr_set(out, AF_UNIX, &un,
+		                   offsetof(struct sockaddr_un, sun_path) + n + 1);
+	un.sun_path[0] = 0; /* it has no end but its length */
+	return n == 1 ? -PROA_EADDRTEXT
+	              : px_addr_set(out, AF_UNIX, &un, offsetof(struct sockaddr_un, sun_path) + n);
 }
 
 /* What follows a host: nothing, or a colon and a port. */
@@ -190,14 +203,7 @@ static int print_v6(const proa_addr *addr, char *out, size_t size)
 	return snprintf(out, size, "[%s%s%s]:%u", text, *zone ? "%" : "", zone, port);
 }
 
-/* No path: a pair, or a client. On Linux one that begins with 0 is not in the file system: unix(7);
- * elsewhere it ends there. */
-#ifdef __linux__
-enum { ABSTRACT_NAMES = true };
-#else
-enum { ABSTRACT_NAMES = false };
-#endif
-
+/* No path: a pair, or a client. */
 static int print_local(const proa_addr *addr, char *out, size_t size)
 {
 	size_t at = offsetof(struct sockaddr_un, sun_path);

@@ -16,6 +16,7 @@ if(WIN32)
 		src/sys/win/extension.c
 		src/sys/win/fiber.c
 		src/sys/win/file.c
+		src/sys/win/local.c
 		src/sys/win/lookup.c
 		src/sys/win/machine.c
 		src/sys/win/panic.c
@@ -38,6 +39,7 @@ else()
 		src/sys/posix/err.c
 		src/sys/posix/fiber.c
 		src/sys/posix/file.c
+		src/sys/posix/local.c
 		src/sys/posix/lookup.c
 		src/sys/posix/pack.c
 		src/sys/posix/panic.c
@@ -47,6 +49,7 @@ else()
 		src/sys/posix/sock_option.c
 		src/sys/posix/thread.c
 		src/sys/posix/thread_np.c
+		src/sys/posix/tty.c
 		src/sys/posix/udp.c
 		src/sys/posix/udp_control.c
 		src/sys/posix/udp_group.c

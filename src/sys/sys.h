@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/util.h"
 #include "proa/fs.h"
+#include "proa/local.h"
 #include "proa/net.h"
 
 /* Results: >= 0, or -PROA_E... with the system's own code in *sys_error (where there is such an
@@ -316,6 +317,24 @@ void px_fswatch_close(px_fswatch *);       /* NULL is nothing */
  * or -PROA_EINVAL, -PROA_EBUSY. */
 int px_signal_watch(int signo, void (*ring)(void *), void *arg);
 void px_signal_unwatch(int slot); /* afterwards no ring of this slot runs or will */
+
+/* ---- local sockets, local.c ---- */
+int64_t px_local_gram(const proa_addr *own, bool nonblock, int32_t *sys_error); /* bound */
+int px_local_pair_msg(int fd[2], bool a_nonblock, bool b_nonblock, int32_t *sys_error);
+int px_local_cred(int fd, proa_cred *);
+/* Both wait never, also on blocking sockets: bytes, PX_AGAIN, error. skip: bytes already gone, with
+ * the descriptors. *cut: there were more descriptors. Not on Windows. */
+int64_t px_local_send_fds(int fd, const proa_fds *, size_t skip, int32_t *sys_error);
+int64_t px_local_recv_fds(int fd, proa_fds *, bool *cut, int32_t *sys_error);
+
+/* ---- standard streams and terminals, tty.c ---- */
+/* A descriptor for the standard stream of that number, non-blocking as wished if it is a socket,
+ * and always if it is none; and what it is. */
+int64_t px_stdio_open(int number, bool nonblock, proa_kind *kind, int32_t *sys_error);
+int px_tty_set(int fd, proa_tty_how);
+void px_tty_forget(int fd); /* before its close: it is as it was found */
+int px_tty_size(int fd, unsigned *columns, unsigned *rows);
+int px_tty_signal(void); /* that tells of a new size; -1: there is none */
 
 /* ---- child processes, child.c; px_child_spawn may block ---- */
 enum { PX_STDIO_MAX = 64 };

@@ -1,14 +1,22 @@
 # Pipes, local sockets, terminals, child processes. On each backend.
 # SPDX-License-Identifier: MIT
 proa_test(local
+	tests/e_local/fds.c
 	tests/e_local/pipe.c
 	tests/c_conform/kit.c
 	BACKENDS)
+if(NOT WIN32)
+	proa_test(tty
+		tests/e_local/tty.c
+		tests/c_conform/kit.c
+		BACKENDS)
+endif()
 
 # An emulator's programs start none of their own sort.
 if(NOT (CMAKE_CROSSCOMPILING AND NOT WIN32))
 	proa_test(child
 		tests/e_local/child.c
+		tests/e_local/stdio.c
 		tests/c_conform/kit.c
 		BACKENDS)
 	if(TARGET test_child)

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "host.h"
 #include "host_child.h"
+#include "proa.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,12 +82,55 @@ static int identity(const char *arg)
 	return 0;
 }
 
+/* ---- its standard streams by proa ---- */
+
+static proa_handle in, out;
+static proa_op recv_op, send_op;
+static char piece[50000];
+static int status;
+
+static void received(proa_op *op);
+
+static void sent(proa_op *op)
+{
+	if (op->result < 0)
+		status = 3;
+	else
+		proa_recv(&in, &recv_op, piece, sizeof piece, received);
+}
+
+static void received(proa_op *op)
+{
+	if (op->result > 0)
+		proa_send(&out, &send_op, piece, (size_t)op->result, sent);
+	else if (op->result < 0)
+		status = 4;
+}
+
+static int echo(const char *arg)
+{
+	proa_loop *loop;
+
+	(void)arg;
+	if (proa_loop_open(&loop, NULL) < 0)
+		return 5;
+	proa_handle_init(proa_root(loop), &in);
+	proa_handle_init(proa_root(loop), &out);
+	if (proa_stdio_open(&in, 0) < 0 || proa_stdio_open(&out, 1) < 0)
+		return 6;
+	proa_recv(&in, &recv_op, piece, sizeof piece, received);
+	proa_run(loop);
+	proa_loop_close(&loop, 0);
+	return status;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const char *arg);
-} what[] = {{"say", say},         {"cat", cat},         {"env", environment},
-            {"cwd", folder},      {"sleep", snooze},    {"exit", leave},
-            {"descriptors", descriptors}, {"signals", signals}, {"identity", identity}};
+} what[] = {
+	{"say", say},           {"cat", cat},    {"env", environment},         {"cwd", folder},
+	{"sleep", snooze},      {"exit", leave}, {"descriptors", descriptors}, {"signals", signals},
+	{"identity", identity}, {"echo", echo}};
 
 int main(int argc, char **argv)
 {

@@ -23,8 +23,9 @@ enum { STACK_BYTES = 32 * 1024, FDS_MOST = 1 << 16 };
 #endif
 
 /* The sanitizers believe what a child in the same memory does of the parent. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-	HAS_FEATURE(address_sanitizer) || HAS_FEATURE(thread_sanitizer) || HAS_FEATURE(memory_sanitizer)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||       \
+	HAS_FEATURE(address_sanitizer) || HAS_FEATURE(thread_sanitizer) || \
+	HAS_FEATURE(memory_sanitizer)
 int64_t px_child_fork(int (*fn)(void *), void *arg)
 {
 	pid_t pid = fork();

@@ -131,8 +131,8 @@ static int environment_make(char *const *env, wchar_t **out)
 
 static HANDLE nothing_open(void)
 {
-	return CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE,
-	                   FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+	return CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+	                   NULL, OPEN_EXISTING, 0, NULL);
 }
 
 static int stdio_make(const px_spawn *s, HANDLE *io, HANDLE *null)
@@ -205,7 +205,8 @@ static DWORD launch_flags(const px_spawn *s)
 /* Of this process's handles it gets those three, whatever others are inheritable. */
 static int launch_run(const px_spawn *s, launch *l)
 {
-	STARTUPINFOEXW start = {.StartupInfo = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES}};
+	STARTUPINFOEXW start = {
+		.StartupInfo = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES}};
 	LPPROC_THREAD_ATTRIBUTE_LIST list = (void *)l->room;
 	SIZE_T room = sizeof l->room;
 	size_t n = distinct(l->list, l->io);

@@ -1,0 +1,345 @@
+/* Local sockets: datagrams, pairs of messages, who is there, descriptors in messages. */
+/* SPDX-License-Identifier: MIT */
+#include "c_conform/kit.h"
+#include "host_file.h"
+
+#include <stdio.h>
+
+typedef struct two {
+	proa_handle a, b;
+} two;
+
+static void two_init(proa_loop *loop, two *t)
+{
+	memset(t, 0, sizeof *t);
+	proa_handle_init(proa_root(loop), &t->a);
+	proa_handle_init(proa_root(loop), &t->b);
+}
+
+static void two_end(proa_loop *loop, two *t)
+{
+	kit_end(loop, &t->a);
+	kit_end(loop, &t->b);
+}
+
+/* ---- datagrams ---- */
+
+static void say(proa_loop *loop, proa_handle *from, const proa_addr *to, const char *text)
+{
+	proa_msg m = {.buf = (char *)(uintptr_t)text, .len = strlen(text)};
+	rec r = {0};
+
+	if (to)
+		m.addr = *to;
+	SUBMIT(proa_send_msg, from, &r, &m);
+	CHECK_EQ(kit_await(loop, &r), (long long)strlen(text));
+}
+
+static void hear(proa_loop *loop, proa_handle *at, proa_addr *from, const char *text)
+{
+	char buf[64];
+	proa_msg m = {.buf = buf, .len = sizeof buf};
+	rec r = {0};
+
+	SUBMIT(proa_recv_msg, at, &r, &m);
+	CHECK_EQ(kit_await(loop, &r), (long long)strlen(text));
+	CHECK_MEM(buf, text, strlen(text));
+	if (from)
+		*from = m.addr;
+}
+
+TEST(local_gram_by_path)
+{
+	char dir[512], path[600], text[700];
+	proa_addr addr, from;
+	two t;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK(host_temp_dir(dir, sizeof dir));
+	snprintf(path, sizeof path, "%s/s", dir);
+	snprintf(text, sizeof text, "unix:%s", path);
+	CHECK_EQ(proa_addr_parse(&addr, text, 0), 0);
+	CHECK_EQ(proa_local_gram(&t.a, &addr), 0);
+	CHECK_EQ(proa_local_gram(&t.b, &addr), -PROA_EADDRINUSE);
+	CHECK_EQ(proa_local_gram(&t.b, NULL), 0);
+	CHECK_EQ(proa_local_gram(&t.b, NULL), -PROA_EINVAL);
+	say(loop, &t.b, &addr, "hello");
+	hear(loop, &t.a, &from, "hello");
+	if (host_lacks(HOST_ABSTRACT) == NULL) { /* it has a name by itself */
+		say(loop, &t.a, &from, "and back");
+		hear(loop, &t.b, NULL, "and back");
+	}
+	CHECK_EQ(proa_udp_connect(&t.b, &addr), 0);
+	say(loop, &t.b, NULL, "to the peer");
+	hear(loop, &t.a, NULL, "to the peer");
+	two_end(loop, &t);
+	CHECK(host_remove(path));
+	CHECK(host_remove(dir));
+	kit_close(&loop);
+}
+
+TEST(local_gram_refused)
+{
+	proa_addr ip, nowhere;
+	proa_msg m = {.buf = "x", .len = 1};
+	rec r = {0};
+	two t;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK_EQ(proa_addr_parse(&ip, "127.0.0.1:0", 0), 0);
+	CHECK_EQ(proa_addr_parse(&nowhere, "unix:/proa/no/such/folder/s", 0), 0);
+	CHECK_EQ(proa_local_gram(&t.a, &ip), -PROA_EAFNOSUPPORT);
+	CHECK_EQ(proa_local_gram(&t.a, &nowhere), -PROA_ENOENT);
+	CHECK_EQ(proa_local_gram(&t.a, NULL), 0);
+	m.addr = nowhere;
+	SUBMIT(proa_send_msg, &t.a, &r, &m);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOENT);
+	two_end(loop, &t);
+	kit_close(&loop);
+}
+
+TEST(local_abstract_name)
+{
+	char name[64], text[PROA_ADDR_TEXT];
+	proa_addr addr, bound;
+	proa_socket s;
+	two t;
+	rec c = {0}, a = {0};
+	proa_handle in = {0};
+
+	NEED(HOST_ABSTRACT);
+	LOOP(loop);
+	two_init(loop, &t);
+	snprintf(name, sizeof name, "unix:@proa-test-%u", host_pid());
+	CHECK_EQ(proa_addr_parse(&addr, name, 0), 0);
+	CHECK_EQ(proa_addr_parse(&bound, "unix:@", 0), -PROA_EADDRTEXT);
+	CHECK_EQ(proa_listen(&t.a, &addr, NULL), 0);
+	CHECK_EQ(proa_local_addr(&t.a, &bound), 0);
+	CHECK_GT(proa_addr_print(&bound, text, sizeof text), 0);
+	CHECK_STR(text, name);
+	SUBMIT0(proa_accept, &t.a, &a);
+	SUBMIT(proa_connect, &t.b, &c, &addr);
+	CHECK_EQ(kit_await(loop, &c), 0);
+	CHECK_EQ(kit_await(loop, &a), 0);
+	s = a.socket;
+	proa_handle_init(proa_root(loop), &in);
+	proa_adopt(&in, s);
+	kit_end(loop, &in);
+	two_end(loop, &t);
+	kit_close(&loop);
+}
+
+/* ---- pairs ---- */
+
+TEST(local_pair_keeps_messages)
+{
+	char buf[8];
+	proa_msg m = {.buf = buf, .len = sizeof buf};
+	rec r = {0};
+	two t;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK_EQ(proa_pair_msg(&t.a, &t.b), 0);
+	say(loop, &t.a, NULL, "one");
+	say(loop, &t.a, NULL, "and two");
+	say(loop, &t.a, NULL, "and much more");
+	hear(loop, &t.b, NULL, "one");
+	hear(loop, &t.b, NULL, "and two");
+	SUBMIT(proa_recv_msg, &t.b, &r, &m);
+	CHECK_EQ(kit_await(loop, &r), 8);
+	CHECK(r.got & PROA_TRUNC);
+	kit_end(loop, &t.a);
+	kit_end(loop, &t.b);
+	kit_close(&loop);
+}
+
+TEST(local_cred)
+{
+	proa_cred cred = {0};
+	proa_handle tcp[2];
+	two t;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK_EQ(proa_peer_cred(&t.a, &cred), -PROA_ENOTCONN);
+	CHECK_EQ(proa_pair(&t.a, &t.b), 0);
+	CHECK_EQ(proa_peer_cred(&t.a, &cred), 0);
+	CHECK(cred.pid == -1 || cred.pid == (int64_t)host_pid());
+	two_end(loop, &t);
+	memset(tcp, 0, sizeof tcp);
+	kit_pair(loop, &tcp[0], &tcp[1]);
+	CHECK_EQ(proa_peer_cred(&tcp[0], &cred), -PROA_ENOTSUP);
+	kit_end(loop, &tcp[0]);
+	kit_end(loop, &tcp[1]);
+	kit_close(&loop);
+}
+
+/* ---- descriptors ---- */
+
+/* A pipe goes to the other side, and what is written here is read there. */
+TEST(fds_passed)
+{
+	char buf[16], text[8];
+	proa_fds out = {.buf = "take", .len = 4}, in = {.buf = buf, .len = sizeof buf};
+	proa_handle rd = {0};
+	rec s = {0}, r = {0}, w = {0};
+	two t, p;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	two_init(loop, &p);
+	CHECK_EQ(proa_pair(&t.a, &t.b), 0);
+	CHECK_EQ(proa_pipe(&p.a, &p.b), 0);
+	SUBMIT(proa_recv_fds, &t.b, &r, &in);
+	kit_settle(loop);
+	CHECK_EQ(r.finals, 0);
+	out.fd[0] = proa_os(&p.a);
+	out.n = 1;
+	SUBMIT(proa_send_fds, &t.a, &s, &out);
+	CHECK_EQ(kit_await(loop, &s), 4);
+	CHECK_EQ(kit_await(loop, &r), 4);
+	CHECK_MEM(buf, "take", 4);
+	CHECK_EQ(in.n, 1);
+	kit_end(loop, &p.a);
+	proa_handle_init(proa_root(loop), &rd);
+	proa_adopt_os(&rd, in.fd[0], PROA_PIPE);
+	SUBMIT(proa_send, &p.b, &w, "through", 7);
+	SUBMIT(proa_recv, &rd, &r, text, sizeof text);
+	CHECK_EQ(kit_await(loop, &r), 7);
+	CHECK_EQ(kit_await(loop, &w), 7);
+	/* Without any it is a recv. */
+	SUBMIT(proa_send, &t.a, &s, "plain", 5);
+	SUBMIT(proa_recv_fds, &t.b, &r, &in);
+	CHECK_EQ(kit_await(loop, &r), 5);
+	CHECK_EQ(in.n, 0);
+	kit_end(loop, &t.a);
+	SUBMIT(proa_recv_fds, &t.b, &r, &in);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	CHECK(r.got & PROA_END);
+	kit_end(loop, &rd);
+	kit_end(loop, &p.b);
+	kit_end(loop, &t.b);
+	kit_close(&loop);
+}
+
+/* More bytes than there is room for: the descriptors go with the first, and only once. */
+TEST(fds_with_many_bytes)
+{
+	enum { LEN = 1 << 20 };
+	static char bytes[LEN], buf[LEN];
+	proa_fds out = {.buf = bytes, .len = LEN, .n = 2}, in = {.buf = buf, .len = LEN};
+	rec s = {0}, r = {0};
+	size_t got = 0, n = 0;
+	two t;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK_EQ(proa_pair(&t.a, &t.b), 0);
+	kit_fill(bytes, sizeof bytes, 0);
+	out.fd[0] = out.fd[1] = proa_os(&t.a);
+	SUBMIT(proa_send_fds, &t.a, &s, &out);
+	while (got < LEN) {
+		in.buf = buf + got;
+		in.len = LEN - got;
+		SUBMIT(proa_recv_fds, &t.b, &r, &in);
+		if (kit_await(loop, &r) <= 0)
+			break;
+		CHECK(got == 0 ? in.n == 2 : in.n == 0);
+		for (unsigned i = 0; i < in.n; i++)
+			host_sock_close((int)in.fd[i]);
+		n += in.n;
+		got += (size_t)r.result;
+	}
+	CHECK_EQ(got, LEN);
+	CHECK_EQ(n, 2);
+	CHECK(kit_filled(buf, LEN, 0));
+	CHECK_EQ(kit_await(loop, &s), LEN);
+	two_end(loop, &t);
+	kit_close(&loop);
+}
+
+TEST(fds_refused_and_cancelled)
+{
+	char buf[8];
+	proa_fds none = {.buf = buf}, many = {.buf = buf, .len = 1, .n = PROA_FDS_MOST + 1},
+		 closed = {.buf = buf, .len = 1, .n = 1, .fd = {-1}}, in = {.buf = buf, .len = 8};
+	proa_handle tcp[2];
+	rec r = {0};
+	two t;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK_EQ(proa_pair(&t.a, &t.b), 0);
+	SUBMIT(proa_send_fds, &t.a, &r, &none);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EINVAL);
+	SUBMIT(proa_recv_fds, &t.a, &r, &none);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EINVAL);
+	SUBMIT(proa_send_fds, &t.a, &r, &many);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EINVAL);
+	SUBMIT(proa_send_fds, &t.a, &r, &closed);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
+	SUBMIT(proa_recv_fds, &t.a, &r, &in);
+	kit_settle(loop);
+	proa_cancel(&r.op);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
+	r.op.deadline_ns = proa_in(loop, 10 * PROA_MSEC);
+	SUBMIT(proa_recv_fds, &t.a, &r, &in);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+	r.op.deadline_ns = 0;
+	SUBMIT(proa_recv_fds, &t.a, &r, &in);
+	kit_settle(loop);
+	kit_end(loop, &t.a);
+	CHECK_EQ(r.result, -PROA_ECANCELED);
+	kit_end(loop, &t.b);
+	memset(tcp, 0, sizeof tcp);
+	kit_pair(loop, &tcp[0], &tcp[1]);
+	SUBMIT(proa_recv_fds, &tcp[0], &r, &in);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
+	kit_end(loop, &tcp[0]);
+	kit_end(loop, &tcp[1]);
+	kit_close(&loop);
+}
+
+/* To a peer that has gone, and to one that does not read. */
+TEST(fds_to_nobody)
+{
+	enum { LEN = 1 << 20 };
+	static char bytes[LEN];
+	proa_fds out = {.buf = bytes, .len = LEN, .n = 1};
+	rec s = {0};
+	two t;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK_EQ(proa_pair(&t.a, &t.b), 0);
+	out.fd[0] = proa_os(&t.a);
+	SUBMIT(proa_send_fds, &t.a, &s, &out);
+	kit_settle(loop);
+	CHECK_EQ(s.finals, 0);
+	proa_cancel(&s.op);
+	CHECK_EQ(kit_await(loop, &s), -PROA_ECANCELED);
+	CHECK_GT(s.count, 0);
+	SUBMIT(proa_send_fds, &t.a, &s, &out);
+	CHECK_EQ(kit_await(loop, &s), -PROA_EBROKEN);
+	two_end(loop, &t);
+
+	two_init(loop, &t);
+	CHECK_EQ(proa_pair(&t.a, &t.b), 0);
+	kit_end(loop, &t.b);
+	out.fd[0] = proa_os(&t.a);
+	SUBMIT(proa_send_fds, &t.a, &s, &out);
+	CHECK_EQ(kit_await(loop, &s), -PROA_ECONNRESET);
+	kit_end(loop, &t.a);
+	kit_close(&loop);
+}
