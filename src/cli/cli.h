@@ -8,13 +8,16 @@
 /* Exit statuses. */
 enum { CLI_OK = 0, CLI_FAILED = 2 };
 
-enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768 };
+enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768, CLI_NAMES_MAX = 64 };
 
 typedef struct cli_args {
 	const char *dir, *listen, *backend;
 	const char *models, *connections, *output; /* the laboratory's */
-	double seconds;                            /* 0: not given */
-	unsigned workers, buffers;                 /* 0: not given */
+	const char *how, *family, *servers;        /* of look-ups */
+	const char *names[CLI_NAMES_MAX];          /* what is looked up */
+	unsigned n_names;
+	double seconds;            /* 0: not given */
+	unsigned workers, buffers; /* 0: not given */
 	bool log, stats, json, list, quick, help;
 } cli_args;
 
@@ -28,7 +31,8 @@ enum {
 	CLI_STATS = 32,
 	CLI_JSON = 64,
 	CLI_BUFFERS = 128,
-	CLI_LAB = 256
+	CLI_LAB = 256,
+	CLI_NAMES = 4096 /* any number of names, and how to look them up */
 };
 
 typedef struct cli_command {
@@ -40,7 +44,7 @@ typedef struct cli_command {
 	int (*run)(const cli_args *);
 } cli_command;
 
-extern const cli_command cli_serve, cli_echo, cli_doctor, cli_lab;
+extern const cli_command cli_serve, cli_echo, cli_doctor, cli_lab, cli_resolve;
 
 /* One line on stderr, "proa: " before it. Returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -70,6 +74,9 @@ typedef struct cli_signals {
 /* Before anything is opened: what the signals do while no loop watches them. */
 void cli_signals_prepare(void);
 void cli_signals_watch(cli_signals *signals, proa_loop *loop);
+
+/* A string as JSON has it, on stdout. */
+void cli_print_json(const char *text);
 
 /* One line of counters on stdout. */
 void cli_print_stats(const char *backend, const proa_stats *stats);

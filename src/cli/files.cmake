@@ -8,6 +8,7 @@ list(APPEND PROA_CLI_SOURCES
 	src/cli/lab.c
 	src/cli/log.c
 	src/cli/main.c
+	src/cli/resolve.c
 	src/cli/serve.c)
 if(WIN32)
 	list(APPEND PROA_CLI_SOURCES src/cli/host_win.c)
