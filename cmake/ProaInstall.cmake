@@ -25,7 +25,7 @@ install(FILES ${PROJECT_BINARY_DIR}/proaConfig.cmake ${PROJECT_BINARY_DIR}/proaC
 	DESTINATION ${package_dir})
 
 # Relative to the file itself, so that an installed tree may be moved. What a static libproa.a needs
-# besides libc: threads, and llhttp where that is a library of the system.
+# besides libc: threads, and llhttp and c-ares where they are libraries of the system.
 file(RELATIVE_PATH pc_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
 if(WIN32)
@@ -36,6 +36,9 @@ else()
 endif()
 if(PROA_LLHTTP_LIBRARY)
 	string(APPEND pc_libs_private " -lllhttp")
+endif()
+if(PROA_CARES_LIBRARY)
+	string(APPEND pc_libs_private " -lcares")
 endif()
 configure_file(cmake/proa.pc.in ${PROJECT_BINARY_DIR}/proa.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/proa.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

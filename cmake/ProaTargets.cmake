@@ -1,6 +1,7 @@
 # The library (static and shared), the command, examples, benchmarks.
 # SPDX-License-Identifier: MIT
 include(ProaLlhttp)
+include(ProaCares)
 include(ProaKqueue)
 
 # proa_object_library(TARGET FILE...): what libraries are made of.
@@ -50,7 +51,7 @@ function(proa_library)
 		# The same in its parts, for tests that replace some of them.
 		add_library(proa_parts STATIC $<TARGET_OBJECTS:proa_objects> ${objects})
 		target_link_libraries(proa_parts PUBLIC ${PROA_SYSTEM_LIBRARIES}
-			PRIVATE ${PROA_LLHTTP_LIBRARY})
+			PRIVATE ${PROA_LLHTTP_LIBRARY} ${PROA_CARES_LIBRARY})
 		target_link_options(proa_parts INTERFACE -fno-lto)
 		set(PROA_PARTS proa_parts PARENT_SCOPE)
 	endif()
@@ -66,6 +67,7 @@ function(proa_library)
 			$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 		target_link_libraries(${target} PUBLIC ${PROA_SYSTEM_LIBRARIES}
 			PRIVATE $<BUILD_INTERFACE:${PROA_LLHTTP_LIBRARY}>
+			$<BUILD_INTERFACE:${PROA_CARES_LIBRARY}>
 			"$<BUILD_INTERFACE:${PROA_KQUEUE_LINK}>")
 	endforeach()
 	set_target_properties(proa_static PROPERTIES EXPORT_NAME static)

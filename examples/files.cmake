@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 proa_example(chat examples/chat.c)
 proa_example(copy examples/copy.c)
+proa_example(dns examples/dns.c)
 proa_example(echo examples/echo_main.c examples/echo.c)
 proa_example(echo_serve examples/echo_serve.c)
 proa_example(file examples/file.c)

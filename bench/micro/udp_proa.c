@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-/* The echo runs alone on one CPU. The load, on another, keeps WINDOW datagrams on their way; it sends
- * them in runs and takes them in batches in each mode, so that it has time to spare. */
+/* The echo runs alone on one CPU. The load, on another, keeps WINDOW datagrams on their way; it
+ * sends them in runs and takes them in batches in each mode, so that it has time to spare. */
 enum { BYTES = 512, RUN = 32, WINDOW = 128, LANES = 16, BATCH = 16, ROOM = 65536 };
 enum { UDP_LEVEL = 17, UDP_SEGMENT_ = 103, UDP_GRO_ = 104 };
 

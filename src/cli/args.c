@@ -103,6 +103,27 @@ static bool set_idle(cli_args *args, const char *value)
 	return set_time("--idle", value, 86400, &args->idle);
 }
 
+static bool set_how(cli_args *args, const char *value)
+{
+	args->how = value;
+	return true;
+}
+
+static bool set_family(cli_args *args, const char *value)
+{
+	args->family = value;
+	if (!strcmp(value, "4") || !strcmp(value, "6"))
+		return true;
+	cli_fail("--family takes 4 or 6, not '%s'", value);
+	return false;
+}
+
+static bool set_servers(cli_args *args, const char *value)
+{
+	args->servers = value;
+	return true;
+}
+
 static bool set_list(cli_args *args, const char *value)
 {
 	(void)value;
@@ -166,7 +187,10 @@ static const option options[] = {
 	{"--models", CLI_LAB, set_models, true},
 	{"--connections", CLI_LAB, set_connections, true},
 	{"--output", CLI_LAB, set_output, true},
-	{"--seconds", CLI_LAB, set_seconds, true},
+	{"--seconds", CLI_LAB | CLI_NAMES, set_seconds, true},
+	{"--how", CLI_NAMES, set_how, true},
+	{"--family", CLI_NAMES, set_family, true},
+	{"--servers", CLI_NAMES, set_servers, true},
 	{"--list", CLI_LAB, set_list, false},
 	{"--quick", CLI_LAB, set_quick, false},
 	{"--help", ~0u, set_help, false},
@@ -186,6 +210,10 @@ static bool dir_take(const char *arg, unsigned takes, cli_args *args)
 {
 	const char **to = takes & CLI_TO && args->dir ? &args->to : &args->dir;
 
+	if (takes & CLI_NAMES && args->n_names < CLI_NAMES_MAX) {
+		args->names[args->n_names++] = arg;
+		return true;
+	}
 	if (!(takes & CLI_DIR) || *to) {
 		cli_fail("'%s' is one argument too many", arg);
 		return false;

@@ -8,14 +8,17 @@
 /* Exit statuses. */
 enum { CLI_OK = 0, CLI_FAILED = 2 };
 
-enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768 };
+enum { CLI_DRAIN_SEC = 10, CLI_WORKERS_MAX = 1024, CLI_BUFFERS_MAX = 32768, CLI_NAMES_MAX = 64 };
 
 typedef struct cli_args {
 	const char *dir, *listen, *backend;
 	const char *to;                            /* a second name behind `dir` */
 	const char *models, *connections, *output; /* the laboratory's */
-	double seconds, idle;                      /* 0: not given */
-	unsigned workers, buffers, limit;          /* 0: not given */
+	const char *how, *family, *servers;        /* of look-ups */
+	const char *names[CLI_NAMES_MAX];          /* what is looked up */
+	unsigned n_names;
+	double seconds, idle;             /* 0: not given */
+	unsigned workers, buffers, limit; /* 0: not given */
 	bool log, stats, json, list, quick, flat, help;
 } cli_args;
 
@@ -32,7 +35,8 @@ enum {
 	CLI_LAB = 256,
 	CLI_TO = 512,
 	CLI_RELAY = 1024,
-	CLI_WATCH = 2048
+	CLI_WATCH = 2048,
+	CLI_NAMES = 4096 /* any number of names, and how to look them up */
 };
 
 typedef struct cli_command {
@@ -44,7 +48,8 @@ typedef struct cli_command {
 	int (*run)(const cli_args *);
 } cli_command;
 
-extern const cli_command cli_serve, cli_echo, cli_relay, cli_copy, cli_watch, cli_doctor, cli_lab;
+extern const cli_command cli_serve, cli_echo, cli_relay, cli_copy, cli_watch, cli_resolve,
+	cli_doctor, cli_lab;
 
 /* One line on stderr, "proa: " before it. Returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -90,6 +95,9 @@ typedef struct cli_tcp {
 	char backend[32];
 } cli_tcp;
 int cli_tcp_run(cli_tcp *tcp);
+
+/* A string as JSON has it, on stdout. */
+void cli_print_json(const char *text);
 
 /* One line of counters on stdout. */
 void cli_print_stats(const char *backend, const proa_stats *stats);

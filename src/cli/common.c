@@ -55,6 +55,22 @@ void cli_print_listening(const proa_addr *addr)
 	fflush(stdout);
 }
 
+void cli_print_json(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f)
+			printf("\\u%04x", c);
+		else if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else
+			putchar(c);
+	}
+	putchar('"');
+}
+
 void cli_unlisten(const char *listen)
 {
 	if (!strncmp(listen, "unix:", 5))

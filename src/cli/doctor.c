@@ -41,30 +41,14 @@ static void print_text(const proa_doctor_report *r)
 
 /* ---- for programs ---- */
 
-static void print_string(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c < 0x20 || c == 0x7f)
-			printf("\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
 static void print_json_items(const char *name, const proa_doctor_item *item, unsigned n)
 {
 	printf(",\n  \"%s\": [", name);
 	for (unsigned i = 0; i < n; i++) {
 		printf("%s\n    {\"name\": ", i ? "," : "");
-		print_string(item[i].name);
+		cli_print_json(item[i].name);
 		printf(", \"works\": %s, \"why\": ", item[i].works ? "true" : "false");
-		print_string(item[i].why);
+		cli_print_json(item[i].why);
 		printf("}");
 	}
 	printf("\n  ]");
@@ -73,11 +57,11 @@ static void print_json_items(const char *name, const proa_doctor_item *item, uns
 static void print_json(const proa_doctor_report *r)
 {
 	printf("{\n  \"version\": ");
-	print_string(PROA_VERSION);
+	cli_print_json(PROA_VERSION);
 	printf(",\n  \"system\": ");
-	print_string(r->system);
+	cli_print_json(r->system);
 	printf(",\n  \"cpus\": %u,\n  \"chosen\": ", r->cpus);
-	print_string(r->chosen);
+	cli_print_json(r->chosen);
 	printf(",\n  \"sizes\": {\"op\": %zu, \"handle\": %zu}", r->op_bytes, r->handle_bytes);
 	printf(",\n  \"limits\": {\"descriptors\": %" PRId64 ", \"memlock\": %" PRId64 "}",
 	       r->files_max, r->memlock_bytes);

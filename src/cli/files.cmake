@@ -13,6 +13,7 @@ list(APPEND PROA_CLI_SOURCES
 	src/cli/log.c
 	src/cli/main.c
 	src/cli/relay.c
+	src/cli/resolve.c
 	src/cli/serve.c
 	src/cli/tcp.c
 	src/cli/watch.c)

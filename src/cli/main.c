@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cli_command *const commands[] = {&cli_serve, &cli_echo,   &cli_relay, &cli_copy,
-                                              &cli_watch, &cli_doctor, &cli_lab};
+static const cli_command *const commands[] = {&cli_serve, &cli_echo,    &cli_relay,  &cli_copy,
+                                              &cli_watch, &cli_resolve, &cli_doctor, &cli_lab};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(FILE *to)

@@ -14,6 +14,9 @@ typedef enum px_name { PX_NAME_BAD, PX_NAME_LITERAL, PX_NAME_HOST } px_name;
  * "0x7f.1"), so that what was checked is what is connected to. */
 px_name px_name_parse(const char *name, proa_addr *out);
 
+/* The same name: without a dot at the end, whatever the case. hosts.c */
+bool px_name_same(const char *a, size_t a_len, const char *b, size_t b_len);
+
 /* A number, or one of the few names that need no file; NULL is 0. PX_SERVICE_ASK: the system knows.
  * -PROA_EINVAL: nobody does. */
 enum { PX_SERVICE_ASK = -1000 };

@@ -70,6 +70,7 @@ struct px_core {
 	px_counters stat;
 	px_pool *pool;                 /* the loop's own, made at first use */
 	px_pool *gram_pool;            /* the same for datagrams */
+	void *dns;                     /* what is known of names, dns/dns.h; made at first use */
 	size_t pool_count, pool_bytes; /* its options */
 	struct proa_workers *workers;  /* what blocks; made at first use if the options gave none */
 	bool own_workers;

@@ -366,24 +366,31 @@ static int64_t localhost(uint32_t family, uint16_t port, proa_addr *out, unsigne
 	return n ? (int64_t)n : -PROA_ENONAME;
 }
 
-/* A question to a server takes its time, or for ever. */
-static int64_t lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
-                      unsigned max, int32_t *sys_error)
+/* A question to a server takes its time, or for ever: 0, or the error that it is answered with. */
+static int64_t question_asked(void)
 {
 	px_world *w = here()->world;
-	const px_simname *entry;
-	int64_t port = service_port(service);
-	proa_addr literal;
-	unsigned n;
 
-	*sys_error = 0;
 	px_sim_wait(w, w->now_ns + px_sim_between(w, 1, 20) * PROA_MSEC);
 	if (px_sim_fault(w, PROA_FAULT_LATE, PX_RESOLVE))
 		px_sim_wait(w, w->now_ns + px_sim_between(w, 0, px_sim_late_max(w)));
 	if (px_sim_fault(w, PROA_FAULT_HANG, PX_RESOLVE))
 		px_sim_wait(w, w->now_ns + 60 * PROA_SEC);
-	if (px_sim_fault(w, PROA_FAULT_ERROR_BEFORE, PX_RESOLVE))
-		return -PROA_ENAMETEMP;
+	return px_sim_fault(w, PROA_FAULT_ERROR_BEFORE, PX_RESOLVE) ? -PROA_ENAMETEMP : 0;
+}
+
+static int64_t lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
+                      unsigned max, int32_t *sys_error)
+{
+	px_world *w = here()->world;
+	const px_simname *entry;
+	int64_t port = service_port(service), rc;
+	proa_addr literal;
+	unsigned n;
+
+	*sys_error = 0;
+	if ((rc = question_asked()) < 0)
+		return rc;
 	if (port < 0)
 		return port;
 	if (px_addr_parse(&literal, name, 0) == 0) {
@@ -395,6 +402,30 @@ static int64_t lookup(const char *name, const char *service, uint32_t family, pr
 		return localhost(family, (uint16_t)port, out, max);
 	n = entry ? addrs_pick(entry->addr, entry->n, family, (uint16_t)port, out, max) : 0;
 	return n ? (int64_t)n : -PROA_ENONAME;
+}
+
+/* The first name in the zone that has it. */
+static int64_t reverse(const proa_addr *addr, char *out, size_t size, int32_t *sys_error)
+{
+	px_world *w = here()->world;
+	px_simhost host = px_sim_host(addr);
+	int64_t rc = question_asked();
+
+	*sys_error = 0;
+	for (px_node *n = px_list_first(&w->zone); n && rc == 0; n = px_list_next(&w->zone, n)) {
+		const px_simname *entry = PX_OF(n, px_simname, link);
+		size_t len = strlen(entry->name);
+
+		for (unsigned i = 0; i < entry->n && rc == 0; i++) {
+			px_simhost h = px_sim_host(&entry->addr[i]);
+
+			if (h.len != host.len || memcmp(h.bytes, host.bytes, h.len) || len >= size)
+				continue;
+			memcpy(out, entry->name, len + 1);
+			rc = (int64_t)len;
+		}
+	}
+	return rc ? rc : -PROA_ENONAME;
 }
 
 /* ---- sockets, files: socket.c, file.c ---- */
@@ -433,6 +464,7 @@ const px_system px_sim_system = {
 	.udp_set = px_simsys_udp_set,
 	.if_index = px_simsys_if_index,
 	.lookup = lookup,
+	.reverse = reverse,
 	.file_open = px_simsys_file_open,
 	.file_stat = px_simsys_file_stat,
 	.file_read = px_simsys_file_read,

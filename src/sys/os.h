@@ -38,6 +38,7 @@ int px_os_udp_set(int fd, proa_udp_option option, int value);
 uint32_t px_os_if_index(const char *name);
 int64_t px_os_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                          unsigned max, int32_t *sys_error);
+int64_t px_os_sys_reverse(const proa_addr *, char *out, size_t size, int32_t *sys_error);
 int64_t px_os_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
                         int32_t *sys_error);
 int64_t px_os_file_stat(int fd, proa_stat_info *, int32_t *sys_error);

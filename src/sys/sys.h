@@ -227,6 +227,10 @@ void px_addr_like(proa_addr *addr, const proa_addr *like);
 int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, proa_addr *out,
                       unsigned max, int32_t *sys_error); /* how many, or an error */
 
+/* The name of an address; blocks: its length, or an error. */
+int64_t px_sys_reverse(const proa_addr *, char *out, size_t size, int32_t *sys_error);
+bool px_sys_hosts_path(char *out, size_t size); /* where the hosts file is */
+
 /* ---- files, file.c; all of them may block ---- */
 /* Beside PROA_O_...: opening a FIFO does not wait for its other side. */
 enum { PX_O_NO_WAIT = 1 << 15 };

@@ -333,6 +333,13 @@ int64_t px_sys_lookup(const char *name, const char *service, uint32_t family, pr
 	return px_os_sys_lookup(name, service, family, out, max, sys_error);
 }
 
+int64_t px_sys_reverse(const proa_addr *addr, char *out, size_t size, int32_t *sys_error)
+{
+	if (PX_UNLIKELY(px_here.system != NULL))
+		return px_here.system->reverse(addr, out, size, sys_error);
+	return px_os_sys_reverse(addr, out, size, sys_error);
+}
+
 int64_t px_file_open(int dir_fd, const char *path, unsigned flags, unsigned mode,
                      int32_t *sys_error)
 {

@@ -48,6 +48,7 @@ struct px_system {
 	uint32_t (*if_index)(const char *name);
 	int64_t (*lookup)(const char *name, const char *service, uint32_t family, proa_addr *out,
 	                  unsigned max, int32_t *sys_error);
+	int64_t (*reverse)(const proa_addr *addr, char *out, size_t size, int32_t *sys_error);
 	int64_t (*file_open)(int dir_fd, const char *path, unsigned flags, unsigned mode,
 	                     int32_t *sys_error);
 	int64_t (*file_stat)(int fd, proa_stat_info *info, int32_t *sys_error);

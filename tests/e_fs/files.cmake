@@ -20,6 +20,7 @@ proa_test(work
 	BACKENDS)
 proa_test(dns
 	tests/d_net/dns.c
+	tests/d_net/dns_more.c
 	tests/d_net/dns_race.c
 	tests/e_fs/gate.c
 	tests/c_conform/kit.c

@@ -29,6 +29,7 @@ if(PROA_PYTHON AND TARGET example_echo)
 	if(NOT PROA_TREE AND NOT WIN32)
 		proa_add_test(examples-page ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/examples/page
 			${CMAKE_C_COMPILER} ${PROJECT_SOURCE_DIR}/include $<TARGET_FILE:proa_static>
-			${PROJECT_BINARY_DIR}/page -pthread ${PROA_LLHTTP_LIBRARY})
+			${PROJECT_BINARY_DIR}/page -pthread ${PROA_LLHTTP_LIBRARY}
+			${PROA_CARES_LIBRARY})
 	endif()
 endif()

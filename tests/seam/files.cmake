@@ -10,7 +10,8 @@ function(proa_seam_program name)
 	target_include_directories(seam_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include
 		${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
 	target_link_libraries(seam_${name} PRIVATE
-		proa_flags ${PROA_SEAM_ARCHIVE} ${PROA_LLHTTP_LIBRARY} ${PROA_SYSTEM_LIBRARIES})
+		proa_flags ${PROA_SEAM_ARCHIVE} ${PROA_LLHTTP_LIBRARY} ${PROA_CARES_LIBRARY}
+		${PROA_SYSTEM_LIBRARIES})
 	target_link_options(seam_${name} PRIVATE $<$<BOOL:${PROA_LTO}>:-fno-lto>)
 	set_target_properties(seam_${name} PROPERTIES OUTPUT_NAME ${name}
 		LINK_DEPENDS ${PROA_SEAM_ARCHIVE}

@@ -5,6 +5,8 @@
 
 #include <net/if.h>
 #include <netdb.h>
+#include <stdio.h>
+#include <string.h>
 
 _Static_assert(IF_NAMESIZE <= PX_ZONE_TEXT, "every interface's name fits");
 
@@ -51,4 +53,18 @@ int64_t px_os_sys_lookup(const char *name, const char *service, uint32_t family,
 			px_addr_set(&out[n++], a->ai_family, a->ai_addr, a->ai_addrlen);
 	freeaddrinfo(list);
 	return n ? (int64_t)n : -PROA_ENONAME;
+}
+
+int64_t px_os_sys_reverse(const proa_addr *addr, char *out, size_t size, int32_t *sys_error)
+{
+	int error = getnameinfo((const struct sockaddr *)(const void *)addr->data,
+	                        (socklen_t)addr->len, out, (socklen_t)size, NULL, 0, NI_NAMEREQD);
+
+	*sys_error = 0;
+	return error ? lookup_error(error, sys_error) : (int64_t)strlen(out);
+}
+
+bool px_sys_hosts_path(char *out, size_t size)
+{
+	return snprintf(out, size, "/etc/hosts") < (int)size;
 }

@@ -3,6 +3,7 @@
 #include "win.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { NAME_UNITS = 1025, SERVICE_UNITS = 64 };
 
@@ -44,4 +45,28 @@ int64_t px_os_sys_lookup(const char *name, const char *service, uint32_t family,
 			px_addr_set(&out[n++], a->ai_family, a->ai_addr, a->ai_addrlen);
 	FreeAddrInfoW(list);
 	return n ? (int64_t)n : -PROA_ENONAME;
+}
+
+int64_t px_os_sys_reverse(const proa_addr *addr, char *out, size_t size, int32_t *sys_error)
+{
+	wchar_t wide[NAME_UNITS];
+	int error;
+
+	*sys_error = 0;
+	if (!px_win_sockets_start())
+		return px_win_error(sys_error);
+	error = GetNameInfoW((const struct sockaddr *)(const void *)addr->data,
+	                     (socklen_t)addr->len, wide, NAME_UNITS, NULL, 0, NI_NAMEREQD);
+	*sys_error = error;
+	if (error)
+		return px_sys_error(error);
+	error = WideCharToMultiByte(CP_UTF8, 0, wide, -1, out, (int)size, NULL, NULL);
+	return error > 0 ? error - 1 : -PROA_ETOOLONG;
+}
+
+bool px_sys_hosts_path(char *out, size_t size)
+{
+	const char *root = getenv("SystemRoot");
+
+	return root && snprintf(out, size, "%s\\System32\\drivers\\etc\\hosts", root) < (int)size;
 }
