@@ -6,24 +6,24 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { BAR = 30 };
+#define BAR 30 /* characters */
 #define TICK_NS (PROA_SEC / 10)
 
 /* As long as the walk goes on nobody knows what is to come, so the bar may go back. */
-static unsigned bar_filled(const copy *c)
+static int bar_filled(const copy *c)
 {
 	double all = (double)c->bytes_found + (double)c->files_found * 4096;
 	double done = (double)c->bytes + (double)c->files * 4096;
 
-	return all > 0 && done < all ? (unsigned)(done * BAR / all) : BAR;
+	return all > 0 && done < all ? (int)(done * BAR / all) : BAR;
 }
 
 static void bar_draw(const copy *c)
 {
-	unsigned filled = bar_filled(c);
+	int filled = bar_filled(c);
 
 	fprintf(stderr, "\r[%.*s%.*s] %" PRIu64 " of %" PRIu64 " files, %.1f of %.1f MB ",
-	        (int)filled, "##############################", (int)(BAR - filled),
+	        filled, "##############################", BAR - filled,
 	        "..............................", c->files, c->files_found, (double)c->bytes / 1e6,
 	        (double)c->bytes_found / 1e6);
 	fflush(stderr);
