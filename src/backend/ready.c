@@ -70,18 +70,12 @@ static bool handle_ready(const px_handle *h, unsigned dirs)
 	return (h->flags & px_ready_flags(dirs)) != 0;
 }
 
-static unsigned again_flags(unsigned dirs)
-{
-	return (dirs & PX_READY_IN ? PX_HF_AGAIN_IN : 0u) |
-	       (dirs & PX_READY_OUT ? PX_HF_AGAIN_OUT : 0u);
-}
-
 /* The op's directions are to be reported from now on. A new registration says at once what is so
  * already; after it only changes come, unless the selector is asked again. */
 static int64_t handle_watch(px_ready *ready, px_handle *h, unsigned dirs, int32_t *sys_error)
 {
 	const px_selector *sel = ready->selector;
-	unsigned again = again_flags(dirs);
+	unsigned again = px_again_flags(dirs);
 	bool arm = sel->level || (h->flags & again);
 	int64_t rc;
 

@@ -148,6 +148,12 @@ static inline unsigned px_ready_flags(unsigned dirs)
 	       (dirs & PX_READY_OUT ? PX_HF_WRITABLE : 0u);
 }
 
+static inline unsigned px_again_flags(unsigned dirs)
+{
+	return (dirs & PX_READY_IN ? PX_HF_AGAIN_IN : 0u) |
+	       (dirs & PX_READY_OUT ? PX_HF_AGAIN_OUT : 0u);
+}
+
 static inline void px_ready_set(px_handle *h, unsigned flags)
 {
 	h->flags |= (uint16_t)flags;

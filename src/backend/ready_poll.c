@@ -41,10 +41,8 @@ bool px_try_poll(px_core *core, px_op *op)
 	unsigned want = (unsigned)op->args.own.a, got;
 	struct pollfd p = {.fd = h->fd, .events = poll_events(want)};
 
-	if (poll_look(core, &p) < 0) { /* no memory, or too low a limit */
-		px_op_finish(op, -PROA_ENOMEM, 0, errno);
-		return false;
-	}
+	if (poll_look(core, &p) < 0) /* no memory: the selector says it, too */
+		return px_ready_turn_over(h, px_ready_flags(want), px_again_flags(want));
 	got = poll_got(p.revents, want);
 	px_ready_clear(h, px_ready_flags(want & ~got));
 	if (p.revents & POLLNVAL)

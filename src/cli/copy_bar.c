@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define BAR 30 /* characters */
+#define BAR     30 /* characters */
 #define TICK_NS (PROA_SEC / 10)
 
 /* As long as the walk goes on nobody knows what is to come, so the bar may go back. */
@@ -22,10 +22,9 @@ static void bar_draw(const copy *c)
 {
 	int filled = bar_filled(c);
 
-	fprintf(stderr, "\r[%.*s%.*s] %" PRIu64 " of %" PRIu64 " files, %.1f of %.1f MB ",
-	        filled, "##############################", BAR - filled,
-	        "..............................", c->files, c->files_found, (double)c->bytes / 1e6,
-	        (double)c->bytes_found / 1e6);
+	fprintf(stderr, "\r[%.*s%.*s] %" PRIu64 " of %" PRIu64 " files, %.1f of %.1f MB ", filled,
+	        "##############################", BAR - filled, "..............................",
+	        c->files, c->files_found, (double)c->bytes / 1e6, (double)c->bytes_found / 1e6);
 	fflush(stderr);
 }
 

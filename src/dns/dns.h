@@ -33,7 +33,7 @@ typedef struct px_question px_question;
 /* The op's engine.b is the request, engine.a becomes the question. Ends it later, or at once. */
 void px_evented_resolve(px_dns *d, px_op *op, const char *name, uint16_t port);
 void px_evented_reverse(px_dns *d, px_op *op, const proa_addr *addr);
-void px_evented_forget(px_question *q); /* its op has ended: what is answered goes nowhere */
+void px_evented_forget(px_question *q);   /* its op has ended: what is answered goes nowhere */
 extern const px_engine px_evented_engine; /* resolve.c: forgets the question */
 bool px_evented_is(void);
 /* From now on d->servers are asked: 0 or an error. */

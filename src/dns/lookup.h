@@ -14,8 +14,8 @@ struct px_lookup {
 	proa_op work; /* on the root, in the background */
 	px_op *op;    /* NULL: nobody waits any more */
 	px_core *core;
-	int64_t (*run)(px_lookup *);  /* on the worker: what `work` results in */
-	void (*answer)(px_lookup *);  /* on the loop's thread, if an op waits; result > 0 */
+	int64_t (*run)(px_lookup *); /* on the worker: what `work` results in */
+	void (*answer)(px_lookup *); /* on the loop's thread, if an op waits; result > 0 */
 	uint32_t family;
 	int32_t sys_error;
 	bool has_service;

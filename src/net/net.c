@@ -219,7 +219,13 @@ static int64_t data_refusal(const px_handle *h)
 		return 0;
 	if (h->flags & PX_HF_LISTENER)
 		return -PROA_ENOTCONN;
-	return px_handle_kind(h) == PROA_UDP || px_handle_kind(h) >= PROA_CHILD ? -PROA_ENOTSUP : 0;
+	switch (px_handle_kind(h)) {
+	case PROA_UDP:
+	case PROA_FILE: /* read and written at offsets */
+	case PROA_CHILD:
+	case PROA_FOREIGN: return -PROA_ENOTSUP;
+	default: return 0;
+	}
 }
 
 static void data_go(px_op *op)

@@ -153,8 +153,7 @@ static void open_release(px_core *core, px_op *op)
 }
 
 /* A handle that is being opened counts as CONNECTING. Closing meanwhile, it takes nothing any more;
- * else what was queued on it meanwhile goes on (and finds that it is no socket), or ends as this.
- */
+ * else what was queued on it meanwhile ends as this, or because a file is no stream. */
 static void open_settle(px_handle *h, int64_t fd, unsigned near, int32_t sys_error)
 {
 	if (h->state != PX_H_CONNECTING) {
@@ -166,12 +165,10 @@ static void open_settle(px_handle *h, int64_t fd, unsigned near, int32_t sys_err
 	if (fd >= 0) {
 		px_handle_open(h, (int)fd, PROA_FILE);
 		h->flags |= (uint16_t)near;
-		px_queue_advance(h, PX_DIR_IN);
-		px_queue_advance(h, PX_DIR_OUT);
-	} else {
-		px_queue_fail(h, PX_DIR_IN, fd, sys_error);
-		px_queue_fail(h, PX_DIR_OUT, fd, sys_error);
+		fd = -PROA_ENOTSUP;
 	}
+	px_queue_fail(h, PX_DIR_IN, fd, sys_error);
+	px_queue_fail(h, PX_DIR_OUT, fd, sys_error);
 }
 
 static void open_end(px_core *core, px_op *op, int64_t fd)

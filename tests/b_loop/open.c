@@ -208,6 +208,6 @@ TEST(stats_kinds_have_names)
 		n++;
 	}
 	CHECK_GE(n, 15);
-	CHECK_LE(n, 32);
+	CHECK_LE(n, 64);
 	CHECK(proa_stats_kind(1000) == NULL);
 }

@@ -64,8 +64,8 @@ static size_t reply_make(const server *s, const unsigned char *in, size_t n, uns
 	if (!strcmp(asked, "silent.test"))
 		return 0;
 	memcpy(out, in, end);
-	out[2] = 0x81;                          /* a response */
-	out[3] = known || back ? 0x80 : 0x83;   /* or there is no such name */
+	out[2] = 0x81;                        /* a response */
+	out[3] = known || back ? 0x80 : 0x83; /* or there is no such name */
 	memset(out + 6, 0, 6);
 	out[7] = answers;
 	if (answers && type == TYPE_A) {
@@ -349,8 +349,8 @@ TEST(reverse_on_a_worker)
 	SUBMIT(proa_reverse, proa_root(loop), &r, &q);
 	kit_await(loop, &r);
 	/* Most machines call it so; some call it nothing. */
-	CHECK(r.result > 0 ? r.result == (int64_t)strlen(q.name) : r.result == -PROA_ENONAME ||
-	                                                            r.result == -PROA_ENAMETEMP);
+	CHECK(r.result > 0 ? r.result == (int64_t)strlen(q.name)
+	                   : r.result == -PROA_ENONAME || r.result == -PROA_ENAMETEMP);
 	SUBMIT(proa_reverse, proa_root(loop), &r, &q);
 	proa_cancel(&r.op);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);

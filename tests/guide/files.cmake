@@ -12,6 +12,6 @@ if(PROA_PYTHON AND PROA_TREE STREQUAL "" AND NOT WIN32 AND NOT CMAKE_CROSSCOMPIL
 		proa_add_test(${name} ${PROA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/guide/${script}
 			${CMAKE_C_COMPILER} ${PROJECT_SOURCE_DIR}/include
 			$<TARGET_FILE:proa_static> ${PROJECT_BINARY_DIR}/${name} ${pages}
-			-pthread ${PROA_LLHTTP_LIBRARY})
+			-pthread ${PROA_LLHTTP_LIBRARY} ${PROA_CARES_LIBRARY})
 	endforeach()
 endif()

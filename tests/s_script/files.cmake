@@ -15,5 +15,5 @@ proa_test(script ${PROA_SCRIPT_SOURCES} tests/s_script/shrink.c
 if(PROA_TREE STREQUAL "" AND TARGET test_script AND NOT WIN32)
 	proa_add_test(script_shrinks ${PROJECT_SOURCE_DIR}/tests/s_script/shrinks
 		$<TARGET_FILE:test_script> ${CMAKE_C_COMPILER} ${PROJECT_SOURCE_DIR}
-		$<TARGET_FILE:proa_static>)
+		$<TARGET_FILE:proa_static> ${PROA_CARES_LIBRARY})
 endif()
