@@ -23,6 +23,7 @@ typedef enum host_feature {
 	HOST_LIMIT,     /* a limit of descriptors that a process can lower */
 	HOST_SIGNALS,   /* signals between threads, masks, EINTR */
 	HOST_GRAMS,     /* local sockets of every sort, with descriptors in their messages */
+	HOST_MSG,       /* local sockets that connect and keep messages */
 	HOST_ABSTRACT,  /* local sockets with names that are in no file system */
 	HOST_LOCAL,     /* stream sockets with a path for a name */
 	HOST_PAIR,      /* socketpair */

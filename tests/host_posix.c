@@ -14,6 +14,10 @@
 
 const char *host_lacks(host_feature feature)
 {
+#ifdef __APPLE__
+	if (feature == HOST_MSG)
+		return "no local sockets that connect and keep messages";
+#endif
 #ifndef __linux__
 	if (feature == HOST_ABSTRACT)
 		return "names of local sockets are paths here";

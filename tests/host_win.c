@@ -52,6 +52,7 @@ const char *host_lacks(host_feature feature)
 {
 	switch (feature) {
 	case HOST_FORK: return "Windows has no fork";
+	case HOST_MSG:
 	case HOST_GRAMS: return "Windows' local sockets are streams, and pass no descriptors";
 	case HOST_ABSTRACT: return "names of local sockets are paths here";
 	case HOST_LIMIT: return "Windows has no limit of descriptors that a process can lower";

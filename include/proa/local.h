@@ -37,12 +37,21 @@ PROA_API int proa_local_gram(proa_handle *handle, const proa_addr *own);
  * Errors as of proa_pipe. */
 PROA_API int proa_pair_msg(proa_handle *a, proa_handle *b);
 
-/* Who is at the other end of a connected local stream; of a pair: who made it. */
+/* proa_listen and proa_connect with connections that keep the bounds of messages and their order
+ * (SOCK_SEQPACKET): what is accepted and adopted, and what is connected, is a PROA_UDP handle as of
+ * proa_pair_msg; a send to who has closed is EPIPE. The same errors, and EAFNOSUPPORT: no
+ * local address, or no such sockets here (macOS, Windows, a simulation). */
+PROA_API int proa_listen_msg(proa_handle *handle, const proa_addr *addr,
+                             const proa_listen_options *options);
+PROA_API void proa_connect_msg(proa_handle *handle, proa_op *op, const proa_addr *addr,
+                               proa_done *done);
+
+/* Who is at the other end of a connected local socket; of a pair: who made it. */
 typedef struct proa_cred {
 	int64_t pid; /* -1: the system does not tell it */
 	uint32_t uid, gid;
 } proa_cred;
-/* 0, or ENOTCONN, ENOTSUP (no local stream socket, or the system does not tell). From the system,
+/* 0, or ENOTCONN, ENOTSUP (no local socket, or the system does not tell). From the system,
  * not from the peer: it holds for the moment of its connect. */
 PROA_API int proa_peer_cred(const proa_handle *handle, proa_cred *out);
 

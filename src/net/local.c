@@ -99,13 +99,25 @@ int proa_local_gram(proa_handle *handle, const proa_addr *own)
 	return 0;
 }
 
+/* A stream, or one that keeps messages. */
+static bool is_local(const px_handle *h)
+{
+	proa_addr own;
+
+	if (px_handle_core(h)->system)
+		return false;
+	return px_handle_kind(h) == PROA_LOCAL ||
+	       (px_handle_kind(h) == PROA_UDP && !px_sock_local(h->fd, &own) &&
+	        px_sock_kind(&own) == PROA_LOCAL);
+}
+
 int proa_peer_cred(const proa_handle *handle, proa_cred *out)
 {
 	const px_handle *h = px_handle_of(handle);
 
 	if (h->state != PX_H_OPEN)
 		return -PROA_ENOTCONN;
-	if (px_handle_kind(h) != PROA_LOCAL || px_handle_core(h)->system)
+	if (!is_local(h))
 		return -PROA_ENOTSUP;
 	return px_local_cred(h->fd, out);
 }

@@ -39,21 +39,30 @@ int proa_peer_addr(const proa_handle *handle, proa_addr *out)
 
 /* ---- opening ---- */
 
-int proa_listen(proa_handle *handle, const proa_addr *addr, const proa_listen_options *options)
+/* Connections' sockets: streams, or of kind PROA_UDP local ones that keep messages. */
+static int64_t sock_open(const px_core *core, const proa_addr *addr, proa_kind kind,
+                         int32_t *sys_error)
+{
+	bool nonblock = px_core_nonblock(core);
+
+	return kind == PROA_UDP ? px_local_msg(nonblock, sys_error)
+	                        : px_sock_open(addr, nonblock, sys_error);
+}
+
+static int listen_go(proa_handle *handle, const proa_addr *addr, proa_kind kind,
+                     const proa_listen_options *options)
 {
 	static const proa_listen_options none;
 	const proa_listen_options *o = options ? options : &none;
 	px_handle *h = px_handle_of(handle);
-	px_core *core;
 	int32_t sys_error = 0;
 	int64_t fd;
 	int rc;
 
 	if (h->state != PX_H_INIT || (o->size && o->size != sizeof *o))
 		return px_handle_closing(h) ? -PROA_ECANCELED : -PROA_EINVAL;
-	core = px_handle_core(h);
-	px_core_enter(core);
-	fd = px_sock_open(addr, px_core_nonblock(core), &sys_error);
+	px_core_enter(px_handle_core(h));
+	fd = sock_open(px_handle_core(h), addr, kind, &sys_error);
 	if (fd < 0)
 		return (int)fd;
 	if ((rc = px_sock_listen((int)fd, addr, o, &sys_error)) < 0) {
@@ -61,8 +70,26 @@ int proa_listen(proa_handle *handle, const proa_addr *addr, const proa_listen_op
 		return rc;
 	}
 	h->flags |= PX_HF_LISTENER;
-	px_handle_open(h, (int)fd, px_sock_kind(addr));
+	px_handle_open(h, (int)fd, kind);
 	return 0;
+}
+
+int proa_listen(proa_handle *handle, const proa_addr *addr, const proa_listen_options *options)
+{
+	return listen_go(handle, addr, px_sock_kind(addr), options);
+}
+
+/* Messages are kept by local sockets only, and by those of a real system. */
+static bool keeps_messages(const proa_handle *handle, const proa_addr *addr)
+{
+	return px_sock_kind(addr) == PROA_LOCAL && !px_handle_core(px_handle_of(handle))->system;
+}
+
+int proa_listen_msg(proa_handle *handle, const proa_addr *addr, const proa_listen_options *options)
+{
+	if (!keeps_messages(handle, addr))
+		return -PROA_EAFNOSUPPORT;
+	return listen_go(handle, addr, PROA_UDP, options);
 }
 
 void proa_adopt(proa_handle *handle, proa_socket socket)
@@ -82,6 +109,8 @@ void proa_adopt(proa_handle *handle, proa_socket socket)
 	if (px_socket_nonblock(socket) != px_core_nonblock(core))
 		px_sock_set_nonblock(px_socket_fd(socket), px_core_nonblock(core));
 	px_handle_open(h, px_socket_fd(socket), px_socket_kind(socket));
+	if (px_socket_kind(socket) == PROA_UDP) /* accepted: it has its peer */
+		h->flags |= PX_HF_PEER;
 }
 
 static bool kind_is_socket(proa_kind kind)
@@ -122,7 +151,7 @@ void proa_socket_close(proa_socket socket)
 }
 
 /* The socket and the address's copy; 0, or why not. */
-static int64_t connect_prepare(px_core *core, px_op *op, const proa_addr *addr)
+static int64_t connect_prepare(px_core *core, px_op *op, const proa_addr *addr, proa_kind kind)
 {
 	px_handle *h = op->handle;
 	proa_addr *copy;
@@ -135,25 +164,23 @@ static int64_t connect_prepare(px_core *core, px_op *op, const proa_addr *addr)
 	*copy = *addr;
 	op->args.io.ptr = copy;
 	op->args.io.len = addr->len;
-	fd = px_sock_open(addr, px_core_nonblock(core), &op->sys_error);
+	fd = sock_open(core, addr, kind, &op->sys_error);
 	if (fd < 0)
 		return fd;
-	if (px_sock_kind(addr) == PROA_TCP)
+	if (kind == PROA_TCP)
 		px_sock_set_nodelay((int)fd, true);
-	px_handle_open(h, (int)fd, px_sock_kind(addr));
+	px_handle_open(h, (int)fd, kind);
 	h->state = PX_H_CONNECTING;
+	if (kind == PROA_UDP)
+		h->flags |= PX_HF_PEER;
 	return 0;
 }
 
-void proa_connect(proa_handle *handle, proa_op *pub, const proa_addr *addr, proa_done *done)
+static void connect_go(px_op *op, const proa_addr *addr, proa_kind kind)
 {
-	px_op *op = px_op_begin(handle, pub, PX_CONNECT, done);
 	px_core *core = px_handle_core(op->handle);
-	int64_t rc;
+	int64_t rc = connect_prepare(core, op, addr, kind);
 
-	if (px_op_refused(op))
-		return;
-	rc = connect_prepare(core, op, addr);
 	if (rc < 0) {
 		px_op_finish(op, rc, 0, op->sys_error);
 		return;
@@ -161,6 +188,26 @@ void proa_connect(proa_handle *handle, proa_op *pub, const proa_addr *addr, proa
 	op->state = PX_INFLIGHT;
 	op->flags |= PX_F_STARTED;
 	core->ops->submit(core, op);
+}
+
+void proa_connect(proa_handle *handle, proa_op *pub, const proa_addr *addr, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_CONNECT, done);
+
+	if (!px_op_refused(op))
+		connect_go(op, addr, px_sock_kind(addr));
+}
+
+void proa_connect_msg(proa_handle *handle, proa_op *pub, const proa_addr *addr, proa_done *done)
+{
+	px_op *op = px_op_begin(handle, pub, PX_CONNECT, done);
+
+	if (px_op_refused(op))
+		return;
+	if (keeps_messages(handle, addr))
+		connect_go(op, addr, PROA_UDP);
+	else
+		px_op_finish(op, -PROA_EAFNOSUPPORT, 0, 0);
 }
 
 /* ---- options ---- */

@@ -91,6 +91,8 @@ static void datagram_go(px_op *op, int64_t refusal)
 
 	if ((h->state == PX_H_OPEN || h->state == PX_H_CONNECTING) && px_handle_kind(h) != PROA_UDP)
 		refusal = -PROA_ENOTSUP;
+	else if (h->flags & PX_HF_LISTENER)
+		refusal = -PROA_ENOTCONN;
 	if (refusal && !px_handle_closing(h))
 		px_op_finish(op, refusal, 0, 0);
 	else

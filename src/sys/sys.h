@@ -324,6 +324,7 @@ void px_signal_unwatch(int slot); /* afterwards no ring of this slot runs or wil
 
 /* ---- local sockets, local.c ---- */
 int64_t px_local_gram(const proa_addr *own, bool nonblock, int32_t *sys_error); /* bound */
+int64_t px_local_msg(bool nonblock, int32_t *sys_error); /* one that connects and keeps messages */
 int px_local_pair_msg(int fd[2], bool a_nonblock, bool b_nonblock, int32_t *sys_error);
 int px_local_cred(int fd, proa_cred *);
 /* Both wait never, also on blocking sockets: bytes, PX_AGAIN, error. skip: bytes already gone, with

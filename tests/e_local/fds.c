@@ -159,6 +159,142 @@ TEST(local_pair_keeps_messages)
 	kit_close(&loop);
 }
 
+/* ---- connections of messages ---- */
+
+typedef struct served {
+	char dir[512], path[600];
+	proa_addr addr;
+	two t; /* a listens, b connects */
+	proa_handle in;
+} served;
+
+static void served_open(proa_loop *loop, served *s)
+{
+	char text[700];
+	rec c = {0}, a = {0};
+
+	memset(s, 0, sizeof *s);
+	two_init(loop, &s->t);
+	proa_handle_init(proa_root(loop), &s->in);
+	CHECK(host_temp_dir(s->dir, sizeof s->dir));
+	snprintf(s->path, sizeof s->path, "%s/s", s->dir);
+	snprintf(text, sizeof text, "unix:%s", s->path);
+	CHECK_EQ(proa_addr_parse(&s->addr, text, 0), 0);
+	CHECK_EQ(proa_listen_msg(&s->t.a, &s->addr, NULL), 0);
+	SUBMIT0(proa_accept, &s->t.a, &a);
+	SUBMIT(proa_connect_msg, &s->t.b, &c, &s->addr);
+	CHECK_EQ(kit_await(loop, &c), 0);
+	REQUIRE(CHECK_EQ(kit_await(loop, &a), 0));
+	proa_adopt(&s->in, a.socket);
+}
+
+static void served_end(proa_loop *loop, served *s)
+{
+	two_end(loop, &s->t);
+	kit_end(loop, &s->in);
+	CHECK(host_remove(s->path));
+	CHECK(host_remove(s->dir));
+}
+
+TEST(local_msg_keeps_messages_both_ways)
+{
+	char buf[8];
+	proa_msg m = {.buf = buf, .len = sizeof buf};
+	proa_cred cred = {0};
+	rec r = {0};
+	served s;
+
+	NEED(HOST_MSG);
+	LOOP(loop);
+	served_open(loop, &s);
+	say(loop, &s.t.b, NULL, "one");
+	say(loop, &s.t.b, NULL, "and two");
+	say(loop, &s.in, NULL, "back");
+	hear(loop, &s.in, NULL, "one");
+	hear(loop, &s.in, NULL, "and two");
+	hear(loop, &s.t.b, NULL, "back");
+	CHECK_EQ(proa_peer_cred(&s.t.b, &cred), 0);
+	SUBMIT(proa_recv, &s.in, &r, buf, sizeof buf);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
+	SUBMIT(proa_recv_msg, &s.t.a, &r, &m);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTCONN); /* the listener */
+	SUBMIT(proa_recv_msg, &s.in, &r, &m);
+	kit_end(loop, &s.t.b);
+	CHECK_EQ(kit_await(loop, &r), 0);
+	m.len = 3;
+	SUBMIT(proa_send_msg, &s.in, &r, &m);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EPIPE);
+	proa_handle_init(proa_root(loop), &s.t.b);
+	served_end(loop, &s);
+	kit_close(&loop);
+}
+
+/* What is submitted while it connects waits for it. */
+TEST(local_msg_waits_for_its_connect)
+{
+	char text[700], dir[512], path[600];
+	proa_msg m = {.buf = (char[]){"early"}, .len = 5};
+	proa_addr addr;
+	proa_handle in = {0};
+	rec c = {0}, a = {0}, r = {0};
+	two t;
+
+	NEED(HOST_MSG);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK(host_temp_dir(dir, sizeof dir));
+	snprintf(path, sizeof path, "%s/s", dir);
+	snprintf(text, sizeof text, "unix:%s", path);
+	CHECK_EQ(proa_addr_parse(&addr, text, 0), 0);
+	SUBMIT(proa_connect_msg, &t.b, &c, &addr); /* nobody is there */
+	SUBMIT(proa_send_msg, &t.b, &r, &m);
+	CHECK_EQ(kit_await(loop, &c), -PROA_ENOENT);
+	kit_await(loop, &r); /* the connect may have ended before there was something to wait */
+	CHECK(r.result == -PROA_ENOENT || r.result == -PROA_ENOTCONN);
+	CHECK_EQ(proa_listen_msg(&t.a, &addr, NULL), 0);
+	SUBMIT(proa_connect_msg, &t.b, &c, &addr);
+	SUBMIT(proa_send_msg, &t.b, &r, &m);
+	SUBMIT0(proa_accept, &t.a, &a);
+	CHECK_EQ(kit_await(loop, &c), 0);
+	CHECK_EQ(kit_await(loop, &r), 5);
+	CHECK_EQ(kit_await(loop, &a), 0);
+	proa_handle_init(proa_root(loop), &in);
+	proa_adopt(&in, a.socket);
+	hear(loop, &in, NULL, "early");
+	kit_end(loop, &in);
+	two_end(loop, &t);
+	CHECK(host_remove(path));
+	CHECK(host_remove(dir));
+	kit_close(&loop);
+}
+
+TEST(local_msg_refused)
+{
+	proa_addr ip;
+	rec c = {0};
+	served s;
+	two t;
+
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK_EQ(proa_addr_parse(&ip, "127.0.0.1:0", 0), 0);
+	CHECK_EQ(proa_listen_msg(&t.a, &ip, NULL), -PROA_EAFNOSUPPORT);
+	SUBMIT(proa_connect_msg, &t.a, &c, &ip);
+	CHECK_EQ(kit_await(loop, &c), -PROA_EAFNOSUPPORT);
+	two_end(loop, &t);
+	if (host_lacks(HOST_MSG) == NULL) {
+		served_open(loop, &s);
+		two_init(loop, &t);
+		CHECK_EQ(proa_listen_msg(&t.a, &s.addr, NULL), -PROA_EADDRINUSE);
+		SUBMIT(proa_connect, &t.b, &c, &s.addr); /* a stream has no business there */
+		CHECK_LT(kit_await(loop, &c), 0);
+		test_note("a stream is told %s", proa_err_name(c.result));
+		two_end(loop, &t);
+		served_end(loop, &s);
+	}
+	kit_close(&loop);
+}
+
 TEST(local_cred)
 {
 	proa_cred cred = {0};

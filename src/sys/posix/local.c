@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "posix.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/un.h>
@@ -37,11 +38,26 @@ int64_t px_local_gram(const proa_addr *own, bool nonblock, int32_t *sys_error)
 	return rc;
 }
 
-/* Where messages in sequence are unknown, datagrams are the nearest. */
+/* Where messages in sequence are unknown, datagrams are the nearest; but they do not connect. */
 #ifdef __APPLE__
 enum { MESSAGES = SOCK_DGRAM };
+
+int64_t px_local_msg(bool nonblock, int32_t *sys_error)
+{
+	PX_UNUSED(nonblock);
+	*sys_error = EAFNOSUPPORT;
+	return -PROA_EAFNOSUPPORT;
+}
 #else
 enum { MESSAGES = SOCK_SEQPACKET };
+
+int64_t px_local_msg(bool nonblock, int32_t *sys_error)
+{
+	int fd = px_sock_new(AF_UNIX, MESSAGES, nonblock);
+
+	*sys_error = 0;
+	return fd < 0 ? px_errno(sys_error) : fd;
+}
 #endif
 
 int px_local_pair_msg(int fd[2], bool a_nonblock, bool b_nonblock, int32_t *sys_error)

@@ -10,6 +10,13 @@ int64_t px_local_gram(const proa_addr *own, bool nonblock, int32_t *sys_error)
 	return -PROA_EAFNOSUPPORT;
 }
 
+int64_t px_local_msg(bool nonblock, int32_t *sys_error)
+{
+	PX_UNUSED(nonblock);
+	*sys_error = WSAEAFNOSUPPORT;
+	return -PROA_EAFNOSUPPORT;
+}
+
 int px_local_pair_msg(int fd[2], bool a_nonblock, bool b_nonblock, int32_t *sys_error)
 {
 	PX_UNUSED(fd);
