@@ -207,6 +207,7 @@ extern const size_t px_io_accept_bytes; /* of a px_io_accept, for the slab */
 
 typedef struct px_io_poll px_io_poll;
 void px_io_poll_close(px_iocp *io);
+int px_io_poll_fd(const px_op *op); /* what its call was made on */
 extern const size_t px_io_poll_bytes;
 
 /* ---- iocp_send.c ---- */

@@ -88,6 +88,8 @@ endif()
 # inotify, or nothing yet.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES src/sys/linux/watch.c)
+elseif(WIN32)
+	list(APPEND PROA_SOURCES src/sys/win/watch.c)
 else()
 	list(APPEND PROA_SOURCES src/sys/watch_none.c)
 endif()

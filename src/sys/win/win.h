@@ -116,6 +116,11 @@ uint32_t px_win_type(DWORD attributes, DWORD reparse_tag); /* PROA_S_... */
 uint32_t px_win_mode(DWORD attributes);                    /* permission bits */
 int64_t px_win_time_ns(int64_t filetime);                  /* since 1970 */
 
+/* ---- watching, watch.c: the call that a port makes where others poll ---- */
+int px_win_watch_begin(px_fswatch *, OVERLAPPED *); /* 0 or a Win32 code; pending is one */
+/* Its outcome. False: it is an error that the reader has no word for. */
+bool px_win_watch_done(px_fswatch *, int error, int64_t bytes);
+
 /* ---- the machine, machine.c ---- */
 
 bool px_win_is_wine(void);
