@@ -25,8 +25,10 @@ if(WIN32)
 		src/sys/win/signal.c
 		src/sys/win/sock.c
 		src/sys/win/sock_option.c
+		src/sys/win/stream.c
 		src/sys/win/text.c
 		src/sys/win/thread.c
+		src/sys/win/tty.c
 		src/sys/win/udp.c
 		src/sys/win/udp_group.c)
 	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
