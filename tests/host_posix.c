@@ -25,7 +25,7 @@ const char *host_lacks(host_feature feature)
 		return "no file that is always full";
 	if (feature == HOST_REUSEPORT)
 		return "the system does not spread connections over the listeners of a port";
-	if (feature == HOST_WATCH)
+	if (feature == HOST_WATCH || feature == HOST_WATCH_SELF)
 		return "watching is not written for this system";
 #endif
 	(void)feature;

@@ -25,8 +25,10 @@ if(WIN32)
 		src/sys/win/signal.c
 		src/sys/win/sock.c
 		src/sys/win/sock_option.c
+		src/sys/win/stream.c
 		src/sys/win/text.c
 		src/sys/win/thread.c
+		src/sys/win/tty.c
 		src/sys/win/udp.c
 		src/sys/win/udp_group.c)
 	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
@@ -88,6 +90,8 @@ endif()
 # inotify, or nothing yet.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 	list(APPEND PROA_SOURCES src/sys/linux/watch.c)
+elseif(WIN32)
+	list(APPEND PROA_SOURCES src/sys/win/watch.c)
 else()
 	list(APPEND PROA_SOURCES src/sys/watch_none.c)
 endif()
