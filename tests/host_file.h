@@ -14,6 +14,9 @@ void host_file_close(int fd);
 bool host_file_write(int fd, const void *, size_t, long long at); /* all */
 bool host_file_truncate(int fd, long long size);
 
+/* The reading and the writing end of a pipe whose calls wait, as the system makes them. */
+bool host_pipe(int fd[2]);
+
 /* Paths of files that are there: an empty one, one with many zeros at its begin. */
 const char *host_path_empty(void);
 const char *host_path_zeros(void);

@@ -55,7 +55,14 @@ enum {
 };
 
 /* What a packet is: the port's key. */
-enum { PX_IO_KEY_OP, PX_IO_KEY_ACCEPT, PX_IO_KEY_AGAIN, PX_IO_KEY_WAKE, PX_IO_KEY_TIMER, PX_IO_KEY_STREAM };
+enum {
+	PX_IO_KEY_OP,
+	PX_IO_KEY_ACCEPT,
+	PX_IO_KEY_AGAIN,
+	PX_IO_KEY_WAKE,
+	PX_IO_KEY_TIMER,
+	PX_IO_KEY_STREAM
+};
 
 /* Flags of a handle: those that op.h leaves to the backends. */
 enum {
@@ -90,11 +97,11 @@ typedef struct px_iocp {
 	px_core *core;
 	HANDLE port;
 	px_io_timer timer;
-	OVERLAPPED *missed; /* calls whose cancel found nothing */
-	px_slab accepts;    /* px_io_accept */
-	px_slab polls;      /* px_io_poll */
+	OVERLAPPED *missed;    /* calls whose cancel found nothing */
+	px_slab accepts;       /* px_io_accept */
+	px_slab polls;         /* px_io_poll */
 	px_io_stream *streams; /* a list */
-	HANDLE afd;         /* what polls are asked of; NULL until the first */
+	HANDLE afd;            /* what polls are asked of; NULL until the first */
 	const px_win_extensions *winsock;
 	bool transmit;        /* send_file by TransmitFile; else read and send */
 	px_scratches scratch; /* for that */

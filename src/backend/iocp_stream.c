@@ -201,11 +201,15 @@ static void stream_look(px_iocp *io, px_io_stream *s)
 		read_told(io, s);
 }
 
-/* What one tells may close another, but frees none of them: that is a detach's, and comes later. */
+/* What one tells may start the shutdown behind it, which closes that one and no other. */
 void px_io_streams_look(px_iocp *io)
 {
-	for (px_io_stream *s = io->streams; s; s = s->next)
+	px_io_stream *next;
+
+	for (px_io_stream *s = io->streams; s; s = next) {
+		next = s->next;
 		stream_look(io, s);
+	}
 }
 
 void px_io_stream_cancel(px_iocp *io, px_op *op)

@@ -125,8 +125,8 @@ static int console_write(px_win_stream *s, DWORD n, DWORD *gone)
 	s->torn = torn_of(text, len);
 	len -= s->torn;
 	memcpy(s->torn_bytes, text + len, s->torn);
-	if (len && !(count = MultiByteToWideChar(CP_UTF8, 0, text, (int)len, units,
-	                                         (int)PX_COUNT(units))))
+	if (len &&
+	    !(count = MultiByteToWideChar(CP_UTF8, 0, text, (int)len, units, (int)PX_COUNT(units))))
 		return (int)GetLastError();
 	*gone = part;
 	return units_write(s->handle, units, (DWORD)count);
