@@ -40,7 +40,7 @@ static msg_header *header_fill(px_op *op, uint32_t name_len, size_t skip, size_t
 static void header_control(msg_header *header, size_t len)
 {
 	header->msg.msg_control = len ? &header->control : NULL;
-	header->msg.msg_controllen = len;
+	header->msg.msg_controllen = (socklen_t)len;
 }
 
 /* Without POLL_FIRST: a datagram socket does not say whether more is there, and where it matters

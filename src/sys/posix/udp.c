@@ -129,7 +129,7 @@ static ssize_t send_part(int fd, const proa_msg *msg, size_t skip, size_t part)
 	m.msg_name = (void *)(uintptr_t)to;
 	m.msg_namelen = msg->addr.len;
 	m.msg_control = &control;
-	m.msg_controllen = n;
+	m.msg_controllen = (socklen_t)n;
 	return sendmsg(fd, &m, PX_MSG_QUIET | MSG_DONTWAIT);
 }
 
