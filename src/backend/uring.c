@@ -207,8 +207,10 @@ static void main_completed(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 /* Not with a file: that may be at work in a thread of the kernel's, and is not asked again. */
 static bool main_waits_for_peer(const px_op *op)
 {
+	if (op->flags & PX_UR_F_POLLING)
+		return true;
 	if (op->kind == PX_SEND_FILE)
-		return (op->flags & (PX_F_PHASE2 | PX_UR_F_POLLING)) != 0;
+		return (op->flags & PX_F_PHASE2) != 0;
 	return (PX_KINDS_READY & PX_KIND_BIT(op->kind)) != 0;
 }
 

@@ -18,16 +18,16 @@ void px_ur_pipe_send(px_uring *u, px_op *op)
 	int64_t n = 0, turn = 0;
 
 	for (unsigned calls = 0; calls < TURN_CALLS && turn < TURN_BYTES; calls++) {
-		if (!px_send_rest(op)) {
-			px_op_finish(op, op->count, op->count, 0);
-			return;
-		}
 		px_count(&u->core->stat.system_calls);
 		n = px_pipe_send(u->core, op, &sys_error);
 		if (n < 0)
 			break;
 		px_ur_sent(u, op, (int)n);
 		turn += n;
+		if (!px_send_rest(op)) {
+			px_op_finish(op, op->count, op->count, 0);
+			return;
+		}
 	}
 	if (n >= 0 || n == PX_AGAIN)
 		px_ur_poll(u, op);

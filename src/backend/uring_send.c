@@ -62,7 +62,7 @@ void px_ur_send(px_uring *u, px_op *op)
 	const unsigned char *bytes = op->args.io.ptr;
 
 	if ((size_t)op->count == op->args.io.len)
-		px_op_finish(op, 0, 0, 0); /* of nothing */
+		px_op_finish(op, op->count, op->count, 0); /* of nothing */
 	else if (!px_handle_is_socket(op->handle))
 		px_ur_pipe_send(u, op);
 	else if (!px_ur_gather(u, op))

@@ -279,6 +279,52 @@ TEST(pipe_refused)
 	kit_close(&loop);
 }
 
+/* How much a pipe holds that nobody reads. */
+static int64_t pipe_room(proa_loop *loop)
+{
+	static char bytes[BIG];
+	rec s = {0};
+	ends e;
+
+	ends_open(loop, &e, proa_pipe);
+	SUBMIT(proa_send, &e.wr, &s, bytes, sizeof bytes);
+	kit_settle(loop);
+	proa_cancel(&s.op);
+	kit_await(loop, &s);
+	ends_close(loop, &e);
+	return s.count;
+}
+
+/* What has gone is told at once, and not when there is room for more. */
+TEST(pipe_filled_to_the_brim)
+{
+	enum { PIECES = 1024, EACH = 64, ROOM = PIECES * EACH };
+	static char bytes[ROOM];
+	static proa_vec vec[PIECES];
+	int64_t room;
+	rec s = {0};
+	ends e;
+	LOOP(loop);
+
+	room = pipe_room(loop);
+	for (int i = 0; i < PIECES; i++)
+		vec[i] = (proa_vec){bytes + (size_t)i * EACH, EACH};
+	for (int i = 0; i < 2; i++) {
+		ends_open(loop, &e, proa_pipe);
+		if (i)
+			SUBMIT(proa_sendv, &e.wr, &s, vec, PIECES);
+		else
+			SUBMIT(proa_send, &e.wr, &s, bytes, sizeof bytes);
+		kit_settle(loop);
+		CHECK(s.finals || room < ROOM);
+		kit_end(loop, &e.wr);
+		CHECK_EQ(s.result, room < ROOM ? -PROA_ECANCELED : ROOM);
+		kit_end(loop, &e.rd);
+		s.finals = s.submits = 0;
+	}
+	kit_close(&loop);
+}
+
 /* ---- ending what waits ---- */
 
 TEST_PIPES(pipe_cancelled_and_timed_out)

@@ -44,7 +44,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 		DEPENDS ${PROA_PARTS} ${PROJECT_SOURCE_DIR}/tests/seam/symbols VERBATIM)
 	add_custom_target(proa_seam_archive DEPENDS ${PROA_SEAM_ARCHIVE})
 	proa_files(seam_files
-		tests/seam/seam.c tests/seam/seam_posix.c tests/seam/seam_uring.c)
+		tests/seam/seam.c tests/seam/seam_posix.c tests/seam/seam_file.c
+		tests/seam/seam_child.c tests/seam/seam_uring.c)
 	proa_files(run_files tests/seam/run.c)
 	add_library(proa_seam OBJECT ${seam_files})
 	add_library(proa_seam_run OBJECT ${run_files})
@@ -55,11 +56,16 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 	endforeach()
 
 	# The objects of earlier proa_tests.
-	foreach(name loop conform stream serve fs work dns regression)
+	foreach(name loop conform datagram_linux stream serve fs work dns local tty child
+		regression)
 		if(TARGET test_${name}) # PROA_TEST_ONLY has some
 			proa_seam_tests(${name} $<TARGET_OBJECTS:test_${name}>)
 		endif()
 	endforeach()
+
+	# Beside the child tests, which start it.
+	proa_files(files tests/e_local/program.c)
+	proa_seam_program(child_program ${files})
 
 	proa_files(files tests/seam/direct_test.c tests/c_conform/kit.c)
 	proa_seam_tests(direct ${files})

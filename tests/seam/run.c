@@ -37,12 +37,21 @@ enum { PATIENCE_MS = 250 };
 
 /* ---- one test ---- */
 
+/* Descriptors in a message are the test's, as much as what was accepted. */
+static void fds_completed(const proa_fds *fds)
+{
+	for (unsigned i = 0; i < fds->n; i++)
+		seam_given((int)fds->fd[i]);
+}
+
 /* What was accepted is the test's; if it was given up, nobody's. */
 static void completed(const proa_op *op)
 {
 	const px_op *o = px_op_of(op);
 	bool accept = o->kind == PX_ACCEPT || o->kind == PX_ACCEPT_MANY;
 
+	if (o->kind == PX_RECV_FDS && op->result >= 0)
+		fds_completed(o->args.io.ptr);
 	if (!accept || op->result < 0 || (o->kind == PX_ACCEPT_MANY && !(op->got & PROA_MORE)))
 		return;
 	if (kit_given_up)

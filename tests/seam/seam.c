@@ -35,7 +35,8 @@ static const struct {
 	WORD(ENOTCONN),       WORD(ENOSPC),       WORD(EDQUOT),      WORD(EFBIG),
 	WORD(EXDEV),          WORD(ENOENT),       WORD(EBUSY),       WORD(EALREADY),
 	WORD(EAI_AGAIN),      WORD(EAI_MEMORY),   WORD(EAI_FAIL),    WORD(EHOSTUNREACH),
-	WORD(ENOPROTOOPT),    WORD(EOPNOTSUPP),
+	WORD(ENOPROTOOPT),    WORD(EOPNOTSUPP),   WORD(ENOEXEC),     WORD(ETXTBSY),
+	WORD(E2BIG),          WORD(ECHILD),
 #undef WORD
 #define SEAM_WORD(name) {#name, SEAM_W_##name##_},
 	SEAM_WORDS(SEAM_WORD)
@@ -55,6 +56,7 @@ seam_account *seam_now = &own_account;
 bool seam_armed, seam_says;
 int seam_waiting;
 _Thread_local int seam_held;
+_Thread_local bool seam_in_child;
 
 const char *seam_call_name(seam_call call)
 {
@@ -237,7 +239,7 @@ static char owned[FDS];
 
 int seam_opened(int fd)
 {
-	if (fd >= 0 && fd < FDS)
+	if (fd >= 0 && fd < FDS && !seam_in_child)
 		__atomic_store_n(&owned[fd], 1, __ATOMIC_RELAXED);
 	return fd;
 }

@@ -39,8 +39,8 @@
 	X(connect, "after_EINTR | ECONNREFUSED ENETUNREACH EADDRNOTAVAIL EAGAIN ETIMEDOUT")        \
 	X(recv, "EINTR EAGAIN | short ECONNRESET ETIMEDOUT ENOMEM")                                \
 	X(recvmsg, "EINTR EAGAIN | ECONNREFUSED ENOMEM")                                           \
-	X(recvmmsg, "EINTR EAGAIN | ECONNREFUSED ENOMEM")                                          \
-	X(sendmmsg, "EINTR EAGAIN | ECONNREFUSED ENOBUFS")                                         \
+	X(recvmmsg, "EINTR EAGAIN | short ECONNREFUSED ENOMEM")                                    \
+	X(sendmmsg, "EINTR EAGAIN short | ECONNREFUSED ENOBUFS")                                   \
 	X(send, "EINTR EAGAIN short | EPIPE ECONNRESET ENOBUFS ENOMEM ETIMEDOUT")                  \
 	X(sendmsg, "EINTR EAGAIN short | EPIPE ECONNRESET ENOBUFS")                                \
 	X(sendto, "EINTR EAGAIN | ENOBUFS ENETUNREACH EPERM ECONNREFUSED")                         \
@@ -49,7 +49,7 @@
 	X(getsockopt, "| ENOBUFS")                                                                 \
 	X(setsockopt, "| ENOBUFS ENOMEM")                                                          \
 	X(getsockname, "| ENOBUFS")                                                                \
-	X(socketpair, "EMFILE ENOBUFS")                                                            \
+	X(socketpair, "| EMFILE ENOBUFS")                                                          \
 	X(eventfd, "| EMFILE ENFILE ENOMEM")                                                       \
 	X(epoll_create1, "| EMFILE ENFILE ENOMEM")                                                 \
 	X(epoll_ctl, "| ENOMEM ENOSPC")                                                            \
@@ -58,7 +58,7 @@
 	X(poll, "EINTR ENOMEM EINVAL")                                                             \
 	X(ppoll, "EINTR ENOMEM EINVAL")                                                            \
 	X(read, "EINTR")                                                                           \
-	X(write, "EINTR short")                                                                    \
+	X(write, "EINTR")                                                                          \
 	X(pread, "EINTR short | EIO ENOMEM")                                                       \
 	X(pwrite, "EINTR short | EIO ENOSPC EDQUOT EFBIG")                                         \
 	X(fsync, "EINTR | EIO ENOSPC EDQUOT")                                                      \
@@ -88,6 +88,39 @@
 	X(getaddrinfo, "| EAI_AGAIN EAI_MEMORY EAI_FAIL")                                          \
 	X(pthread_create, "| EAGAIN")                                                              \
 	X(alloc, "| ENOMEM")                                                                       \
+	X(pipe2, "| EMFILE ENFILE")                                                                \
+	X(pipe_read, "EINTR EAGAIN | short EIO ENOMEM")                                            \
+	X(writev, "EINTR EAGAIN short | EPIPE EIO ENOMEM")                                         \
+	X(dup, "| EMFILE")                                                                         \
+	X(dup2, "| EBUSY")                                                                         \
+	X(open, "| EMFILE ENFILE ENOMEM EACCES")                                                   \
+	X(fdopendir, "| ENOMEM")                                                                   \
+	X(readdir, "| EIO")                                                                        \
+	X(inotify_init1, "| EMFILE ENOMEM")                                                        \
+	X(inotify_add_watch, "| ENOSPC ENOMEM EACCES")                                             \
+	X(inotify_rm_watch, "after_EINVAL")                                                        \
+	X(fchmodat, "EINTR | EIO EPERM")                                                           \
+	X(utimensat, "EINTR | EIO EPERM")                                                          \
+	X(faccessat, "| EIO ENOMEM")                                                               \
+	X(fstatat, "| EIO ENOMEM")                                                                 \
+	X(posix_fallocate, "EINTR | EIO ENOSPC EFBIG")                                             \
+	X(realpath, "| EIO ENOMEM")                                                                \
+	X(tcgetattr, "| EIO")                                                                      \
+	X(tcsetattr, "EINTR | EIO")                                                                \
+	X(fork, "| EAGAIN ENOMEM")                                                                 \
+	X(waitpid, "EINTR | after_ECHILD")                                                         \
+	X(execve, "| EACCES ENOMEM E2BIG ETXTBSY ENOEXEC EIO")                                     \
+	X(chdir, "| EACCES EIO")                                                                   \
+	X(setpgid, "| EPERM")                                                                      \
+	X(setsid, "| EPERM")                                                                       \
+	X(setgroups, "EPERM | ENOMEM")                                                             \
+	X(setresgid, "| EPERM")                                                                    \
+	X(setresuid, "| EPERM EAGAIN")                                                             \
+	X(pidfd_open, "| EMFILE ENFILE ENOMEM")                                                    \
+	X(close_range, "ENOSYS EPERM EINVAL")                                                      \
+	X(getpeername, "| ENOBUFS")                                                                \
+	X(getnameinfo, "| EAI_AGAIN EAI_MEMORY EAI_FAIL")                                          \
+	X(malloc, "| ENOMEM")                                                                      \
 	X(uring_setup, "EINVAL | EPERM ENOSYS ENOMEM EMFILE")                                      \
 	X(uring_register, "| EINVAL ENOMEM EPERM")                                                 \
 	X(uring_enter, "EINTR EAGAIN EBUSY ENOMEM")                                                \
@@ -102,6 +135,7 @@
 	X(uring_send, "ECANCELED EINTR EAGAIN short async | EPIPE ECONNRESET ENOBUFS ENOMEM")      \
 	X(uring_sendmsg, "ECANCELED EINTR EAGAIN async | EPIPE ECONNRESET ENOBUFS")                \
 	X(uring_read, "ECANCELED EINTR EAGAIN short async | EIO ENOMEM")                           \
+	X(uring_pipe_read, "ECANCELED EINTR EAGAIN async | short EIO ENOMEM")                      \
 	X(uring_write, "ECANCELED EINTR EAGAIN short async | EIO ENOSPC EDQUOT EFBIG")             \
 	X(uring_fsync, "ECANCELED EINTR async | EIO ENOSPC EDQUOT")                                \
 	X(uring_poll, "ECANCELED EINTR single | ENOMEM")                                           \
@@ -115,9 +149,10 @@ typedef enum seam_call {
 		SEAM_CALL_COUNT
 } seam_call;
 
-/* short: one byte moves. single: a multishot is none. async: by a thread of the kernel's. late: the
- * completion is kept back for some enters. shuffle: it overtakes those of other ops. lost: it never
- * comes, which no kernel does: in no table, but the account must find it. */
+/* short: one byte moves, or one message of several. single: a multishot is none. async: by a thread
+ * of the kernel's. late: the completion is kept back for some enters. shuffle: it overtakes those
+ * of other ops. lost: it never comes, which no kernel does: in no table, but the account must find
+ * it. */
 #define SEAM_WORDS(X) X(short) X(single) X(async) X(late) X(shuffle) X(lost)
 
 enum {
@@ -155,6 +190,9 @@ void seam_table_print(void);
 int seam_hit(seam_call);
 
 /* ---- descriptors of the library ---- */
+
+/* A child process that has not come to its program: what it opens is its own. */
+extern _Thread_local bool seam_in_child;
 
 int seam_opened(int fd); /* fd, also if it is an error */
 void seam_closed(int fd);

@@ -1,37 +1,16 @@
 /* The seam's calls: each counts itself, and fails, stops short or goes on to the system's. */
 /* SPDX-License-Identifier: MIT */
-#include "seam/seam.h"
+#include "seam/seam_posix.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <sys/epoll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/vfs.h>
-
 #include <unistd.h>
-
-#include "seam/seam_posix.h"
-
-/* Returns -1 with the rule's error, if it says so. */
-#define FAIL(call)                                      \
-	do {                                            \
-		int hit_ = seam_hit(SEAM_##call);       \
-		if (hit_ > 0 && !(hit_ & SEAM_AFTER)) { \
-			errno = hit_;                   \
-			return -1;                      \
-		}                                       \
-	} while (0)
 
 /* ---- what is withheld comes later ----
  *
@@ -44,7 +23,7 @@ static struct {
 	struct epoll_event event;
 } watched[FDS];
 
-static void comes_later(int fd)
+void seam_comes_later(int fd)
 {
 	int saved = errno;
 
@@ -53,11 +32,11 @@ static void comes_later(int fd)
 	errno = saved;
 }
 
-static int again(int fd, int hit)
+int seam_again(int fd, int hit)
 {
 	errno = hit;
 	if (hit == EAGAIN)
-		comes_later(fd);
+		seam_comes_later(fd);
 	return -1;
 }
 
@@ -96,7 +75,7 @@ int seam_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	int hit = seam_hit(SEAM_accept4);
 
-	return hit > 0 ? again(fd, hit) : seam_opened(accept4(fd, addr, len, flags));
+	return hit > 0 ? seam_again(fd, hit) : seam_opened(accept4(fd, addr, len, flags));
 }
 
 /* Interrupted means that it goes on: so it is begun. */
@@ -114,51 +93,72 @@ int seam_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return rc;
 }
 
-/* One byte, and the rest comes later. */
-static size_t shorter(int hit, size_t len)
-{
-	return hit == SEAM_W_short_ && len > 1 ? 1 : len;
-}
-
 ssize_t seam_recv(int fd, void *buf, size_t len, int flags)
 {
 	int hit = seam_hit(SEAM_recv);
 	ssize_t n;
 
 	if (hit > 0)
-		return again(fd, hit);
-	n = recv(fd, buf, shorter(hit, len), flags);
+		return seam_again(fd, hit);
+	n = recv(fd, buf, seam_shorter(hit, len), flags);
 	if (hit)
-		comes_later(fd);
+		seam_comes_later(fd);
 	return n;
+}
+
+/* Descriptors that came with it are the library's until it tells of them. */
+static void rights_opened(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, (char *)c + at, sizeof fd);
+			seam_opened(fd);
+		}
+	}
 }
 
 ssize_t seam_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	int hit = seam_hit(SEAM_recvmsg);
+	ssize_t n;
 
-	return hit > 0 ? again(fd, hit) : recvmsg(fd, msg, flags);
+	if (hit > 0)
+		return seam_again(fd, hit);
+	n = recvmsg(fd, msg, flags);
+	if (n >= 0)
+		rights_opened(msg);
+	return n;
 }
 
 int seam_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *until)
 {
-	int hit = seam_hit(SEAM_recvmmsg);
+	int hit = seam_hit(SEAM_recvmmsg), got;
 
-	return hit > 0 ? (int)again(fd, hit) : recvmmsg(fd, msgs, n, flags, until);
+	if (hit > 0)
+		return seam_again(fd, hit);
+	got = recvmmsg(fd, msgs, (unsigned)seam_shorter(hit, n), flags, until);
+	if (hit)
+		seam_comes_later(fd);
+	return got;
 }
 
 int seam_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 {
 	int hit = seam_hit(SEAM_sendmmsg);
 
-	return hit > 0 ? (int)again(fd, hit) : sendmmsg(fd, msgs, n, flags);
+	return hit > 0 ? seam_again(fd, hit)
+	               : sendmmsg(fd, msgs, (unsigned)seam_shorter(hit, n), flags);
 }
 
 ssize_t seam_send(int fd, const void *buf, size_t len, int flags)
 {
 	int hit = seam_hit(SEAM_send);
 
-	return hit > 0 ? again(fd, hit) : send(fd, buf, shorter(hit, len), flags);
+	return hit > 0 ? seam_again(fd, hit) : send(fd, buf, seam_shorter(hit, len), flags);
 }
 
 ssize_t seam_sendmsg(int fd, const struct msghdr *msg, int flags)
@@ -166,9 +166,10 @@ ssize_t seam_sendmsg(int fd, const struct msghdr *msg, int flags)
 	int hit = seam_hit(SEAM_sendmsg);
 
 	if (hit > 0)
-		return again(fd, hit);
+		return seam_again(fd, hit);
 	if (hit == SEAM_W_short_ && msg->msg_iovlen && !msg->msg_controllen) /* of a stream */
-		return send(fd, msg->msg_iov->iov_base, shorter(hit, msg->msg_iov->iov_len), flags);
+		return send(fd, msg->msg_iov->iov_base, seam_shorter(hit, msg->msg_iov->iov_len),
+		            flags);
 	return sendmsg(fd, msg, flags);
 }
 
@@ -177,14 +178,14 @@ ssize_t seam_sendto(int fd, const void *buf, size_t len, int flags, const struct
 {
 	int hit = seam_hit(SEAM_sendto);
 
-	return hit > 0 ? again(fd, hit) : sendto(fd, buf, len, flags, to, to_len);
+	return hit > 0 ? seam_again(fd, hit) : sendto(fd, buf, len, flags, to, to_len);
 }
 
 ssize_t seam_sendfile(int fd, int file, off_t *at, size_t len)
 {
 	int hit = seam_hit(SEAM_sendfile);
 
-	return hit > 0 ? again(fd, hit) : sendfile(fd, file, at, shorter(hit, len));
+	return hit > 0 ? seam_again(fd, hit) : sendfile(fd, file, at, seam_shorter(hit, len));
 }
 
 int seam_shutdown(int fd, int how)
@@ -211,17 +212,26 @@ int seam_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 	return getsockname(fd, addr, len);
 }
 
+int seam_two_opened(const int pair[2])
+{
+	seam_opened(pair[0]);
+	seam_opened(pair[1]);
+	return 0;
+}
+
+int seam_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	FAIL(getpeername);
+	return getpeername(fd, addr, len);
+}
+
 int seam_socketpair(int family, int type, int protocol, int pair[2])
 {
 	int rc;
 
 	FAIL(socketpair);
 	rc = socketpair(family, type, protocol, pair);
-	if (!rc) {
-		seam_opened(pair[0]);
-		seam_opened(pair[1]);
-	}
-	return rc;
+	return rc ? rc : seam_two_opened(pair);
 }
 
 /* ---- waiting and waking ---- */
@@ -272,150 +282,7 @@ int seam_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *t, const sig
 	return waited(ppoll(fds, n, t, mask));
 }
 
-/* ---- files ---- */
-
-ssize_t seam_read(int fd, void *buf, size_t len)
-{
-	FAIL(read);
-	return read(fd, buf, len);
-}
-
-ssize_t seam_write(int fd, const void *buf, size_t len)
-{
-	int hit = seam_hit(SEAM_write);
-
-	/* A counter takes its eight bytes or none. */
-	return hit > 0 ? again(-1, hit) : write(fd, buf, len == 8 ? len : shorter(hit, len));
-}
-
-ssize_t seam_pread(int fd, void *buf, size_t len, off_t at)
-{
-	int hit = seam_hit(SEAM_pread);
-
-	return hit > 0 ? again(-1, hit) : pread(fd, buf, shorter(hit, len), at);
-}
-
-ssize_t seam_pwrite(int fd, const void *buf, size_t len, off_t at)
-{
-	int hit = seam_hit(SEAM_pwrite);
-
-	return hit > 0 ? again(-1, hit) : pwrite(fd, buf, shorter(hit, len), at);
-}
-
-int seam_fsync(int fd)
-{
-	FAIL(fsync);
-	return fsync(fd);
-}
-
-/* The first piece, or a byte of it. */
-ssize_t seam_preadv(int fd, const struct iovec *vec, int n, off_t at)
-{
-	int hit = seam_hit(SEAM_preadv);
-
-	if (hit == SEAM_W_short_ && n)
-		return pread(fd, vec->iov_base, shorter(hit, vec->iov_len), at);
-	return hit > 0 ? again(-1, hit) : preadv(fd, vec, n, at);
-}
-
-ssize_t seam_pwritev(int fd, const struct iovec *vec, int n, off_t at)
-{
-	int hit = seam_hit(SEAM_pwritev);
-
-	if (hit == SEAM_W_short_ && n)
-		return pwrite(fd, vec->iov_base, shorter(hit, vec->iov_len), at);
-	return hit > 0 ? again(-1, hit) : pwritev(fd, vec, n, at);
-}
-
-int seam_fdatasync(int fd)
-{
-	FAIL(fdatasync);
-	return fdatasync(fd);
-}
-
-int seam_ftruncate(int fd, off_t size)
-{
-	FAIL(ftruncate);
-	return ftruncate(fd, size);
-}
-
-int seam_renameat(int from_at, const char *from, int to_at, const char *to)
-{
-	FAIL(renameat);
-	return renameat(from_at, from, to_at, to);
-}
-
-int seam_linkat(int from_at, const char *from, int to_at, const char *to, int flags)
-{
-	FAIL(linkat);
-	return linkat(from_at, from, to_at, to, flags);
-}
-
-int seam_symlinkat(const char *target, int at, const char *path)
-{
-	FAIL(symlinkat);
-	return symlinkat(target, at, path);
-}
-
-ssize_t seam_readlinkat(int at, const char *path, char *buf, size_t len)
-{
-	FAIL(readlinkat);
-	return readlinkat(at, path, buf, len);
-}
-
-int seam_unlinkat(int at, const char *path, int flags)
-{
-	FAIL(unlinkat);
-	return unlinkat(at, path, flags);
-}
-
-int seam_mkdirat(int at, const char *path, mode_t mode)
-{
-	FAIL(mkdirat);
-	return mkdirat(at, path, mode);
-}
-
-int seam_fchmod(int fd, mode_t mode)
-{
-	FAIL(fchmod);
-	return fchmod(fd, mode);
-}
-
-int seam_futimens(int fd, const struct timespec times[2])
-{
-	FAIL(futimens);
-	return futimens(fd, times);
-}
-
-int seam_openat(int at, const char *path, int flags, ...)
-{
-	va_list args;
-	mode_t mode;
-
-	va_start(args, flags);
-	mode = va_arg(args, mode_t);
-	va_end(args);
-	FAIL(openat);
-	return seam_opened(openat(at, path, flags, mode));
-}
-
-int seam_fstat(int fd, struct stat *st)
-{
-	FAIL(fstat);
-	return fstat(fd, st);
-}
-
-int seam_fstatfs(int fd, struct statfs *fs)
-{
-	FAIL(fstatfs);
-	return fstatfs(fd, fs);
-}
-
-off_t seam_lseek(int fd, off_t at, int whence)
-{
-	FAIL(lseek);
-	return lseek(fd, at, whence);
-}
+/* ---- the end of each ---- */
 
 /* Whatever it says, the descriptor is gone. */
 int seam_close(int fd)
@@ -498,7 +365,37 @@ int seam_getaddrinfo(const char *name, const char *service, const struct addrinf
 	return hit ? hit : getaddrinfo(name, service, hints, out);
 }
 
+int seam_getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t host_len,
+                     char *service, socklen_t service_len, int flags)
+{
+	int hit = seam_hit(SEAM_getnameinfo);
+
+	return hit ? hit : getnameinfo(addr, len, host, host_len, service, service_len, flags);
+}
+
+/* What is not asked of a loop's hook. Not realloc: it is the hook of those who give none, and of
+ * the checker, which dies of it. */
+static bool memory_wants(void)
+{
+	if (!seam_hit(SEAM_malloc))
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+void *seam_malloc(size_t bytes)
+{
+	return memory_wants() ? NULL : malloc(bytes);
+}
+
+void *seam_calloc(size_t n, size_t bytes)
+{
+	return memory_wants() ? NULL : calloc(n, bytes);
+}
+
 /* ---- by number ---- */
+
+enum { PIDFD_OPEN = 434, CLOSE_RANGE = 436, CACHESTAT = 451 }; /* older headers have no names */
 
 static long other_call(seam_call call, long number, const long a[6])
 {
@@ -516,9 +413,9 @@ static long copy_call(const long a[6])
 	int hit = seam_hit(SEAM_copy_file_range);
 
 	if (hit > 0)
-		return again(-1, hit);
+		return seam_again(-1, hit);
 	return syscall(SYS_copy_file_range, a[0], a[1], a[2], a[3],
-	               (long)shorter(hit, (size_t)a[4]), a[5]);
+	               (long)seam_shorter(hit, (size_t)a[4]), a[5]);
 }
 
 static int ring_enter(const long a[6])
@@ -528,14 +425,17 @@ static int ring_enter(const long a[6])
 	                              (const void *)a[4], (size_t)a[5]));
 }
 
-enum { CACHESTAT = 451 }; /* older headers have no name for it */
-
 /* How many arguments the library gives to each that it calls by its number. */
 static int number_args(long number)
 {
 	switch (number) {
-	case SYS_io_uring_setup: return 2;
-	case SYS_getdents64: return 3;
+	case SYS_io_uring_setup:
+	case PIDFD_OPEN:
+	case SYS_setgroups: return 2;
+	case SYS_getdents64:
+	case CLOSE_RANGE:
+	case SYS_setresgid:
+	case SYS_setresuid: return 3;
 	case SYS_io_uring_register:
 	case CACHESTAT:
 	case SYS_openat2: return 4;
@@ -566,6 +466,11 @@ long seam_syscall(long number, ...)
 	case SYS_preadv2: return other_call(SEAM_preadv2, number, a);
 	case SYS_copy_file_range: return copy_call(a);
 	case SYS_openat2: return seam_opened((int)other_call(SEAM_openat2, number, a));
+	case PIDFD_OPEN: return seam_opened((int)other_call(SEAM_pidfd_open, number, a));
+	case CLOSE_RANGE: return other_call(SEAM_close_range, number, a);
+	case SYS_setgroups: return other_call(SEAM_setgroups, number, a);
+	case SYS_setresgid: return other_call(SEAM_setresgid, number, a);
+	case SYS_setresuid: return other_call(SEAM_setresuid, number, a);
 	default: errno = ENOSYS; return -1; /* a new one: it is to be named here */
 	}
 }

@@ -1,7 +1,41 @@
-/* What the library's copy calls: declared here, since no header of the system does. */
+/* What the library's copy calls: declared here, since no header of the system does; its helpers. */
 /* SPDX-License-Identifier: MIT */
 #ifndef SEAM_SEAM_POSIX_H
 #define SEAM_SEAM_POSIX_H
+
+#include "seam/seam.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <termios.h>
+
+/* Returns -1 with the rule's error, if it says so. */
+#define FAIL(call)                                      \
+	do {                                            \
+		int hit_ = seam_hit(SEAM_##call);       \
+		if (hit_ > 0 && !(hit_ & SEAM_AFTER)) { \
+			errno = hit_;                   \
+			return -1;                      \
+		}                                       \
+	} while (0)
+
+/* One byte, and the rest comes later. */
+static inline size_t seam_shorter(int hit, size_t len)
+{
+	return hit == SEAM_W_short_ && len > 1 ? 1 : len;
+}
+
+void seam_comes_later(int fd);
+int seam_again(int fd, int hit); /* -1, as the rule says; what was withheld comes later */
+int seam_two_opened(const int pair[2]);
 
 int seam_socket(int, int, int);
 int seam_bind(int, const struct sockaddr *, socklen_t);
@@ -20,6 +54,7 @@ int seam_shutdown(int, int);
 int seam_getsockopt(int, int, int, void *, socklen_t *);
 int seam_setsockopt(int, int, int, const void *, socklen_t);
 int seam_getsockname(int, struct sockaddr *, socklen_t *);
+int seam_getpeername(int, struct sockaddr *, socklen_t *);
 int seam_socketpair(int, int, int, int[2]);
 int seam_eventfd(unsigned, int);
 int seam_epoll_create1(int);
@@ -44,7 +79,33 @@ int seam_unlinkat(int, const char *, int);
 int seam_mkdirat(int, const char *, mode_t);
 int seam_fchmod(int, mode_t);
 int seam_futimens(int, const struct timespec[2]);
+int seam_fchmodat(int, const char *, mode_t, int);
+int seam_utimensat(int, const char *, const struct timespec[2], int);
+int seam_faccessat(int, const char *, int, int);
+int seam_fstatat(int, const char *, struct stat *, int);
+int seam_posix_fallocate(int, off_t, off_t);
+char *seam_realpath(const char *, char *);
 int seam_openat(int, const char *, int, ...);
+int seam_open(const char *, int, ...);
+DIR *seam_fdopendir(int);
+struct dirent *seam_readdir(DIR *);
+int seam_closedir(DIR *);
+int seam_inotify_init1(int);
+int seam_inotify_add_watch(int, const char *, uint32_t);
+int seam_inotify_rm_watch(int, int);
+int seam_pipe2(int[2], int);
+ssize_t seam_writev(int, const struct iovec *, int);
+int seam_tcgetattr(int, struct termios *);
+int seam_tcsetattr(int, int, const struct termios *);
+int seam_dup2(int, int);
+int seam_fcntl(int, int, ...);
+int seam_clone(int (*)(void *), void *, int, void *, ...);
+pid_t seam_fork(void);
+pid_t seam_waitpid(pid_t, int *, int);
+int seam_execve(const char *, char *const *, char *const *);
+int seam_chdir(const char *);
+int seam_setpgid(pid_t, pid_t);
+pid_t seam_setsid(void);
 int seam_fstat(int, struct stat *);
 int seam_fstatfs(int, struct statfs *);
 off_t seam_lseek(int, off_t, int);
@@ -57,6 +118,9 @@ int seam_pthread_cond_wait(pthread_cond_t *, pthread_mutex_t *);
 int seam_pthread_cond_timedwait(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
 int seam_pthread_mutex_lock(pthread_mutex_t *);
 int seam_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+int seam_getnameinfo(const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int);
+void *seam_malloc(size_t);
+void *seam_calloc(size_t, size_t);
 long seam_syscall(long, ...);
 
 #endif

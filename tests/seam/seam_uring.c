@@ -5,6 +5,7 @@
 #include "proa/net.h"
 #include "sys/linux/uring_abi.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -195,6 +196,14 @@ static void entry_fails(px_uring_sqe *sqe, int error)
 	                      .user_data = sqe->user_data};
 }
 
+/* A pipe has no positions; and its other end cannot be read, whatever happens. */
+static int read_call(const px_uring_sqe *sqe)
+{
+	if (sqe->off != UINT64_MAX)
+		return SEAM_uring_read;
+	return (fcntl(sqe->fd, F_GETFL) & O_ACCMODE) == O_WRONLY ? -1 : SEAM_uring_pipe_read;
+}
+
 static int entry_call(const px_uring_sqe *sqe)
 {
 	switch (sqe->opcode) {
@@ -204,7 +213,7 @@ static int entry_call(const px_uring_sqe *sqe)
 	case PX_IORING_OP_RECVMSG: return SEAM_uring_recvmsg;
 	case PX_IORING_OP_SEND: return SEAM_uring_send;
 	case PX_IORING_OP_SENDMSG: return SEAM_uring_sendmsg;
-	case PX_IORING_OP_READ:
+	case PX_IORING_OP_READ: return read_call(sqe);
 	case PX_IORING_OP_READV: return SEAM_uring_read;
 	case PX_IORING_OP_WRITE:
 	case PX_IORING_OP_WRITEV: return SEAM_uring_write;

@@ -25,13 +25,23 @@ static terminal terminals[TERMINALS];
 static int flags_before[STDIO]; /* + 1; 0: not changed */
 static bool at_exit;
 
+static int modes_set(int fd, int when, const struct termios *t)
+{
+	int rc;
+
+	do
+		rc = tcsetattr(fd, when, t);
+	while (rc && errno == EINTR);
+	return rc;
+}
+
 /* The process ends: nobody else is left that could hold the lock for long. */
 static void restore_all(void)
 {
 	pthread_mutex_lock(&lock);
 	for (unsigned i = 0; i < TERMINALS; i++)
 		if (terminals[i].fd)
-			tcsetattr(terminals[i].fd - 1, TCSANOW, &terminals[i].before);
+			modes_set(terminals[i].fd - 1, TCSANOW, &terminals[i].before);
 	for (int i = 0; i < STDIO; i++)
 		if (flags_before[i])
 			fcntl(i, F_SETFL, flags_before[i] - 1);
@@ -94,7 +104,7 @@ static int tty_set(int fd, proa_tty_how how)
 		termios_raw(&now);
 	else if (how == PROA_TTY_KEYS)
 		termios_keys(&now);
-	return tcsetattr(fd, TCSADRAIN, &now) ? (int)px_sys_error(errno) : 0;
+	return modes_set(fd, TCSADRAIN, &now) ? (int)px_sys_error(errno) : 0;
 }
 
 int px_tty_set(int fd, proa_tty_how how)
@@ -113,7 +123,7 @@ void px_tty_forget(int fd)
 
 	pthread_mutex_lock(&lock);
 	if ((t = terminal_of(fd, false))) {
-		tcsetattr(fd, TCSANOW, &t->before);
+		modes_set(fd, TCSANOW, &t->before);
 		t->fd = 0;
 	}
 	pthread_mutex_unlock(&lock);
