@@ -95,10 +95,19 @@ static bool number_good(const char *value, unsigned most, unsigned *to)
 	return *to >= 1 && *to <= most;
 }
 
+/* glibc's scanf is content with an exponent that has no digits. */
+static bool time_good(const char *value, double most, double *to)
+{
+	size_t len = strlen(value);
+	char behind;
+
+	return len && !strchr("pP+-", value[len - 1]) && sscanf(value, "%lf%c", to, &behind) == 1 &&
+	       *to >= 0.01 && *to <= most;
+}
+
 static bool value_good(cli_args *args, option which, const char *value)
 {
 	proa_addr addr;
-	char behind;
 
 	switch (which) {
 	case LISTEN: args->listen = value; return !proa_addr_parse(&addr, value, 8080);
@@ -111,12 +120,8 @@ static bool value_good(cli_args *args, option which, const char *value)
 	case MODELS: args->models = value; return true;
 	case CONNECTIONS: args->connections = value; return true;
 	case OUTPUT: args->output = value; return *value != 0;
-	case SECONDS:
-		return sscanf(value, "%lf%c", &args->seconds, &behind) == 1 &&
-		       args->seconds >= 0.01 && args->seconds <= 3600;
-	case IDLE:
-		return sscanf(value, "%lf%c", &args->idle, &behind) == 1 && args->idle >= 0.01 &&
-		       args->idle <= 86400;
+	case SECONDS: return time_good(value, 3600, &args->seconds);
+	case IDLE: return time_good(value, 86400, &args->idle);
 	case LIMIT: return number_good(value, 1000000, &args->limit);
 	case FLAT: args->flat = true; return true;
 	case HOW: args->how = value; return true;
