@@ -35,7 +35,9 @@ typedef enum host_feature {
 	HOST_FULL_DISK, /* a file that says so */
 	HOST_LINKS,     /* symbolic links that anybody may make */
 	HOST_FOREIGN,   /* descriptors that are not the library's */
-	HOST_WATCH      /* folders that can be watched */
+	HOST_WATCH,     /* folders that can be watched */
+	HOST_WATCH_SELF, /* and that are told to be gone, or by their names when they were moved */
+	HOST_WATCH_LOG  /* changes that nobody takes are kept one by one, and too many are lost */
 } host_feature;
 
 /* Why it is not there, in words; NULL: it is. */
