@@ -95,14 +95,14 @@ static bool number_good(const char *value, unsigned most, unsigned *to)
 	return *to >= 1 && *to <= most;
 }
 
-/* glibc's scanf is content with an exponent that has no digits. */
+/* Not by scanf: glibc's is content with an exponent that has no digits. */
 static bool time_good(const char *value, double most, double *to)
 {
-	size_t len = strlen(value);
-	char behind;
+	const char *last = value + strlen(value);
+	char *end;
 
-	return len && !strchr("pP+-", value[len - 1]) && sscanf(value, "%lf%c", to, &behind) == 1 &&
-	       *to >= 0.01 && *to <= most;
+	*to = strtod(value, &end);
+	return *value && end == last && *to >= 0.01 && *to <= most;
 }
 
 static bool value_good(cli_args *args, option which, const char *value)
