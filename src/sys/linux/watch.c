@@ -42,6 +42,7 @@ typedef struct folder {
 struct px_fswatch {
 	int fd;
 	bool tree, ended;
+	bool begun; /* what was lost before it is told by the first read */
 	char *root;
 	folder *buckets[BUCKETS];
 	px_changes out;
@@ -179,13 +180,21 @@ static int folder_watch(px_fswatch *w, const char *path, bool *known)
 static DIR *folder_list(px_fswatch *w, const char *path)
 {
 	char *full = joined(w->root, path);
-	int fd = full ? open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (*path ? O_NOFOLLOW : 0))
-	              : -1;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = NULL;
+	int fd = -1, error;
 
+	do
+		if (full)
+			fd = open(full,
+			          O_RDONLY | O_DIRECTORY | O_CLOEXEC | (*path ? O_NOFOLLOW : 0));
+	while (full && fd < 0 && errno == EINTR);
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	error = errno;
 	if (fd >= 0 && !dir)
 		close(fd);
 	free(full);
+	errno = error;
 	return dir;
 }
 
@@ -219,12 +228,23 @@ static bool todo_push(todo **list, const char *dir, const char *name)
 	return true;
 }
 
-static void list_through(px_fswatch *w, const char *path, bool news, todo **more)
+/* The next entry; at the end NULL and no error. */
+static struct dirent *entry_next(DIR *dir)
+{
+	errno = 0;
+	return readdir(dir);
+}
+
+/* 0 or errno. */
+static int list_through(px_fswatch *w, const char *path, bool news, todo **more)
 {
 	DIR *dir = folder_list(w, path);
 	struct dirent *e;
+	int error;
 
-	while (dir && (e = readdir(dir))) {
+	if (!dir)
+		return errno;
+	while ((e = entry_next(dir))) {
 		bool sub = is_folder(dir, e);
 
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
@@ -234,8 +254,9 @@ static void list_through(px_fswatch *w, const char *path, bool news, todo **more
 		if (sub && !todo_push(more, path, e->d_name))
 			tell(w, PROA_W_OVERFLOW, 0, path, e->d_name);
 	}
-	if (dir)
-		closedir(dir);
+	error = errno;
+	closedir(dir);
+	return error;
 }
 
 /* Watches `top` and what is below; with `news`, tells of what is in folders that were not watched
@@ -252,8 +273,8 @@ static void tree_walk(px_fswatch *w, const char *top, bool news)
 
 		list = t->next;
 		if (!error)
-			list_through(w, t->path, news && !known, &list);
-		else if (error != ENOENT && error != ENOTDIR)
+			error = list_through(w, t->path, news && !known, &list);
+		if (error && error != ENOENT && error != ENOTDIR)
 			tell(w, PROA_W_OVERFLOW, 0, t->path, "");
 		free(t);
 	}
@@ -436,7 +457,9 @@ int64_t px_fswatch_read(px_fswatch *w, const void **changes)
 {
 	static const struct timespec twin = {.tv_nsec = TWIN_WAIT_NS};
 
-	px_changes_begin(&w->out);
+	if (w->begun)
+		px_changes_begin(&w->out);
+	w->begun = true;
 	while (w->out.used < BATCH_BYTES && !w->ended && batch_take(w)) {
 		/* all that is there */
 	}
