@@ -8,8 +8,14 @@
 
 /* A new file to read and write, gone when it is closed. -1: there is none. */
 int host_file_temp(void);
+/* The same file from its begin, for somebody whose calls wait. -1: it cannot be had. */
+int host_file_again(int fd);
+void host_file_close(int fd);
 bool host_file_write(int fd, const void *, size_t, long long at); /* all */
 bool host_file_truncate(int fd, long long size);
+
+/* The reading and the writing end of a pipe whose calls wait, as the system makes them. */
+bool host_pipe(int fd[2]);
 
 /* Paths of files that are there: an empty one, one with many zeros at its begin. */
 const char *host_path_empty(void);

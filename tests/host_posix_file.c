@@ -21,6 +21,25 @@ int host_file_temp(void)
 	return fd;
 }
 
+int host_file_again(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void host_file_close(int fd)
+{
+	close(fd);
+}
+
+bool host_pipe(int fd[2])
+{
+	if (pipe(fd))
+		return false;
+	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
+	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
+	return true;
+}
+
 bool host_file_write(int fd, const void *bytes, size_t len, long long at)
 {
 	return pwrite(fd, bytes, len, (off_t)at) == (ssize_t)len;

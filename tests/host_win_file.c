@@ -38,6 +38,30 @@ int host_file_temp(void)
 	return h == INVALID_HANDLE_VALUE ? -1 : (int)(intptr_t)h;
 }
 
+int host_file_again(int fd)
+{
+	HANDLE h = ReOpenFile(of(fd), GENERIC_READ | GENERIC_WRITE,
+	                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, 0);
+
+	return h == INVALID_HANDLE_VALUE ? -1 : (int)(intptr_t)h;
+}
+
+void host_file_close(int fd)
+{
+	CloseHandle(of(fd));
+}
+
+bool host_pipe(int fd[2])
+{
+	HANDLE rd, wr;
+
+	if (!CreatePipe(&rd, &wr, NULL, 0))
+		return false;
+	fd[0] = (int)(intptr_t)rd;
+	fd[1] = (int)(intptr_t)wr;
+	return true;
+}
+
 /* The event's lowest bit keeps the packet from the port of a loop that has the file already. */
 bool host_file_write(int fd, const void *bytes, size_t len, long long at)
 {

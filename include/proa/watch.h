@@ -10,7 +10,7 @@ enum {
 	PROA_W_CREATED = 1,    /* it is there now: made, or with MOVED brought here */
 	PROA_W_REMOVED = 2,    /* it is gone: removed, or with MOVED taken away */
 	PROA_W_CHANGED = 4,    /* bytes of it were written or cut off */
-	PROA_W_ATTRIBUTES = 8, /* its mode, owner, times or number of links */
+	PROA_W_ATTRIBUTES = 8, /* its mode, owner, times or number of links; CHANGED on Windows */
 	PROA_W_MOVED = 16,
 	PROA_W_DIR = 32,     /* it is a folder; not told on Windows of what is gone */
 	PROA_W_OVERFLOW = 64 /* changes were lost, below that name or, without one, anywhere: who
@@ -37,11 +37,11 @@ enum { PROA_WATCH_TREE = 1 }; /* all folders below, too, and those that come */
  * what has changed (kqueue) that is found by comparing: what came and went between is not told, and
  * what has no descriptor is looked at once a second. In a folder that appears in a tree things may
  * have happened before it could be watched: what is in it then is told as CREATED, some perhaps
- * twice. Links are not followed, except for `path` itself. Ends with result 0 and
- * PROA_END when what is watched was removed or moved itself, which is told before with the name "".
- * Errors: ENOENT, EACCES, ENOTDIR, EMFILE, ENOSPC (no more watches for this user), ENOMEM, ENOTSUP
- * (not on this system, or in a simulated world), EINVAL (flags). Allocates, and works on a worker.
- * `path` is copied. Cancellable always. */
+ * twice. Links are not followed, except for `path` itself. Ends with result 0 and PROA_END when
+ * what is watched was removed or moved itself, which is told before with the name "" (on Windows
+ * not that a folder was moved). Errors: ENOENT, EACCES, ENOTDIR, EMFILE, ENOSPC (no more watches
+ * for this user), ENOMEM, ENOTSUP (in a simulated world), EINVAL (flags). Allocates, and works on a
+ * worker. `path` is copied. Cancellable always. */
 PROA_API void proa_watch(proa_handle *owner, proa_op *op, const char *path, unsigned flags,
                          proa_done *done);
 

@@ -17,6 +17,7 @@ if(WIN32)
 		src/backend/iocp_recv.c
 		src/backend/iocp_send.c
 		src/backend/iocp_sendfile.c
+		src/backend/iocp_stream.c
 		src/backend/iocp_timer.c)
 else()
 	list(APPEND PROA_SOURCES

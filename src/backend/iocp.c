@@ -71,6 +71,7 @@ static void iocp_close(px_core *core, bool forked)
 		return; /* open failed before there was anything */
 	PX_MAGIC_CHECK(io, PX_IOCP_MAGIC);
 	px_io_timer_close(io);
+	px_assert(!io->streams);
 	px_io_poll_close(io);
 	if (io->port)
 		CloseHandle(io->port);
@@ -219,11 +220,16 @@ static px_op *op_of(OVERLAPPED *o)
 	return &PX_OF(o, iocp_op, overlapped)->op;
 }
 
+void px_io_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
+{
+	kinds[op->kind].packet(io, op, error, bytes);
+}
+
 static void op_packet(px_iocp *io, px_op *op, const OVERLAPPED_ENTRY *e)
 {
 	px_assert(op->flags & PX_F_KERNEL);
 	op->flags &= (uint16_t)~PX_F_KERNEL;
-	kinds[op->kind].packet(io, op, packet_error(e), (int64_t)e->dwNumberOfBytesTransferred);
+	px_io_packet(io, op, packet_error(e), (int64_t)e->dwNumberOfBytesTransferred);
 }
 
 static void op_again(px_iocp *io, px_op *op)
@@ -247,6 +253,7 @@ static void packet_dispatch(px_iocp *io, const OVERLAPPED_ENTRY *e)
 		px_io_accept_packet(io, px_io_accept_of(e->lpOverlapped), packet_error(e));
 		break;
 	case PX_IO_KEY_TIMER: px_io_timer_over(io, true); break;
+	case PX_IO_KEY_STREAM: px_io_streams_look(io); break;
 	case PX_IO_KEY_WAKE: break; /* it has done its work by coming */
 	default: PX_PANIC("iocp: a packet of nothing that was submitted");
 	}
@@ -332,6 +339,8 @@ static void iocp_cancel(px_core *core, px_op *op)
 	op->flags &= (uint16_t)~PX_F_PAUSED;
 	if (op->kind == PX_ACCEPT || op->kind == PX_ACCEPT_MANY) {
 		px_io_accept_cancel(io, op);
+	} else if (op->flags & PX_F_KERNEL && op->handle->flags & PX_IO_HF_WAITS) {
+		px_io_stream_cancel(io, op);
 	} else if (op->flags & PX_F_KERNEL) {
 		px_io_cancel(io, px_io_call_fd(op), px_io_overlapped(op));
 	} else if (op->flags & PX_F_MULTI) {
@@ -373,6 +382,13 @@ static bool port_join(px_iocp *io, const px_handle *h)
 	       h->kind != (PX_HANDLE_TAG | PROA_FILE) && !px_win_is_synchronous(h->fd);
 }
 
+/* A stream that was opened for calls that wait; of files, workers make them. */
+static bool calls_wait(const px_handle *h)
+{
+	return px_handle_kind(h) == PROA_TTY ||
+	       (px_handle_kind(h) == PROA_PIPE && px_win_is_synchronous(h->fd));
+}
+
 /* Skipping is safe where the socket's handle is the system's own, with nothing layered on top that
  * completes calls in its own way. */
 static bool may_skip(int fd)
@@ -393,6 +409,10 @@ static void iocp_attach(px_core *core, px_handle *h)
 	if (px_handle_kind(h) == PROA_FOREIGN || px_handle_kind(h) == PROA_CHILD)
 		return;
 	px_count_add(&core->stat.system_calls, 2);
+	if (calls_wait(h)) {
+		h->flags |= PX_IO_HF_PORT | PX_IO_HF_SKIP | PX_IO_HF_WAITS;
+		return;
+	}
 	if (!port_join(io, h))
 		return;
 	h->flags |= PX_IO_HF_PORT;
@@ -404,7 +424,11 @@ static void iocp_attach(px_core *core, px_handle *h)
 static void iocp_detach(px_core *core, px_handle *h)
 {
 	PX_UNUSED(core);
-	h->flags &= (uint16_t) ~(PX_IO_HF_PORT | PX_IO_HF_SKIP | PX_IO_HF_MORE);
+	if (h->flags & PX_IO_HF_WAITS) {
+		px_io_stream_close(h, PX_DIR_IN);
+		px_io_stream_close(h, PX_DIR_OUT);
+	}
+	h->flags &= (uint16_t) ~(PX_IO_HF_PORT | PX_IO_HF_SKIP | PX_IO_HF_MORE | PX_IO_HF_WAITS);
 	h->slot = 0;
 }
 

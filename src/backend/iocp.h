@@ -55,13 +55,21 @@ enum {
 };
 
 /* What a packet is: the port's key. */
-enum { PX_IO_KEY_OP, PX_IO_KEY_ACCEPT, PX_IO_KEY_AGAIN, PX_IO_KEY_WAKE, PX_IO_KEY_TIMER };
+enum {
+	PX_IO_KEY_OP,
+	PX_IO_KEY_ACCEPT,
+	PX_IO_KEY_AGAIN,
+	PX_IO_KEY_WAKE,
+	PX_IO_KEY_TIMER,
+	PX_IO_KEY_STREAM
+};
 
 /* Flags of a handle: those that op.h leaves to the backends. */
 enum {
 	PX_IO_HF_PORT = PX_HF_REGISTERED, /* it belongs to the port */
 	PX_IO_HF_SKIP = PX_HF_AGAIN_IN,   /* no packet for what succeeds at once */
-	PX_IO_HF_MORE = PX_HF_READABLE    /* there may be bytes: try before asking to be told */
+	PX_IO_HF_MORE = PX_HF_READABLE,   /* there may be bytes: try before asking to be told */
+	PX_IO_HF_WAITS = PX_HF_AGAIN_OUT  /* its calls wait: a thread makes them; with SKIP */
 };
 
 /* An op with what the system writes to behind it. */
@@ -70,6 +78,8 @@ typedef struct __attribute__((may_alias)) iocp_op {
 	OVERLAPPED overlapped;
 } iocp_op;
 _Static_assert(sizeof(iocp_op) == sizeof(proa_op), "PROA_OP_WORDS");
+
+typedef struct px_io_stream px_io_stream;
 
 #define PX_IOCP_MAGIC PX_MAGIC('i', 'o', 'c', 'p')
 
@@ -87,10 +97,11 @@ typedef struct px_iocp {
 	px_core *core;
 	HANDLE port;
 	px_io_timer timer;
-	OVERLAPPED *missed; /* calls whose cancel found nothing */
-	px_slab accepts;    /* px_io_accept */
-	px_slab polls;      /* px_io_poll */
-	HANDLE afd;         /* what polls are asked of; NULL until the first */
+	OVERLAPPED *missed;    /* calls whose cancel found nothing */
+	px_slab accepts;       /* px_io_accept */
+	px_slab polls;         /* px_io_poll */
+	px_io_stream *streams; /* a list */
+	HANDLE afd;            /* what polls are asked of; NULL until the first */
 	const px_win_extensions *winsock;
 	bool transmit;        /* send_file by TransmitFile; else read and send */
 	px_scratches scratch; /* for that */
@@ -125,6 +136,8 @@ void px_io_cancel(px_iocp *io, int fd, OVERLAPPED *o);
 /* A packet comes by itself, and the op's submit is called again, behind the others. False: there is
  * no memory for one; then it goes on at once. */
 bool px_io_again(px_iocp *io, px_op *op);
+/* One call of the op is over, and is its kind's now. */
+void px_io_packet(px_iocp *io, px_op *op, int error, int64_t bytes);
 /* The error's name for this op. */
 int64_t px_io_error(const px_op *op, int error);
 /* Ends a one-shot that failed with a system error; `count` bytes had moved. */
@@ -207,6 +220,7 @@ extern const size_t px_io_accept_bytes; /* of a px_io_accept, for the slab */
 
 typedef struct px_io_poll px_io_poll;
 void px_io_poll_close(px_iocp *io);
+int px_io_poll_fd(const px_op *op); /* what its call was made on */
 extern const size_t px_io_poll_bytes;
 
 /* ---- iocp_send.c ---- */
@@ -224,6 +238,19 @@ int64_t px_io_send_part(const px_op *op, int64_t left);
 
 /* What the op's call was made on: of a send_file perhaps its file, of a poll the driver. */
 int px_io_call_fd(const px_op *op);
+
+/* ---- iocp_stream.c: handles with PX_IO_HF_WAITS ---- */
+
+/* As ReadFile and WriteFile, all or part of it: 0, with what was read as in a call that was over at
+ * once; a Win32 code, which is mostly "pending". No len: to be told of bytes. */
+int px_io_stream_read(px_op *op, void *buf, size_t len);
+int px_io_stream_write(px_op *op, const void *bytes, size_t len);
+/* What has been read already: bytes, 0 at the end, PX_AGAIN, an error. */
+int64_t px_io_stream_take(px_handle *h, void *buf, size_t len, int32_t *sys_error);
+bool px_io_stream_reads(const px_handle *h); /* somebody has received from it */
+void px_io_stream_cancel(px_iocp *io, px_op *op);
+void px_io_stream_close(px_handle *h, int dir); /* of what has none in flight */
+void px_io_streams_look(px_iocp *io);           /* the packet has come */
 
 /* ---- iocp_timer.c ---- */
 

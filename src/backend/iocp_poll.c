@@ -118,7 +118,7 @@ static void poll_push(px_iocp *io, px_op *op)
 		poll_failed(io, op, px_win_status(status));
 }
 
-void px_io_poll_foreign(px_iocp *io, px_op *op)
+static void sock_begin(px_iocp *io, px_op *op)
 {
 	px_io_poll *p = px_slab_alloc(&io->polls);
 	HANDLE base = NULL;
@@ -145,11 +145,10 @@ static unsigned poll_got(ULONG events, unsigned want)
 	return events & AFD_ENDS ? want : got & want;
 }
 
-void px_io_poll_foreign_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
+static void sock_packet(px_iocp *io, px_op *op, int error)
 {
 	const px_io_poll *p = poll_of(op);
 
-	PX_UNUSED(bytes);
 	if (error)
 		poll_failed(io, op, error);
 	else if (p->count && p->events & AFD_LOCAL_CLOSE)
@@ -160,6 +159,77 @@ void px_io_poll_foreign_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 		poll_end(io, op, -PROA_ECANCELED, 0);
 	else
 		poll_push(io, op); /* its time was over, long as that was */
+}
+
+/* ---- watched folders: internal handles, whose `user` is the watch ---- */
+
+static bool is_watch(const px_op *op)
+{
+	return (op->handle->flags & PX_HF_PRESET) != 0;
+}
+
+static void watch_end(px_op *op, int error, int64_t bytes)
+{
+	bool readable = px_win_watch_done(op->handle->user, error, bytes);
+
+	if (px_op_asked(op))
+		px_op_finish(op, -PROA_ECANCELED, 0, 0);
+	else if (readable)
+		px_op_finish(op, PROA_READABLE, 0, 0);
+	else
+		px_op_finish(op, px_sys_error(error), 0, error);
+}
+
+static int watch_join(const px_iocp *io, px_handle *h)
+{
+	if (h->flags & PX_IO_HF_PORT)
+		return 0;
+	if (!CreateIoCompletionPort(px_win_handle(h->fd), io->port, PX_IO_KEY_OP, 0))
+		return (int)GetLastError();
+	h->flags |= PX_IO_HF_PORT;
+	return 0;
+}
+
+static void watch_begin(px_iocp *io, px_op *op)
+{
+	int error = watch_join(io, op->handle);
+
+	if (!error)
+		error = px_win_watch_begin(op->handle->user, px_io_begin(op, 0));
+	if (!px_io_pending(op, error))
+		watch_end(op, error, 0);
+}
+
+static void watch_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
+{
+	if (px_io_lost(op, error))
+		watch_begin(io, op);
+	else
+		watch_end(op, error, bytes);
+}
+
+/* ---- which of them ---- */
+
+int px_io_poll_fd(const px_op *op)
+{
+	return is_watch(op) ? op->handle->fd
+	                    : px_win_file_fd(px_iocp_of(px_handle_core(op->handle))->afd);
+}
+
+void px_io_poll_foreign(px_iocp *io, px_op *op)
+{
+	if (is_watch(op))
+		watch_begin(io, op);
+	else
+		sock_begin(io, op);
+}
+
+void px_io_poll_foreign_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
+{
+	if (is_watch(op))
+		watch_packet(io, op, error, bytes);
+	else
+		sock_packet(io, op, error);
 }
 
 void px_io_poll_close(px_iocp *io)

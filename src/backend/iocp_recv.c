@@ -107,7 +107,12 @@ static bool pipe_call(px_op *op, void *buf, size_t len, int *error)
 	DWORD n = (DWORD)PX_MIN(len, (size_t)PX_IO_RECV_BYTES);
 	OVERLAPPED *o = px_io_begin(op, 0);
 
-	*error = ReadFile(px_win_handle(op->handle->fd), buf, n, NULL, o) ? 0 : (int)GetLastError();
+	if (op->handle->flags & PX_IO_HF_WAITS)
+		*error = px_io_stream_read(op, buf, n);
+	else if (ReadFile(px_win_handle(op->handle->fd), buf, n, NULL, o))
+		*error = 0;
+	else
+		*error = (int)GetLastError();
 	return px_io_pending(op, *error);
 }
 
@@ -165,9 +170,14 @@ static void handle_more(px_handle *h, bool more)
  * next call. */
 static int64_t recv_some(px_core *core, px_handle *h, void *buf, size_t len, int32_t *sys_error)
 {
-	int64_t n = px_handle_is_socket(h) ? px_sock_recv(h->fd, buf, len, sys_error)
-	                                   : px_pipe_read(h->fd, buf, len, sys_error);
+	int64_t n;
 
+	if (px_handle_is_socket(h))
+		n = px_sock_recv(h->fd, buf, len, sys_error);
+	else if (h->flags & PX_IO_HF_WAITS)
+		n = px_io_stream_take(h, buf, len, sys_error);
+	else
+		n = px_pipe_read(h->fd, buf, len, sys_error);
 	px_count(&core->stat.system_calls);
 	if (n == -PROA_ECONNABORTED)
 		n = -PROA_ECONNRESET; /* as px_io_error */

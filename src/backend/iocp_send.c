@@ -48,6 +48,8 @@ static DWORD vec_fill(const px_op *op, WSABUF *out)
 /* A pipe takes one piece a call. */
 static int call_write(px_op *op, OVERLAPPED *o, const WSABUF *b)
 {
+	if (op->handle->flags & PX_IO_HF_WAITS)
+		return px_io_stream_write(op, b->buf, b->len);
 	return WriteFile(px_win_handle(op->handle->fd), b->buf, b->len, NULL, o)
 	               ? 0
 	               : (int)GetLastError();
@@ -146,12 +148,18 @@ static int64_t pipe_shutdown(px_handle *h, int32_t *sys_error)
 {
 	HANDLE nothing;
 
-	if (px_handle_kind(h) != PROA_PIPE || px_win_is_readable(h->fd))
+	bool waits = (h->flags & PX_IO_HF_WAITS) != 0;
+
+	/* (The system makes who asks of a handle wait for a read that waits.) */
+	if (px_handle_kind(h) != PROA_PIPE || (waits && px_io_stream_reads(h)) ||
+	    px_win_is_readable(h->fd))
 		return -PROA_ENOTSUP;
 	nothing = CreateFileW(L"NUL", GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
 	                      OPEN_EXISTING, 0, NULL);
 	if (nothing == INVALID_HANDLE_VALUE)
 		return px_win_error(sys_error);
+	if (waits)
+		px_io_stream_close(h, PX_DIR_OUT);
 	CloseHandle(px_win_handle(h->fd));
 	h->fd = px_win_file_fd(nothing);
 	return 0;

@@ -8,7 +8,7 @@
 int px_io_call_fd(const px_op *op)
 {
 	if (op->kind == PX_POLL)
-		return px_win_file_fd(px_iocp_of(px_handle_core(op->handle))->afd);
+		return px_io_poll_fd(op);
 	return op->kind == PX_SEND_FILE && !(op->flags & PX_F_PHASE2) ? op->args.file.file->fd
 	                                                              : op->handle->fd;
 }

@@ -25,8 +25,10 @@ if(WIN32)
 		src/sys/win/signal.c
 		src/sys/win/sock.c
 		src/sys/win/sock_option.c
+		src/sys/win/stream.c
 		src/sys/win/text.c
 		src/sys/win/thread.c
+		src/sys/win/tty.c
 		src/sys/win/udp.c
 		src/sys/win/udp_group.c)
 	list(APPEND PROA_UNIT_TESTS src/sys/win_test.c)
@@ -90,7 +92,7 @@ elseif(NOT WIN32)
 		src/sys/bsd/watch_name.c
 		src/sys/bsd/watch_round.c)
 else()
-	list(APPEND PROA_SOURCES src/sys/watch_none.c)
+	list(APPEND PROA_SOURCES src/sys/win/watch.c)
 endif()
 # Linux alone can say what would have to wait, and copies within the kernel.
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR PROA_KQUEUE_TREE)

@@ -1,6 +1,7 @@
 /* Pipes and pairs of sockets: bytes, ends, waiting, cancelling, broken ones. */
 /* SPDX-License-Identifier: MIT */
 #include "c_conform/kit.h"
+#include "host_file.h"
 
 enum { BIG = 1 << 20 };
 
@@ -8,7 +9,34 @@ typedef struct ends {
 	proa_handle rd, wr;
 } ends;
 
-static void ends_open(proa_loop *loop, ends *e, int (*open)(proa_handle *, proa_handle *))
+typedef int pipe_open(proa_handle *rd, proa_handle *wr);
+
+/* As other programs make them: for calls that wait. */
+static int others_pipe(proa_handle *rd, proa_handle *wr)
+{
+	int fd[2];
+
+	if (!host_pipe(fd))
+		return -PROA_EMFILE;
+	proa_adopt_os(rd, fd[0], PROA_PIPE);
+	proa_adopt_os(wr, fd[1], PROA_PIPE);
+	return 0;
+}
+
+/* A test of pipes of either sort. */
+#define TEST_PIPES(name)                           \
+	static void check_##name(pipe_open *open); \
+	TEST(name)                                 \
+	{                                          \
+		check_##name(proa_pipe);           \
+	}                                          \
+	TEST(name##_of_others)                     \
+	{                                          \
+		check_##name(others_pipe);         \
+	}                                          \
+	static void check_##name(pipe_open *open)
+
+static void ends_open(proa_loop *loop, ends *e, pipe_open *open)
 {
 	memset(e, 0, sizeof *e);
 	proa_handle_init(proa_root(loop), &e->rd);
@@ -39,7 +67,7 @@ static void recv_all(proa_loop *loop, proa_handle *h, size_t len)
 	CHECK_EQ(got, len);
 }
 
-TEST(pipe_bytes)
+TEST_PIPES(pipe_bytes)
 {
 	static char bytes[BIG];
 	rec s = {0}, shut = {0}, r = {0};
@@ -47,7 +75,7 @@ TEST(pipe_bytes)
 	ends e;
 	LOOP(loop);
 
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	kit_fill(bytes, sizeof bytes, 0);
 	SUBMIT(proa_send, &e.wr, &s, bytes, sizeof bytes);
 	SUBMIT0(proa_shutdown, &e.wr, &shut);
@@ -88,7 +116,7 @@ TEST(pair_both_ways)
 }
 
 /* Queued behind one that waits, they may go out in one call. */
-TEST(pipe_sends_in_order)
+TEST_PIPES(pipe_sends_in_order)
 {
 	enum { N = 200, EACH = 1000 };
 	static char bytes[N * EACH];
@@ -98,7 +126,7 @@ TEST(pipe_sends_in_order)
 	LOOP(loop);
 
 	memset(s, 0, sizeof s);
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	kit_fill(bytes, sizeof bytes, 0);
 	for (int i = 0; i < N; i++) {
 		const char *at = bytes + (size_t)i * EACH;
@@ -128,7 +156,7 @@ static void many_returned(rec *r)
 	proa_buffer_return(proa_op_loop(&r->op), r->buf);
 }
 
-static void check_pooled_many(unsigned held)
+static void pooled_many(pipe_open *open, unsigned held)
 {
 	static char bytes[BIG / 4];
 	rec s = {0}, r = {.then = many_returned};
@@ -136,7 +164,7 @@ static void check_pooled_many(unsigned held)
 	LOOP(loop);
 
 	many_sum = 0;
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	kit_fill(bytes, sizeof bytes, 0);
 	SUBMIT(proa_recv_pooled_many, &e.rd, &r, NULL, held);
 	SUBMIT(proa_send, &e.wr, &s, bytes, sizeof bytes);
@@ -149,25 +177,25 @@ static void check_pooled_many(unsigned held)
 	kit_close(&loop);
 }
 
-TEST(pipe_recv_pooled_many)
+TEST_PIPES(pipe_recv_pooled_many)
 {
-	check_pooled_many(0);
+	pooled_many(open, 0);
 }
 
-TEST(pipe_recv_pooled_many_with_a_quota)
+TEST_PIPES(pipe_recv_pooled_many_with_a_quota)
 {
-	check_pooled_many(1);
+	pooled_many(open, 1);
 }
 
-TEST(pipe_pooled_there_and_back)
+TEST_PIPES(pipe_pooled_there_and_back)
 {
 	rec r = {0}, s = {0};
 	char buf[8];
 	ends e, f;
 	LOOP(loop);
 
-	ends_open(loop, &e, proa_pipe);
-	ends_open(loop, &f, proa_pipe);
+	ends_open(loop, &e, open);
+	ends_open(loop, &f, open);
 	SUBMIT(proa_recv_pooled, &e.rd, &r, NULL);
 	kit_settle(loop);
 	CHECK_EQ(r.finals, 0);
@@ -191,14 +219,14 @@ static bool torn(proa_loop *loop, const rec *s)
 	return s->count > 0 || !strcmp(proa_loop_backend(loop), "iocp");
 }
 
-TEST(pipe_that_nobody_reads)
+TEST_PIPES(pipe_that_nobody_reads)
 {
 	static char bytes[BIG];
 	rec s = {0}, late = {0};
 	ends e;
 	LOOP(loop);
 
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	SUBMIT(proa_send, &e.wr, &s, bytes, sizeof bytes);
 	kit_settle(loop);
 	CHECK_EQ(s.finals, 0);
@@ -211,14 +239,14 @@ TEST(pipe_that_nobody_reads)
 	kit_close(&loop);
 }
 
-TEST(pipe_has_directions)
+TEST_PIPES(pipe_has_directions)
 {
 	rec r = {0}, s = {0};
 	char buf[8];
 	ends e;
 	LOOP(loop);
 
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	SUBMIT(proa_recv, &e.wr, &r, buf, sizeof buf);
 	CHECK_EQ(kit_await(loop, &r), -PROA_EBADF);
 	SUBMIT(proa_recv_pooled, &e.wr, &r, NULL);
@@ -253,7 +281,7 @@ TEST(pipe_refused)
 
 /* ---- ending what waits ---- */
 
-TEST(pipe_cancelled_and_timed_out)
+TEST_PIPES(pipe_cancelled_and_timed_out)
 {
 	static char bytes[BIG];
 	rec r = {0}, s = {0};
@@ -261,7 +289,7 @@ TEST(pipe_cancelled_and_timed_out)
 	ends e;
 	LOOP(loop);
 
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	SUBMIT(proa_recv, &e.rd, &r, buf, sizeof buf);
 	kit_settle(loop);
 	proa_cancel(&r.op);
@@ -283,7 +311,7 @@ TEST(pipe_cancelled_and_timed_out)
 	kit_close(&loop);
 }
 
-TEST(pipe_closed_with_ops_in_flight)
+TEST_PIPES(pipe_closed_with_ops_in_flight)
 {
 	static char bytes[BIG];
 	rec r = {0}, many = {0}, s = {0}, behind = {0};
@@ -291,8 +319,8 @@ TEST(pipe_closed_with_ops_in_flight)
 	ends e, f;
 	LOOP(loop);
 
-	ends_open(loop, &e, proa_pipe);
-	ends_open(loop, &f, proa_pipe);
+	ends_open(loop, &e, open);
+	ends_open(loop, &f, open);
 	SUBMIT(proa_recv, &e.rd, &r, buf, sizeof buf);
 	SUBMIT(proa_recv_pooled_many, &f.rd, &many, NULL, 0);
 	kit_settle(loop);
@@ -303,7 +331,7 @@ TEST(pipe_closed_with_ops_in_flight)
 	kit_end(loop, &e.wr);
 	kit_end(loop, &f.wr);
 
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	SUBMIT(proa_send, &e.wr, &s, bytes, sizeof bytes);
 	SUBMIT(proa_send, &e.wr, &behind, "x", 1);
 	kit_settle(loop);
@@ -315,7 +343,7 @@ TEST(pipe_closed_with_ops_in_flight)
 }
 
 /* What is queued goes out first, and then there is an end. */
-TEST(pipe_finished)
+TEST_PIPES(pipe_finished)
 {
 	enum { LEN = 300000 };
 	static char bytes[LEN];
@@ -324,7 +352,7 @@ TEST(pipe_finished)
 	ends e;
 	LOOP(loop);
 
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	kit_fill(bytes, sizeof bytes, 0);
 	kit_n_closed = 0;
 	SUBMIT(proa_send, &e.wr, &s, bytes, sizeof bytes);
@@ -338,14 +366,14 @@ TEST(pipe_finished)
 	kit_close(&loop);
 }
 
-TEST(pipe_idle)
+TEST_PIPES(pipe_idle)
 {
 	rec r = {0};
 	char buf[8];
 	ends e;
 	LOOP(loop);
 
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	proa_set_idle(&e.rd, 30 * PROA_MSEC);
 	SUBMIT(proa_recv, &e.rd, &r, buf, sizeof buf);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
@@ -371,14 +399,14 @@ TEST(pipe_without_descriptors)
 }
 
 /* A buffered reader and writer on top. */
-TEST(pipe_under_a_stream)
+TEST_PIPES(pipe_under_a_stream)
 {
 	proa_stream in, out;
 	rec r = {0}, d = {0};
 	ends e;
 	LOOP(loop);
 
-	ends_open(loop, &e, proa_pipe);
+	ends_open(loop, &e, open);
 	proa_stream_init(&in, &e.rd, NULL);
 	proa_stream_init(&out, &e.wr, NULL);
 	CHECK_EQ(proa_stream_put(&out, "one\ntwo\n", 8), 0);

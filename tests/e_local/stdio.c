@@ -79,13 +79,11 @@ static void check_echo(proa_stdio_how in, proa_stdio_how out)
 
 TEST(stdio_pipes)
 {
-	NEED(HOST_GRAMS);
 	check_echo(PROA_STDIO_PIPE, PROA_STDIO_PIPE);
 }
 
 TEST(stdio_sockets)
 {
-	NEED(HOST_GRAMS);
 	check_echo(PROA_STDIO_PAIR, PROA_STDIO_PAIR);
 }
 
@@ -97,13 +95,13 @@ TEST(stdio_files)
 	int in, out;
 	rec r = {0};
 	echo e;
-
-	NEED(HOST_GRAMS);
 	LOOP(loop);
+
 	in = kit_file(LEN);
 	out = host_file_temp();
-	io[0].os = in;
-	io[1].os = out;
+	io[0].os = host_file_again(in);
+	io[1].os = host_file_again(out);
+	REQUIRE(io[0].os >= 0 && io[1].os >= 0);
 	echo_start(loop, &e, io);
 	echo_end(loop, &e);
 	kit_end(loop, &e.io[0]);
@@ -114,7 +112,9 @@ TEST(stdio_files)
 	CHECK_EQ(kit_await(loop, &r), LEN);
 	CHECK(kit_filled(back, LEN, 0));
 	kit_end(loop, &file);
-	host_sock_close(in);
+	host_file_close(in);
+	host_file_close((int)io[0].os);
+	host_file_close((int)io[1].os);
 	kit_close(&loop);
 }
 
@@ -122,9 +122,8 @@ TEST(stdio_nothing)
 {
 	proa_stdio io[3] = {{.how = PROA_STDIO_NULL}, {.how = PROA_STDIO_NULL}};
 	echo e;
-
-	NEED(HOST_GRAMS);
 	LOOP(loop);
+
 	echo_start(loop, &e, io);
 	echo_end(loop, &e);
 	kit_end(loop, &e.io[0]);

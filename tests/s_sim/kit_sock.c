@@ -258,7 +258,8 @@ const char *__wrap_host_lacks(host_feature feature)
 	case HOST_PAIR: return "a world has no socketpair";
 	case HOST_FULL_DISK: return "a world has no file of that kind";
 	case HOST_LINKS: return "the tests' links are the host's";
-	case HOST_WATCH: return "a world's folders are not watched";
+	case HOST_WATCH:
+	case HOST_WATCH_SELF: return "a world's folders are not watched";
 	case HOST_FOREIGN: return "nothing foreign is in a world";
 	default: return NULL;
 	}

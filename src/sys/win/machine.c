@@ -29,6 +29,16 @@ bool px_win_is_wine(void)
 	return known == 2;
 }
 
+bool px_win_stay(void)
+{
+	static const char here;
+	HMODULE self;
+
+	return GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN |
+	                                  GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+	                          (const wchar_t *)(const void *)&here, &self);
+}
+
 bool px_win_is_server(void)
 {
 	OSVERSIONINFOEXW wanted = {.dwOSVersionInfoSize = sizeof wanted,

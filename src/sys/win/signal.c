@@ -95,17 +95,13 @@ static BOOL WINAPI console_came(DWORD event)
 static BOOL CALLBACK console_hook(INIT_ONCE *once, void *arg, void **out)
 {
 	handler *old = signal(SIGINT, SIG_IGN);
-	HMODULE self;
 
 	PX_UNUSED(once);
 	PX_UNUSED(arg);
 	PX_UNUSED(out);
 	if (old != SIG_ERR)
 		signal(SIGINT, old);
-	return GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN |
-	                                  GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
-	                          (const wchar_t *)(const void *)&table, &self) &&
-	       SetConsoleCtrlHandler(console_came, TRUE);
+	return px_win_stay() && SetConsoleCtrlHandler(console_came, TRUE);
 }
 
 /* ---- watching ---- */

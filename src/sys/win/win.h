@@ -116,9 +116,30 @@ uint32_t px_win_type(DWORD attributes, DWORD reparse_tag); /* PROA_S_... */
 uint32_t px_win_mode(DWORD attributes);                    /* permission bits */
 int64_t px_win_time_ns(int64_t filetime);                  /* since 1970 */
 
+/* ---- watching, watch.c: the call that a port makes where others poll ---- */
+int px_win_watch_begin(px_fswatch *, OVERLAPPED *); /* 0 or a Win32 code; pending is one */
+/* Its outcome. False: it is an error that the reader has no word for. */
+bool px_win_watch_done(px_fswatch *, int error, int64_t bytes);
+
+/* ---- streams that wait in their calls, stream.c ---- */
+
+typedef struct px_win_stream px_win_stream;
+enum { PX_WIN_STREAM_BYTES = 64 * 1024 };
+/* A thread that makes the calls of one direction, and posts to the port, with the key and nothing
+ * else, when one is over. NULL: no memory, or no thread. */
+px_win_stream *px_win_stream_open(int fd, bool reads, HANDLE port, ULONG_PTR key);
+void px_win_stream_close(px_win_stream *);          /* also while a call waits */
+char *px_win_stream_bytes(px_win_stream *);         /* what it reads to, and writes from */
+void px_win_stream_begin(px_win_stream *, DWORD n); /* at most so many bytes, one call at a time */
+/* Once for each call, when it is over: true, with 0 or a Win32 code, and how many bytes; of a read
+ * none is the end. */
+bool px_win_stream_done(px_win_stream *, int *error, DWORD *n);
+
 /* ---- the machine, machine.c ---- */
 
 bool px_win_is_wine(void);
+bool px_win_stay(
+	void); /* if we are part of a DLL: it is never unloaded; false: it could not be told */
 bool px_win_is_server(void); /* an edition for servers */
 /* Opened for calls that wait, so that no port can have it. */
 bool px_win_is_synchronous(int fd);
