@@ -77,7 +77,7 @@ TEST(watch_tree_whose_folder_is_moved)
 TEST(watch_folder_that_moves_at_once)
 {
 	static watched w;
-	NEED(HOST_WATCH);
+	NEED(HOST_WATCH_SELF);
 	LOOP(loop);
 
 	watched_open(loop, &w, PROA_WATCH_TREE);

@@ -240,7 +240,7 @@ static void mirror_run(proa_loop *loop, unsigned seed, bool logged)
 TEST(watch_told_makes_the_same_tree)
 {
 	bool logged = !host_lacks(HOST_WATCH_LOG);
-	NEED(HOST_WATCH);
+	NEED(HOST_WATCH_SELF);
 	LOOP(loop);
 
 	for (unsigned seed = 1; seed <= SEEDS; seed++)

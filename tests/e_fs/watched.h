@@ -3,9 +3,9 @@
 #ifndef TESTS_FS_WATCHED_H
 #define TESTS_FS_WATCHED_H
 
-#include "proa/watch.h"
 #include "c_conform/kit.h"
 #include "host_file.h"
+#include "proa/watch.h"
 
 #include <stdio.h>
 
@@ -35,11 +35,11 @@ void watched_append(const char *path);
 /* All of that was told, in this order; what else was told is between. */
 bool watched_told(const watched *, const char *what);
 
-#define TOLD(loop, w, what)                                  \
-	do {                                                 \
+#define TOLD(loop, w, what)                                          \
+	do {                                                         \
 		UNTIL(loop, watched_told(w, what) || (w)->r.finals); \
 		if (!CHECK(watched_told(w, what)))                   \
-			test_note("told: %s", (w)->said);    \
+			test_note("told: %s", (w)->said);            \
 	} while (0)
 
 #endif
