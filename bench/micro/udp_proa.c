@@ -14,7 +14,15 @@
 
 /* The echo runs alone on one CPU. The load, on another, keeps WINDOW datagrams on their way; it
  * sends them in runs and takes them in batches in each mode, so that it has time to spare. */
-enum { BYTES = 512, RUN = 32, WINDOW = 128, LANES = 16, BATCH = 16, ROOM = 65536 };
+enum {
+	BYTES = 512,
+	RUN = 32,
+	WINDOW = 128,
+	LANES = 16,
+	ANSWERS = WINDOW,
+	BATCH = 16,
+	ROOM = 65536
+};
 enum { UDP_LEVEL = 17, UDP_SEGMENT_ = 103, UDP_GRO_ = 104 };
 
 typedef struct lane {
@@ -37,7 +45,7 @@ typedef struct echo {
 	proa_loop *loop;
 	proa_handle handle;
 	proa_op many;
-	lane lanes[LANES];
+	lane lanes[ANSWERS]; /* LANES of them receive; each may be one answer on its way */
 	double cpu_ns;
 	int port;
 	pthread_barrier_t ready;
@@ -136,9 +144,9 @@ static void many_got(proa_op *op)
 	fail_on(op);
 	if (op->result < 0)
 		return;
-	while (l < e->lanes + LANES && l->busy)
+	while (l < e->lanes + ANSWERS && l->busy)
 		l++;
-	if (l == e->lanes + LANES)
+	if (l == e->lanes + ANSWERS)
 		px_bench_fail("more answers on their way than there are lanes");
 	l->busy = true;
 	proa_msg_of(op->buf, op->result, l->msgs);
@@ -159,23 +167,27 @@ static const mode modes[] = {
 static void *echo_run(void *arg)
 {
 	echo *e = arg;
+	proa_loop_options options = {.backend = e->args->backend, .stay = true};
 	proa_addr at;
 	int64_t began;
 
 	px_micro_pin(0);
+	if (proa_loop_open(&e->loop, &options) < 0)
+		px_bench_fail("proa_loop_open");
 	proa_handle_init(proa_root(e->loop), &e->handle);
 	if (proa_addr_parse(&at, "127.0.0.1:0", 0) < 0 ||
 	    proa_udp_bind(&e->handle, &at, &e->mode->options) < 0 ||
 	    proa_local_addr(&e->handle, &at) < 0)
 		px_bench_fail("proa_udp_bind");
 	e->port = proa_addr_port(&at);
-	for (int i = 0; i < LANES; i++)
+	for (int i = 0; i < ANSWERS; i++)
 		e->lanes[i].e = e;
 	e->mode->start(e);
 	pthread_barrier_wait(&e->ready);
 	began = px_micro_thread_cpu_ns();
 	proa_run(e->loop);
 	e->cpu_ns = (double)(px_micro_thread_cpu_ns() - began);
+	proa_loop_close(&e->loop, 0);
 	return NULL;
 }
 
@@ -241,7 +253,6 @@ static void load_run(int port, size_t count)
 
 static void mode_run(const px_micro_args *args, const mode *m)
 {
-	proa_loop_options options = {.backend = args->backend, .stay = true};
 	echo *e = px_micro_alloc(1, sizeof *e);
 	size_t count = args->count / RUN * RUN;
 	pthread_t thread;
@@ -250,8 +261,6 @@ static void mode_run(const px_micro_args *args, const mode *m)
 
 	e->args = args;
 	e->mode = m;
-	if (proa_loop_open(&e->loop, &options) < 0)
-		px_bench_fail("proa_loop_open");
 	pthread_barrier_init(&e->ready, NULL, 2);
 	if (pthread_create(&thread, NULL, echo_run, e))
 		px_bench_fail("pthread_create");
@@ -267,7 +276,6 @@ static void mode_run(const px_micro_args *args, const mode *m)
 	px_micro_figure("rps", (double)count * 1e9 / (double)began);
 	px_micro_figure("server_ns", e->cpu_ns / (double)count);
 	px_micro_end();
-	proa_loop_close(&e->loop, 0);
 	pthread_barrier_destroy(&e->ready);
 	free(e);
 }
