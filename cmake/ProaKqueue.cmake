@@ -57,7 +57,7 @@ if(PROA_KQUEUE_IS STREQUAL "libkqueue")
 	set(PROA_KQUEUE_LINK ${kqueue_link})
 elseif(PROA_KQUEUE_IS STREQUAL "shim")
 	add_library(proa_kqueue_shim OBJECT
-		tests/shim/kqueue.c tests/shim/look.c tests/shim/notes.c)
+		tests/shim/kqueue.c tests/shim/look.c tests/shim/notes.c tests/shim/vnode.c)
 	target_link_libraries(proa_kqueue_shim PRIVATE proa_flags)
 	target_include_directories(proa_kqueue_shim PRIVATE tests/shim/include)
 	target_include_directories(proa_kqueue INTERFACE

@@ -44,7 +44,7 @@ foreach(part host frame)
 	add_library(proa_test_${part} OBJECT ${part_files})
 	target_include_directories(proa_test_${part} PUBLIC ${PROJECT_SOURCE_DIR}/tests)
 	target_include_directories(proa_test_${part} PRIVATE ${PROJECT_SOURCE_DIR}/include)
-	target_link_libraries(proa_test_${part} PRIVATE proa_flags)
+	target_link_libraries(proa_test_${part} PRIVATE proa_flags proa_kqueue)
 endforeach()
 
 # proa_add_test(NAME COMMAND...): add_test with this build's prefix and common properties.

@@ -25,8 +25,10 @@ const char *host_lacks(host_feature feature)
 		return "no file that is always full";
 	if (feature == HOST_REUSEPORT)
 		return "the system does not spread connections over the listeners of a port";
-	if (feature == HOST_WATCH || feature == HOST_WATCH_SELF)
-		return "watching is not written for this system";
+#endif
+#ifdef PX_KQUEUE
+	if (feature == HOST_WATCH_LOG)
+		return "changes are found by comparing, and none waits";
 #endif
 	(void)feature;
 	return NULL;

@@ -71,7 +71,8 @@ const char *host_lacks(host_feature feature)
 	case HOST_LOCAL: return have_local() ? NULL : "no local sockets here (Wine has none)";
 	case HOST_LINKS: return have_links() ? NULL : "no symbolic links here";
 	case HOST_FOREIGN: return NULL;
-	case HOST_WATCH: return NULL;
+	case HOST_WATCH:
+	case HOST_WATCH_LOG: return NULL;
 	case HOST_WATCH_SELF:
 		return is_wine() ? "Wine tells no end of a watched folder, and what is below one "
 		                   "that was moved by its old name"

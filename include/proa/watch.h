@@ -33,13 +33,15 @@ enum { PROA_WATCH_TREE = 1 }; /* all folders below, too, and those that come */
  * with result 0 and PROA_MORE, says that from now on it is watched. Then result: bytes of changes
  * at op->buf, packed, in their order as far as the system keeps it, until the callback returns
  * (with proa_wait: until the loop runs again). What is not taken waits in the system's queue, whose
- * end is told as OVERFLOW; equal changes in a row may be told as one. In a folder that appears in a
- * tree things may have happened before it could be watched: what is in it then is told as CREATED,
- * some perhaps twice. Links are not followed, except for `path` itself. Ends with result 0 and
- * PROA_END when what is watched was removed or moved itself, which is told before with the name ""
- * (on Windows not that a folder was moved). Errors: ENOENT, EACCES, ENOTDIR, EMFILE, ENOSPC (no
- * more watches for this user), ENOMEM, ENOTSUP (not on this system, or in a simulated world),
- * EINVAL (flags). Allocates, and works on a worker. `path` is copied. Cancellable always. */
+ * end is told as OVERFLOW; equal changes in a row may be told as one. Where the system does not say
+ * what has changed (kqueue) that is found by comparing: what came and went between is not told, and
+ * what has no descriptor is looked at once a second. In a folder that appears in a tree things may
+ * have happened before it could be watched: what is in it then is told as CREATED, some perhaps
+ * twice. Links are not followed, except for `path` itself. Ends with result 0 and PROA_END when
+ * what is watched was removed or moved itself, which is told before with the name "" (on Windows
+ * not that a folder was moved). Errors: ENOENT, EACCES, ENOTDIR, EMFILE, ENOSPC (no more watches
+ * for this user), ENOMEM, ENOTSUP (in a simulated world), EINVAL (flags). Allocates, and works on a
+ * worker. `path` is copied. Cancellable always. */
 PROA_API void proa_watch(proa_handle *owner, proa_op *op, const char *path, unsigned flags,
                          proa_done *done);
 

@@ -30,8 +30,7 @@ static msg_header *header_fill(px_op *op, uint32_t name_len, size_t skip, size_t
 	proa_msg *m = op_msg(op);
 	msg_header *header = op_header(op);
 
-	header->iov = (struct iovec){(unsigned char *)m->buf + skip,
-	                             PX_MIN(len, (size_t)INT32_MAX)};
+	header->iov = (struct iovec){px_msg_at(m, skip), PX_MIN(len, (size_t)INT32_MAX)};
 	header->msg = (struct msghdr){.msg_iov = &header->iov, .msg_iovlen = 1};
 	header->msg.msg_name = name_len ? m->addr.data : NULL;
 	header->msg.msg_namelen = name_len;
@@ -41,7 +40,7 @@ static msg_header *header_fill(px_op *op, uint32_t name_len, size_t skip, size_t
 static void header_control(msg_header *header, size_t len)
 {
 	header->msg.msg_control = len ? &header->control : NULL;
-	header->msg.msg_controllen = len;
+	header->msg.msg_controllen = (socklen_t)len;
 }
 
 /* Without POLL_FIRST: a datagram socket does not say whether more is there, and where it matters

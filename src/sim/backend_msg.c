@@ -106,7 +106,7 @@ static int64_t msg_put(px_core *core, px_simside *side, const proa_msg *msg, siz
 	proa_msg part = *msg;
 	int64_t n;
 
-	part.buf = (unsigned char *)msg->buf + skip;
+	part.buf = px_msg_at(msg, skip);
 	part.len -= skip;
 	if (msg->segment_bytes)
 		part.len = PX_MIN(part.len, (size_t)msg->segment_bytes);

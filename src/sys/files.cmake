@@ -78,22 +78,21 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_KQUEUE_TREE)
 		src/sys/linux/now.c
 		src/sys/linux/sendfile.c
 		src/sys/linux/udp_many.c
-		src/sys/linux/wake.c)
+		src/sys/linux/wake.c
+		src/sys/linux/watch.c)
 	list(APPEND PROA_UNIT_TESTS src/sys/linux/now_test.c)
 elseif(NOT WIN32)
 	list(APPEND PROA_SOURCES
 		src/sys/bsd/dir.c
 		src/sys/bsd/sendfile.c
 		src/sys/bsd/udp_many.c
-		src/sys/bsd/wake.c)
-endif()
-# inotify, or nothing yet.
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-	list(APPEND PROA_SOURCES src/sys/linux/watch.c)
-elseif(WIN32)
-	list(APPEND PROA_SOURCES src/sys/win/watch.c)
+		src/sys/bsd/wake.c
+		src/sys/bsd/watch.c
+		src/sys/bsd/watch_list.c
+		src/sys/bsd/watch_name.c
+		src/sys/bsd/watch_round.c)
 else()
-	list(APPEND PROA_SOURCES src/sys/watch_none.c)
+	list(APPEND PROA_SOURCES src/sys/win/watch.c)
 endif()
 # Linux alone can say what would have to wait, and copies within the kernel.
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR PROA_KQUEUE_TREE)

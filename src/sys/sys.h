@@ -211,6 +211,11 @@ int64_t px_udp_send_many(int fd, const proa_msg *msgs, unsigned n, int32_t *sys_
 enum { PX_UDP_BATCH = 16, PX_UDP_SEGMENTS = 64, PX_UDP_PART = 65000 };
 /* How much of what is behind `skip` one call takes; `alone`: it has refused to take segments. */
 size_t px_udp_part(const proa_msg *msg, size_t skip, bool alone);
+/* Where its byte `skip` is; an empty datagram's may be nowhere. */
+static inline unsigned char *px_msg_at(const proa_msg *msg, size_t skip)
+{
+	return skip ? (unsigned char *)msg->buf + skip : msg->buf;
+}
 /* The system has written `len` bytes of its sockaddr into addr->data: makes a value of it, the rest
  * being zero. */
 void px_addr_told(proa_addr *addr, size_t len);

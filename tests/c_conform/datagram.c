@@ -104,6 +104,8 @@ TEST(datagram_empty)
 	udp_here(loop, &b, &from);
 	CHECK_EQ(send_one(loop, &b, &at, ""), 0);
 	CHECK_EQ(send_one(loop, &b, &at, "behind"), 6);
+	gram_send(&b, &g, &at, NULL, 0); /* from nowhere, as nothing is taken from there */
+	CHECK_EQ(kit_await(loop, &g.r), 0);
 	gram_recv(&a, &g);
 	CHECK_EQ(kit_await(loop, &g.r), 0);
 	CHECK_EQ(g.r.got, 0); /* no END */

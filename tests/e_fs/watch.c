@@ -275,13 +275,37 @@ TEST(watch_of_a_file)
 	kit_close(&loop);
 }
 
-/* What is not taken waits, and where too much waits that is told, and the rest goes on. */
+/* What is not taken waits, and what waits may be joined. */
+TEST(watch_paused)
+{
+	static watched w;
+	NEED(HOST_WATCH);
+	LOOP(loop);
+
+	watch_open(loop, &w, 0);
+	CHECK(host_make_file(in(&w, "before")));
+	TOLD(loop, &w, "+before");
+	proa_pause(&w.r.op);
+	CHECK(host_make_file(in(&w, "kept")));
+	append(in(&w, "before"));
+	kit_settle(loop);
+	CHECK(!told(&w, "+kept"));
+	proa_resume(&w.r.op);
+	TOLD(loop, &w, "+kept");
+	TOLD(loop, &w, "~before");
+	CHECK_EQ(w.lost, 0);
+	CHECK(host_remove(in(&w, "before")) && host_remove(in(&w, "kept")));
+	watch_close(loop, &w);
+	kit_close(&loop);
+}
+
+/* Where too much waits that is told, and the rest goes on. */
 TEST(watch_paused_and_overflown)
 {
 	enum { ROUNDS = 9000 }; /* 18,000 changes; a queue has 16,384 */
 	static watched w;
 	FILE *file[2];
-	NEED(HOST_WATCH);
+	NEED(HOST_WATCH_LOG);
 	LOOP(loop);
 
 	watch_open(loop, &w, 0);

@@ -31,9 +31,10 @@
  * The sockets are Linux's: what a shutdown, a reset or a full buffer do is not what a BSD does, and
  * accepted sockets inherit no flags. The socket's error in `fflags` is guessed (look.c). Only
  * close(2) is seen, called by what is linked with --wrap=close; dup2 and fclose are not. There are
- * EVFILT_READ, EVFILT_WRITE and EVFILT_USER only, no regular files, no kqueue inside of another,
- * and a kqueue closed under a thread that waits in it is not supported. It takes three descriptors
- * instead of one, and several system calls, so no measurement means anything. */
+ * EVFILT_READ, EVFILT_WRITE, EVFILT_USER, EVFILT_VNODE (vnode.c) and EVFILT_TIMER (in milliseconds)
+ * only, no regular files but for their VNODE, and a kqueue closed under a thread that waits in it
+ * is not supported. One inside of another is an epoll inside of another. It takes three descriptors
+ * or more instead of one, and several system calls, so no measurement means anything. */
 
 /* All state of this file. Held with every signal blocked: handlers call kevent too. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -77,6 +78,8 @@ static void descriptors_close(const shim_queue *q)
 		__real_close(q->writes);
 	if (q->bell >= 0)
 		__real_close(q->bell);
+	if (q->names >= 0)
+		__real_close(q->names);
 }
 
 static void queue_close(shim_queue **at)
@@ -119,6 +122,8 @@ static void fork_child(void)
 			shim_note *n = q->users;
 
 			q->users = n->sibling;
+			if (n->timer >= 0)
+				shim_close(n->timer);
 			free(n);
 		}
 		free(q->files);
@@ -138,6 +143,7 @@ static int descriptors_open(shim_queue *q)
 	struct epoll_event ring = {.events = EPOLLET, .data.u64 = UINT64_MAX};
 	int error;
 
+	q->names = -1;
 	q->fd = epoll_create1(0);
 	q->writes = epoll_create1(EPOLL_CLOEXEC);
 	q->bell = eventfd(1, EFD_CLOEXEC);
@@ -279,7 +285,7 @@ static void descriptor_closed(shim_queue *q, int fd)
 
 		if (!place || !*place)
 			continue;
-		left++;
+		left += i != SHIM_VNODE; /* closing is how that one is taken away */
 		shim_note_free(q, place);
 	}
 }
@@ -299,6 +305,11 @@ int __wrap_close(int fd)
 	}
 	lock_leave(&mask);
 	return __real_close(fd);
+}
+
+void shim_close(int fd)
+{
+	__real_close(fd);
 }
 
 /* ---- for tests ---- */

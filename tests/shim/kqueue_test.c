@@ -454,7 +454,7 @@ TEST(what_cannot_be)
 	close(fd[1]);
 	CHECK_EQ(change(kq, fd[1], EVFILT_READ, EV_ADD, NULL), -1);
 	CHECK_EQ(errno, EBADF);
-	CHECK_EQ(change(kq, fd[0], -7, EV_ADD, NULL), -1);
+	CHECK_EQ(change(kq, fd[0], -9, EV_ADD, NULL), -1);
 	CHECK_EQ(errno, EINVAL);
 	CHECK_EQ(kevent(kq, NULL, 0, got, ROOM, &bad), -1);
 	CHECK_EQ(errno, EINVAL);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 int shim_refuse_in, shim_refuse_error, shim_no_user;
 #ifdef PX_TORTURE
@@ -15,7 +17,7 @@ int shim_torture;
 
 /* ---- the line ---- */
 
-static void note_activate(shim_queue *q, shim_note *n)
+void shim_note_activate(shim_queue *q, shim_note *n)
 {
 	if (n->queued || n->disabled)
 		return;
@@ -41,19 +43,33 @@ static void note_unqueue(shim_queue *q, shim_note *n)
 
 /* ---- notes ---- */
 
+static bool of_descriptor(short filter)
+{
+	return filter != EVFILT_USER && filter != EVFILT_TIMER;
+}
+
+static size_t slot_of(short filter)
+{
+	switch (filter) {
+	case EVFILT_READ: return SHIM_READ;
+	case EVFILT_WRITE: return SHIM_WRITE;
+	default: return SHIM_VNODE;
+	}
+}
+
 /* Where the filter's note is, or would be; NULL: no room was ever made for it. */
 static shim_note **note_place(shim_queue *q, uintptr_t ident, short filter)
 {
 	shim_note **at = &q->users;
 
-	if (filter == EVFILT_USER) {
-		while (*at && (*at)->is.ident != ident)
+	if (!of_descriptor(filter)) {
+		while (*at && ((*at)->is.ident != ident || (*at)->is.filter != filter))
 			at = &(*at)->sibling;
 		return at;
 	}
 	if (ident >= q->n_files)
 		return NULL;
-	return &q->files[ident * SHIM_FILTERS + (filter == EVFILT_READ ? SHIM_READ : SHIM_WRITE)];
+	return &q->files[ident * SHIM_FILTERS + slot_of(filter)];
 }
 
 static int places_grow(shim_queue *q, uintptr_t fd)
@@ -78,12 +94,44 @@ static int epoll_of(const shim_queue *q, const shim_note *n)
 	return n->is.filter == EVFILT_READ ? q->fd : q->writes;
 }
 
+static int timer_watch(shim_queue *q, shim_note *n)
+{
+	struct timespec each = {.tv_sec = (time_t)(n->is.data / 1000),
+	                        .tv_nsec = (long)(n->is.data % 1000) * 1000000};
+	struct itimerspec t = {.it_interval = each, .it_value = each};
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = SHIM_OF_TIMER | n->is.ident};
+
+	n->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (n->timer >= 0 && !timerfd_settime(n->timer, 0, &t, NULL) &&
+	    !epoll_ctl(q->fd, EPOLL_CTL_ADD, n->timer, &e)) {
+		n->is.data = 0; /* from now on how often */
+		return 0;
+	}
+	return errno;
+}
+
 static int note_watch(shim_queue *q, shim_note *n)
 {
 	struct epoll_event e = {.events = EPOLLET, .data.u64 = n->is.ident};
 
+	switch (n->is.filter) {
+	case EVFILT_USER: return 0;
+	case EVFILT_TIMER: return timer_watch(q, n);
+	case EVFILT_VNODE: return shim_vnode_watch(q, n);
+	default: break;
+	}
 	e.events |= n->is.filter == EVFILT_READ ? EPOLLIN | EPOLLRDHUP : EPOLLOUT;
 	return epoll_ctl(epoll_of(q, n), EPOLL_CTL_ADD, n->file.fd, &e) ? errno : 0;
+}
+
+static void note_unwatch(shim_queue *q, shim_note *n)
+{
+	if (n->is.filter == EVFILT_VNODE)
+		shim_vnode_forget(q, n);
+	else if (of_descriptor(n->is.filter))
+		epoll_ctl(epoll_of(q, n), EPOLL_CTL_DEL, n->file.fd, NULL);
+	if (n->timer >= 0)
+		shim_close(n->timer);
 }
 
 /* `place` stays where it is, and is empty then. */
@@ -93,8 +141,7 @@ void shim_note_free(shim_queue *q, shim_note **place)
 
 	note_unqueue(q, n);
 	*place = n->sibling;
-	if (n->is.filter != EVFILT_USER)
-		epoll_ctl(epoll_of(q, n), EPOLL_CTL_DEL, n->file.fd, NULL);
+	note_unwatch(q, n);
 	free(n);
 }
 
@@ -109,7 +156,7 @@ static bool make_refused(void)
 
 static int note_make(shim_queue *q, const struct kevent *c)
 {
-	bool user = c->filter == EVFILT_USER;
+	bool file_s = of_descriptor(c->filter);
 	int fd = c->ident > INT32_MAX ? -1 : (int)c->ident;
 	shim_file file = {.fd = -1};
 	shim_note *n;
@@ -117,15 +164,18 @@ static int note_make(shim_queue *q, const struct kevent *c)
 
 	if (make_refused())
 		return shim_refuse_error;
-	if (!user && ((error = shim_file_learn(&file, fd)) || (error = places_grow(q, c->ident))))
+	if (file_s && ((error = shim_file_learn(&file, fd)) || (error = places_grow(q, c->ident))))
 		return error;
 	if (!(n = calloc(1, sizeof *n)))
 		return ENOMEM;
 	n->is = *c;
-	n->is.fflags = user ? c->fflags & NOTE_FFLAGSMASK & ~NOTE_TRIGGER : 0;
+	n->is.fflags = c->fflags & NOTE_FFLAGSMASK & ~NOTE_TRIGGER;
+	n->timer = -1;
 	n->is.flags = c->flags & (EV_CLEAR | EV_ONESHOT | EV_DISPATCH);
 	n->file = file;
-	if (!user && (error = note_watch(q, n))) {
+	if ((error = note_watch(q, n))) {
+		if (n->timer >= 0)
+			shim_close(n->timer);
 		free(n);
 		return error;
 	}
@@ -161,23 +211,34 @@ static void note_touch(shim_queue *q, shim_note *n, const struct kevent *c)
 	n->is.udata = c->udata;
 	if (n->is.filter == EVFILT_USER)
 		user_touch(n, c);
+	if (n->is.filter == EVFILT_VNODE)
+		n->is.fflags = c->fflags;
 	if (c->flags & EV_DISABLE) {
 		n->disabled = true;
 		note_unqueue(q, n);
 	} else if (c->flags & (EV_ADD | EV_ENABLE)) {
 		n->disabled = false;
 	}
-	note_activate(q, n);
+	shim_note_activate(q, n);
+}
+
+static bool filter_known(short filter)
+{
+	switch (filter) {
+	case EVFILT_READ:
+	case EVFILT_WRITE:
+	case EVFILT_VNODE:
+	case EVFILT_TIMER: return true;
+	default: return filter == EVFILT_USER && !shim_no_user;
+	}
 }
 
 static int change_apply(shim_queue *q, const struct kevent *c)
 {
-	bool known = c->filter == EVFILT_READ || c->filter == EVFILT_WRITE ||
-	             (c->filter == EVFILT_USER && !shim_no_user);
 	shim_note **place;
 	int error;
 
-	if (!known)
+	if (!filter_known(c->filter))
 		return EINVAL;
 	place = note_place(q, c->ident, c->filter);
 	if ((!place || !*place) && !(c->flags & EV_ADD))
@@ -186,7 +247,7 @@ static int change_apply(shim_queue *q, const struct kevent *c)
 		if ((error = note_make(q, c)))
 			return error;
 		place = note_place(q, c->ident, c->filter);
-		if (c->filter == EVFILT_USER)
+		if (!of_descriptor(c->filter))
 			return 0;
 	}
 	if (c->flags & EV_DELETE)
@@ -229,6 +290,35 @@ int shim_changes_apply(shim_queue *q, const struct kevent *c, int n, struct keve
 
 /* ---- events ---- */
 
+/* A timer's data is how often it has run out. */
+static void timer_take(shim_queue *q, uintptr_t ident)
+{
+	shim_note *n = *note_place(q, ident, EVFILT_TIMER);
+	uint64_t times = 0;
+
+	if (!n || read(n->timer, &times, sizeof times) != sizeof times)
+		return;
+	n->is.data += (int64_t)times;
+	shim_note_activate(q, n);
+}
+
+static void edge_take(shim_queue *q, uint64_t of, short filter)
+{
+	shim_note **place;
+
+	if (of == SHIM_OF_NAMES) {
+		shim_vnodes_take(q);
+		return;
+	}
+	if (of != UINT64_MAX && of & SHIM_OF_TIMER) {
+		timer_take(q, (uintptr_t)(of & ~SHIM_OF_TIMER));
+		return;
+	}
+	place = note_place(q, (uintptr_t)of, filter);
+	if (place && *place)
+		shim_note_activate(q, *place);
+}
+
 static void edges_take(shim_queue *q, int epoll, short filter)
 {
 	struct epoll_event e[64];
@@ -236,12 +326,8 @@ static void edges_take(shim_queue *q, int epoll, short filter)
 
 	do {
 		n = epoll_wait(epoll, e, 64, 0);
-		for (int i = 0; i < n; i++) {
-			shim_note **place = note_place(q, (uintptr_t)e[i].data.u64, filter);
-
-			if (place && *place)
-				note_activate(q, *place);
-		}
+		for (int i = 0; i < n; i++)
+			edge_take(q, e[i].data.u64, filter);
 	} while (n == 64);
 }
 
@@ -249,9 +335,12 @@ static void edges_take(shim_queue *q, int epoll, short filter)
 static bool note_look(shim_note *n, struct kevent *out)
 {
 	*out = n->is;
-	if (n->is.filter != EVFILT_USER)
-		return shim_file_look(&n->file, n->is.filter, out);
-	return n->triggered;
+	switch (n->is.filter) {
+	case EVFILT_USER: return n->triggered;
+	case EVFILT_TIMER: return n->is.data > 0;
+	case EVFILT_VNODE: out->fflags = n->vnode.happened; return out->fflags != 0;
+	default: return shim_file_look(&n->file, n->is.filter, out);
+	}
 }
 
 /* What being told makes of it. */
@@ -263,9 +352,13 @@ static void note_told(shim_queue *q, shim_note *n)
 	}
 	if (n->is.flags & EV_DISPATCH) {
 		n->disabled = true;
-	} else if (!(n->is.flags & EV_CLEAR)) {
-		note_activate(q, n);
+	} else if (!(n->is.flags & EV_CLEAR) && n->is.filter != EVFILT_TIMER) {
+		shim_note_activate(q, n);
 	}
+	if (n->is.filter == EVFILT_TIMER)
+		n->is.data = 0;
+	if (n->is.flags & EV_CLEAR)
+		n->vnode.happened = 0;
 	if (n->is.filter == EVFILT_USER && (n->is.flags & EV_CLEAR)) {
 		n->triggered = false;
 		n->is.fflags = 0;

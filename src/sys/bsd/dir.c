@@ -1,8 +1,8 @@
 /* Reading a folder by readdir, with nothing kept between two calls but the descriptor's offset. */
 /* SPDX-License-Identifier: MIT */
+#include "sys/bsd/dir.h"
 #include "sys/posix/posix.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
  * before; how many that were is the offset of the caller's descriptor, which nothing else uses. A
  * folder that loses entries between two calls may thus have one left out, as POSIX lets readdir do
  * with those that come or go, but here it may be another one. */
-static DIR *folder_open(int fd)
+DIR *px_dir_again(int fd)
 {
 	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = own < 0 ? NULL : fdopendir(own);
@@ -42,7 +42,7 @@ int64_t px_os_dir_read(int fd, void *buf, size_t len, int32_t *sys_error)
 {
 	px_dir_packer p = {fd, buf, len, 0};
 	off_t told = lseek(fd, 0, SEEK_CUR);
-	DIR *dir = told < 0 ? NULL : folder_open(fd);
+	DIR *dir = told < 0 ? NULL : px_dir_again(fd);
 
 	*sys_error = 0;
 	if (!dir)

@@ -51,7 +51,7 @@ static unsigned batch_fill_send(struct mmsghdr *m, place *p, const proa_msg *msg
 		                                         : NULL;
 		m[i].msg_hdr.msg_namelen = msgs[i].addr.len;
 		m[i].msg_hdr.msg_control = len ? &p[i].control : NULL;
-		m[i].msg_hdr.msg_controllen = len;
+		m[i].msg_hdr.msg_controllen = (socklen_t)len;
 	}
 	return n;
 }

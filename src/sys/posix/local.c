@@ -135,11 +135,11 @@ static void fds_put(struct msghdr *m, control *c, const proa_fds *fds)
 	for (unsigned i = 0; i < fds->n; i++)
 		fd[i] = (int)fds->fd[i];
 	m->msg_control = c->room;
-	m->msg_controllen = CMSG_SPACE(fds->n * sizeof(int));
+	m->msg_controllen = (socklen_t)CMSG_SPACE(fds->n * sizeof(int));
 	head = CMSG_FIRSTHDR(m);
 	head->cmsg_level = SOL_SOCKET;
 	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(fds->n * sizeof(int));
+	head->cmsg_len = (socklen_t)CMSG_LEN(fds->n * sizeof(int));
 	memcpy(CMSG_DATA(head), fd, fds->n * sizeof(int));
 }
 
@@ -171,7 +171,7 @@ static void fd_take(proa_fds *out, int fd)
 
 static void fds_take(proa_fds *out, struct msghdr *m)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = px_control_next(m, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)

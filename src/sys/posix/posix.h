@@ -28,6 +28,18 @@ static inline int64_t px_moved(ssize_t n, int32_t *sys_error)
 	return px_errno(sys_error);
 }
 
+/* CMSG_NXTHDR, for musl's compares signed with unsigned numbers. */
+static inline struct cmsghdr *px_control_next(const struct msghdr *m, const struct cmsghdr *c)
+{
+	unsigned char *all = m->msg_control;
+	size_t at = (size_t)((const unsigned char *)c - all);
+
+	if (c->cmsg_len < CMSG_LEN(0))
+		return NULL;
+	at += CMSG_SPACE(c->cmsg_len - CMSG_LEN(0));
+	return at + CMSG_LEN(0) <= m->msg_controllen ? (void *)(all + at) : NULL;
+}
+
 /* A descriptor: dup'd onto nothing, close-on-exec, non-blocking as wished. -1 and errno. */
 int px_sock_new(int family, int type, bool nonblock);
 int px_sock_accept_new(int fd, bool nonblock);

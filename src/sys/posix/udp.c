@@ -117,7 +117,7 @@ int64_t px_udp_recv(int fd, proa_msg *msg, bool info, int32_t *sys_error)
 /* What is cut to PX_IO_MOST is still too long for any datagram: EMSGSIZE, as without. */
 static ssize_t send_part(int fd, const proa_msg *msg, size_t skip, size_t part)
 {
-	struct iovec iov = {(unsigned char *)msg->buf + skip, PX_MIN(part, PX_IO_MOST)};
+	struct iovec iov = {px_msg_at(msg, skip), PX_MIN(part, PX_IO_MOST)};
 	px_udp_control control;
 	size_t n = px_udp_control_put(&control, msg, part);
 	const struct sockaddr *to = msg->addr.len ? addr_sockaddr(&msg->addr) : NULL;
@@ -129,7 +129,7 @@ static ssize_t send_part(int fd, const proa_msg *msg, size_t skip, size_t part)
 	m.msg_name = (void *)(uintptr_t)to;
 	m.msg_namelen = msg->addr.len;
 	m.msg_control = &control;
-	m.msg_controllen = n;
+	m.msg_controllen = (socklen_t)n;
 	return sendmsg(fd, &m, PX_MSG_QUIET | MSG_DONTWAIT);
 }
 

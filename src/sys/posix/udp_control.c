@@ -154,7 +154,7 @@ void px_udp_control_get(struct msghdr *m, proa_msg *msg)
 	msg->ttl = -1;
 	if (!m->msg_controllen)
 		return;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = px_control_next(m, c)) {
 		if (c->cmsg_level == IPPROTO_IP)
 			control_v4(c, msg);
 		else if (c->cmsg_level == IPPROTO_IPV6)
@@ -176,7 +176,7 @@ static size_t control_add(px_udp_control *control, size_t at, int level, int typ
 	memset(c, 0, CMSG_SPACE(len));
 	c->cmsg_level = level;
 	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(len);
+	c->cmsg_len = (socklen_t)CMSG_LEN(len);
 	memcpy(CMSG_DATA(c), data, len);
 	return at + CMSG_SPACE(len);
 }

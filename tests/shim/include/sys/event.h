@@ -9,6 +9,8 @@
 /* Names and meanings as in kqueue(2) of FreeBSD; the numbers are the stand-in's own. */
 #define EVFILT_READ  (-1)
 #define EVFILT_WRITE (-2)
+#define EVFILT_VNODE (-4)
+#define EVFILT_TIMER (-7)
 #define EVFILT_USER  (-11)
 
 struct kevent {
@@ -52,6 +54,15 @@ struct kevent {
 #define NOTE_FFCTRLMASK 0xc0000000u
 #define NOTE_FFLAGSMASK 0x00ffffffu
 #define NOTE_TRIGGER    0x01000000u
+
+/* EVFILT_VNODE: what is asked for, and what has happened. */
+#define NOTE_DELETE 0x0001u
+#define NOTE_WRITE  0x0002u
+#define NOTE_EXTEND 0x0004u
+#define NOTE_ATTRIB 0x0008u
+#define NOTE_LINK   0x0010u
+#define NOTE_RENAME 0x0020u
+#define NOTE_REVOKE 0x0040u
 
 int kqueue(void);
 int kevent(int kq, const struct kevent *changes, int nchanges, struct kevent *events, int nevents,
