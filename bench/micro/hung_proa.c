@@ -63,13 +63,15 @@ static void names_hang(void)
 	open_now = false;
 	pthread_mutex_unlock(&door);
 	for (unsigned i = 0; i < HUNG; i++) {
-		run.requests[i] = (proa_resolve_request){.name = "hangs.test", .how = PROA_DNS_POOL};
+		run.requests[i] = (proa_resolve_request){.name = "hangs.test",
+		                                         .how = PROA_DNS_POOL};
 		run.asking++;
 		proa_resolve(proa_root(run.loop), &run.names[i], &run.requests[i], on_name);
 	}
 	proa_run_once(run.loop, PROA_POLL);
 	pthread_mutex_lock(&door);
-	while (!inside) /* the lane may be narrower than there are look-ups: the others wait in it */
+	while (!inside) /* the lane may be narrower than there are look-ups: the others wait in it
+	                 */
 		pthread_cond_wait(&moved, &door);
 	pthread_mutex_unlock(&door);
 }
