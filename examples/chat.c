@@ -3,8 +3,7 @@
 #include "example.h"
 #include <stdlib.h>
 
-/* So memory is at most clients * (2 * LIMIT + a constant), whatever they do. */
-enum { LIMIT = 64 * 1024, LINE = 1024 };
+enum { LIMIT = 64 * 1024, LINE = 1024 }; /* so a client costs 2 * LIMIT and a constant at most */
 
 static struct client {
 	proa_handle h;
