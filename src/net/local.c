@@ -4,13 +4,15 @@
 #include "op/backend.h"
 #include "sys/sys.h"
 
-/* 0, or why the two cannot be opened. */
-static int pair_refusal(const px_handle *a, const px_handle *b)
+/* 0, or why the two cannot be opened. Their loops are this thread's from now on. */
+static int pair_begin(const px_handle *a, const px_handle *b)
 {
 	if (px_handle_closing(a) || px_handle_closing(b))
 		return -PROA_ECANCELED;
 	if (a == b || a->state != PX_H_INIT || b->state != PX_H_INIT)
 		return -PROA_EINVAL;
+	px_core_enter(px_handle_core(a));
+	px_core_enter(px_handle_core(b));
 	return px_handle_core(a)->system || px_handle_core(b)->system ? -PROA_ENOTSUP : 0;
 }
 
@@ -23,13 +25,11 @@ static void pair_open(px_handle *a, px_handle *b, const int *fd, proa_kind kind)
 int proa_pipe(proa_handle *reader, proa_handle *writer)
 {
 	px_handle *rd = px_handle_of(reader), *wr = px_handle_of(writer);
-	int rc = pair_refusal(rd, wr), fd[2];
+	int rc = pair_begin(rd, wr), fd[2];
 	int32_t sys_error;
 
 	if (rc < 0)
 		return rc;
-	px_core_enter(px_handle_core(rd));
-	px_core_enter(px_handle_core(wr));
 	/* Writes are made past the ring also where reads are not. */
 	rc = px_pipe_open(fd, px_core_nonblock(px_handle_core(rd)), true, &sys_error);
 	if (rc == 0)
@@ -40,14 +40,12 @@ int proa_pipe(proa_handle *reader, proa_handle *writer)
 int proa_pair(proa_handle *one, proa_handle *other)
 {
 	px_handle *a = px_handle_of(one), *b = px_handle_of(other);
-	int refusal = pair_refusal(a, b), fd[2];
+	int rc = pair_begin(a, b), fd[2];
 	int32_t sys_error;
 	int64_t kind;
 
-	if (refusal < 0)
-		return refusal;
-	px_core_enter(px_handle_core(a));
-	px_core_enter(px_handle_core(b));
+	if (rc < 0)
+		return rc;
 	kind = px_sock_pair(fd, px_core_nonblock(px_handle_core(a)),
 	                    px_core_nonblock(px_handle_core(b)), &sys_error);
 	if (kind >= 0)
@@ -58,13 +56,11 @@ int proa_pair(proa_handle *one, proa_handle *other)
 int proa_pair_msg(proa_handle *one, proa_handle *other)
 {
 	px_handle *a = px_handle_of(one), *b = px_handle_of(other);
-	int rc = pair_refusal(a, b), fd[2];
+	int rc = pair_begin(a, b), fd[2];
 	int32_t sys_error;
 
 	if (rc < 0)
 		return rc;
-	px_core_enter(px_handle_core(a));
-	px_core_enter(px_handle_core(b));
 	rc = px_local_pair_msg(fd, px_core_nonblock(px_handle_core(a)),
 	                       px_core_nonblock(px_handle_core(b)), &sys_error);
 	if (rc < 0)

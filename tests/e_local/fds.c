@@ -22,6 +22,28 @@ static void two_end(proa_loop *loop, two *t)
 	kit_end(loop, &t->b);
 }
 
+/* A folder, a path in it, and that as an address. */
+typedef struct place {
+	char dir[512], path[600];
+	proa_addr addr;
+} place;
+
+static void place_make(place *at)
+{
+	char text[700];
+
+	CHECK(host_temp_dir(at->dir, sizeof at->dir));
+	snprintf(at->path, sizeof at->path, "%s/s", at->dir);
+	snprintf(text, sizeof text, "unix:%s", at->path);
+	CHECK_EQ(proa_addr_parse(&at->addr, text, 0), 0);
+}
+
+static void place_remove(const place *at)
+{
+	CHECK(host_remove(at->path));
+	CHECK(host_remove(at->dir));
+}
+
 /* ---- datagrams ---- */
 
 static void say(proa_loop *loop, proa_handle *from, const proa_addr *to, const char *text)
@@ -50,33 +72,29 @@ static void hear(proa_loop *loop, proa_handle *at, proa_addr *from, const char *
 
 TEST(local_gram_by_path)
 {
-	char dir[512], path[600], text[700];
-	proa_addr addr, from;
+	place at;
+	proa_addr from;
 	two t;
 
 	NEED(HOST_GRAMS);
 	LOOP(loop);
 	two_init(loop, &t);
-	CHECK(host_temp_dir(dir, sizeof dir));
-	snprintf(path, sizeof path, "%s/s", dir);
-	snprintf(text, sizeof text, "unix:%s", path);
-	CHECK_EQ(proa_addr_parse(&addr, text, 0), 0);
-	CHECK_EQ(proa_local_gram(&t.a, &addr), 0);
-	CHECK_EQ(proa_local_gram(&t.b, &addr), -PROA_EADDRINUSE);
+	place_make(&at);
+	CHECK_EQ(proa_local_gram(&t.a, &at.addr), 0);
+	CHECK_EQ(proa_local_gram(&t.b, &at.addr), -PROA_EADDRINUSE);
 	CHECK_EQ(proa_local_gram(&t.b, NULL), 0);
 	CHECK_EQ(proa_local_gram(&t.b, NULL), -PROA_EINVAL);
-	say(loop, &t.b, &addr, "hello");
+	say(loop, &t.b, &at.addr, "hello");
 	hear(loop, &t.a, &from, "hello");
 	if (host_lacks(HOST_ABSTRACT) == NULL) { /* it has a name by itself */
 		say(loop, &t.a, &from, "and back");
 		hear(loop, &t.b, NULL, "and back");
 	}
-	CHECK_EQ(proa_udp_connect(&t.b, &addr), 0);
+	CHECK_EQ(proa_udp_connect(&t.b, &at.addr), 0);
 	say(loop, &t.b, NULL, "to the peer");
 	hear(loop, &t.a, NULL, "to the peer");
 	two_end(loop, &t);
-	CHECK(host_remove(path));
-	CHECK(host_remove(dir));
+	place_remove(&at);
 	kit_close(&loop);
 }
 
@@ -162,27 +180,22 @@ TEST(local_pair_keeps_messages)
 /* ---- connections of messages ---- */
 
 typedef struct served {
-	char dir[512], path[600];
-	proa_addr addr;
+	place at;
 	two t; /* a listens, b connects */
 	proa_handle in;
 } served;
 
 static void served_open(proa_loop *loop, served *s)
 {
-	char text[700];
 	rec c = {0}, a = {0};
 
 	memset(s, 0, sizeof *s);
 	two_init(loop, &s->t);
 	proa_handle_init(proa_root(loop), &s->in);
-	CHECK(host_temp_dir(s->dir, sizeof s->dir));
-	snprintf(s->path, sizeof s->path, "%s/s", s->dir);
-	snprintf(text, sizeof text, "unix:%s", s->path);
-	CHECK_EQ(proa_addr_parse(&s->addr, text, 0), 0);
-	CHECK_EQ(proa_listen_msg(&s->t.a, &s->addr, NULL), 0);
+	place_make(&s->at);
+	CHECK_EQ(proa_listen_msg(&s->t.a, &s->at.addr, NULL), 0);
 	SUBMIT0(proa_accept, &s->t.a, &a);
-	SUBMIT(proa_connect_msg, &s->t.b, &c, &s->addr);
+	SUBMIT(proa_connect_msg, &s->t.b, &c, &s->at.addr);
 	CHECK_EQ(kit_await(loop, &c), 0);
 	REQUIRE(CHECK_EQ(kit_await(loop, &a), 0));
 	proa_adopt(&s->in, a.socket);
@@ -192,8 +205,7 @@ static void served_end(proa_loop *loop, served *s)
 {
 	two_end(loop, &s->t);
 	kit_end(loop, &s->in);
-	CHECK(host_remove(s->path));
-	CHECK(host_remove(s->dir));
+	place_remove(&s->at);
 }
 
 TEST(local_msg_keeps_messages_both_ways)
@@ -232,9 +244,8 @@ TEST(local_msg_keeps_messages_both_ways)
 /* What is submitted while it connects waits for it. */
 TEST(local_msg_waits_for_its_connect)
 {
-	char text[700], dir[512], path[600];
+	place at;
 	proa_msg m = {.buf = (char[]){"early"}, .len = 5};
-	proa_addr addr;
 	proa_handle in = {0};
 	rec c = {0}, a = {0}, r = {0};
 	two t;
@@ -242,17 +253,14 @@ TEST(local_msg_waits_for_its_connect)
 	NEED(HOST_MSG);
 	LOOP(loop);
 	two_init(loop, &t);
-	CHECK(host_temp_dir(dir, sizeof dir));
-	snprintf(path, sizeof path, "%s/s", dir);
-	snprintf(text, sizeof text, "unix:%s", path);
-	CHECK_EQ(proa_addr_parse(&addr, text, 0), 0);
-	SUBMIT(proa_connect_msg, &t.b, &c, &addr); /* nobody is there */
+	place_make(&at);
+	SUBMIT(proa_connect_msg, &t.b, &c, &at.addr); /* nobody is there */
 	SUBMIT(proa_send_msg, &t.b, &r, &m);
 	CHECK_EQ(kit_await(loop, &c), -PROA_ENOENT);
 	kit_await(loop, &r); /* the connect may have ended before there was something to wait */
 	CHECK(r.result == -PROA_ENOENT || r.result == -PROA_ENOTCONN);
-	CHECK_EQ(proa_listen_msg(&t.a, &addr, NULL), 0);
-	SUBMIT(proa_connect_msg, &t.b, &c, &addr);
+	CHECK_EQ(proa_listen_msg(&t.a, &at.addr, NULL), 0);
+	SUBMIT(proa_connect_msg, &t.b, &c, &at.addr);
 	SUBMIT(proa_send_msg, &t.b, &r, &m);
 	SUBMIT0(proa_accept, &t.a, &a);
 	CHECK_EQ(kit_await(loop, &c), 0);
@@ -263,8 +271,7 @@ TEST(local_msg_waits_for_its_connect)
 	hear(loop, &in, NULL, "early");
 	kit_end(loop, &in);
 	two_end(loop, &t);
-	CHECK(host_remove(path));
-	CHECK(host_remove(dir));
+	place_remove(&at);
 	kit_close(&loop);
 }
 
@@ -285,8 +292,8 @@ TEST(local_msg_refused)
 	if (host_lacks(HOST_MSG) == NULL) {
 		served_open(loop, &s);
 		two_init(loop, &t);
-		CHECK_EQ(proa_listen_msg(&t.a, &s.addr, NULL), -PROA_EADDRINUSE);
-		SUBMIT(proa_connect, &t.b, &c, &s.addr); /* a stream has no business there */
+		CHECK_EQ(proa_listen_msg(&t.a, &s.at.addr, NULL), -PROA_EADDRINUSE);
+		SUBMIT(proa_connect, &t.b, &c, &s.at.addr); /* a stream has no business there */
 		CHECK_LT(kit_await(loop, &c), 0);
 		test_note("a stream is told %s", proa_err_name(c.result));
 		two_end(loop, &t);
