@@ -3,20 +3,14 @@
 #include "example.h"
 #include <stdlib.h>
 
-/* So memory is at most clients * (2 * LIMIT + a constant), whatever they do. */
-enum { LIMIT = 64 * 1024, LINE = 1024 };
+enum { LIMIT = 64 * 1024, LINE = 1024 }; /* so a client costs 2 * LIMIT and a constant at most */
 
-struct client {
+static struct client {
 	proa_handle h;
 	proa_op read;
 	proa_stream s;
 	struct client *next, **at;
-};
-struct chat {
-	proa_handle h;
-	proa_op accept;
-	struct client *all;
-};
+} * all;
 
 static void on_closed(proa_handle *h)
 {
@@ -27,9 +21,9 @@ static void on_closed(proa_handle *h)
 	free(c);
 }
 
-static void broadcast(struct chat *chat, const struct client *from, const void *line, size_t len)
+static void broadcast(const struct client *from, const void *line, size_t len)
 {
-	for (struct client *c = chat->all; c; c = c->next)
+	for (struct client *c = all; c; c = c->next)
 		if (c != from && !proa_is_closing(&c->h) && proa_stream_put(&c->s, line, len) < 0)
 			proa_close(&c->h, on_closed);
 }
@@ -38,52 +32,46 @@ static void on_line(proa_op *op)
 {
 	struct client *c = PROA_OF(op, struct client, read);
 
-	if (op->result <= 0) {
+	if (op->result > 0) {
+		broadcast(c, op->buf, (size_t)op->result);
+		proa_stream_read_until(&c->s, op, "\n", LINE, on_line);
+	} else
 		proa_close(&c->h, on_closed);
-		return;
-	}
-	broadcast(c->h.user, c, op->buf, (size_t)op->result);
-	proa_stream_read_until(&c->s, op, "\n", LINE, on_line);
 }
 
 static void on_accept(proa_op *op)
 {
-	static const proa_stream_options limits = {.in_limit_bytes = LINE,
-	                                           .out_limit_bytes = LIMIT};
-	struct chat *chat = PROA_OF(op, struct chat, accept);
+	proa_stream_options limits = {.in_limit_bytes = LINE, .out_limit_bytes = LIMIT};
 	struct client *c;
 
-	if (op->result < 0)
-		return;
-	if (!(c = calloc(1, sizeof *c))) {
-		proa_socket_close(op->socket);
+	if (op->result < 0 || !(c = calloc(1, sizeof *c))) {
+		proa_socket_close(op->result < 0 ? (proa_socket){0} : op->socket);
 		return;
 	}
 	proa_handle_init(proa_root(proa_op_loop(op)), &c->h);
 	proa_adopt(&c->h, op->socket);
 	proa_stream_init(&c->s, &c->h, &limits);
-	c->h.user = chat;
-	c->at = &chat->all;
-	if ((c->next = chat->all))
-		c->next->at = &c->next;
-	chat->all = c;
+	c->at = &all;
+	if ((c->next = all))
+		all->at = &c->next;
+	all = c;
 	proa_stream_read_until(&c->s, &c->read, "\n", LINE, on_line);
 }
 
 int main(int argc, char **argv)
 {
-	struct chat chat = {0};
+	proa_handle listener = {0};
+	proa_op accept = {0};
 	proa_loop *loop;
 	proa_addr a;
-	int rc = proa_loop_open(&loop, NULL);
+	int rc = proa_addr_parse(&a, argc > 1 ? argv[1] : "127.0.0.1:6667", 6667);
 
-	if (rc < 0)
+	if (rc < 0 || (rc = proa_loop_open(&loop, NULL)) < 0)
 		return say_error("chat", rc);
-	proa_handle_init(proa_root(loop), &chat.h);
-	if ((rc = proa_addr_parse(&a, argc > 1 ? argv[1] : "127.0.0.1:6667", 6667)) == 0 &&
-	    (rc = proa_listen(&chat.h, &a, NULL)) == 0) {
-		say_where(&chat.h);
-		proa_accept_many(&chat.h, &chat.accept, on_accept);
+	proa_handle_init(proa_root(loop), &listener);
+	if ((rc = proa_listen(&listener, &a, NULL)) == 0) {
+		say_where(&listener);
+		proa_accept_many(&listener, &accept, on_accept);
 		proa_run(loop);
 	}
 	proa_loop_close(&loop, 0);

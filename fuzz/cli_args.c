@@ -10,9 +10,10 @@
 enum {
 	ARGS_MAX = 24,
 	TAKES = CLI_DIR | CLI_LISTEN | CLI_BACKEND | CLI_WORKERS | CLI_LOG | CLI_STATS | CLI_JSON |
-	        CLI_BUFFERS | CLI_LAB | CLI_TO | CLI_RELAY | CLI_WATCH,
+	        CLI_BUFFERS | CLI_LAB | CLI_TO | CLI_RELAY | CLI_WATCH | CLI_NAMES,
 	ALWAYS = ~0
 };
+_Static_assert((int)ARGS_MAX < (int)CLI_NAMES_MAX, "there is room for all of them");
 
 static unsigned failures;
 
@@ -46,7 +47,10 @@ typedef enum option {
 	QUICK,
 	IDLE,
 	LIMIT,
-	FLAT
+	FLAT,
+	HOW,
+	FAMILY,
+	SERVERS
 } option;
 
 static const struct {
@@ -65,12 +69,15 @@ static const struct {
 	{"--models", CLI_LAB, true, MODELS},
 	{"--connections", CLI_LAB, true, CONNECTIONS},
 	{"--output", CLI_LAB, true, OUTPUT},
-	{"--seconds", CLI_LAB, true, SECONDS},
+	{"--seconds", CLI_LAB | CLI_NAMES, true, SECONDS},
 	{"--list", CLI_LAB, false, LIST},
 	{"--quick", CLI_LAB, false, QUICK},
 	{"--idle", CLI_RELAY, true, IDLE},
 	{"--limit", CLI_RELAY, true, LIMIT},
 	{"--flat", CLI_WATCH, false, FLAT},
+	{"--how", CLI_NAMES, true, HOW},
+	{"--family", CLI_NAMES, true, FAMILY},
+	{"--servers", CLI_NAMES, true, SERVERS},
 	{"--help", (unsigned)ALWAYS, false, HELP},
 	{"-h", (unsigned)ALWAYS, false, HELP},
 };
@@ -88,10 +95,19 @@ static bool number_good(const char *value, unsigned most, unsigned *to)
 	return *to >= 1 && *to <= most;
 }
 
+/* Not by scanf: glibc's is content with an exponent that has no digits. */
+static bool time_good(const char *value, double most, double *to)
+{
+	const char *last = value + strlen(value);
+	char *end;
+
+	*to = strtod(value, &end);
+	return *value && end == last && *to >= 0.01 && *to <= most;
+}
+
 static bool value_good(cli_args *args, option which, const char *value)
 {
 	proa_addr addr;
-	char behind;
 
 	switch (which) {
 	case LISTEN: args->listen = value; return !proa_addr_parse(&addr, value, 8080);
@@ -104,14 +120,13 @@ static bool value_good(cli_args *args, option which, const char *value)
 	case MODELS: args->models = value; return true;
 	case CONNECTIONS: args->connections = value; return true;
 	case OUTPUT: args->output = value; return *value != 0;
-	case SECONDS:
-		return sscanf(value, "%lf%c", &args->seconds, &behind) == 1 &&
-		       args->seconds >= 0.01 && args->seconds <= 3600;
-	case IDLE:
-		return sscanf(value, "%lf%c", &args->idle, &behind) == 1 && args->idle >= 0.01 &&
-		       args->idle <= 86400;
+	case SECONDS: return time_good(value, 3600, &args->seconds);
+	case IDLE: return time_good(value, 86400, &args->idle);
 	case LIMIT: return number_good(value, 1000000, &args->limit);
 	case FLAT: args->flat = true; return true;
+	case HOW: args->how = value; return true;
+	case FAMILY: args->family = value; return !strcmp(value, "4") || !strcmp(value, "6");
+	case SERVERS: args->servers = value; return true;
 	case LIST: args->list = true; return true;
 	case QUICK: args->quick = true; return true;
 	default: args->help = true; return true;
@@ -138,6 +153,19 @@ static int option_again(int argc, char **argv, unsigned takes, cli_args *args)
 	return 0;
 }
 
+/* As many names as there may be here are names to look up, where those are taken. */
+static bool name_again(const char *name, unsigned takes, cli_args *args)
+{
+	if (takes & CLI_NAMES) {
+		args->names[args->n_names++] = name;
+		return true;
+	}
+	if (!(takes & CLI_DIR) || args->to || (args->dir && !(takes & CLI_TO)))
+		return false;
+	*(args->dir ? &args->to : &args->dir) = name;
+	return true;
+}
+
 static bool parse_again(int argc, char **argv, unsigned takes, cli_args *args)
 {
 	bool names = false;
@@ -148,9 +176,8 @@ static bool parse_again(int argc, char **argv, unsigned takes, cli_args *args)
 		if (!names && strcmp(argv[0], "--") == 0) {
 			names = true;
 		} else if (names || argv[0][0] != '-' || !strcmp(argv[0], "-")) {
-			if (!(takes & CLI_DIR) || args->to || (args->dir && !(takes & CLI_TO)))
+			if (!name_again(argv[0], takes, args))
 				return false;
-			*(args->dir ? &args->to : &args->dir) = argv[0];
 		} else if (!(n = option_again(argc, argv, takes, args))) {
 			return false;
 		}
@@ -185,6 +212,9 @@ FUZZ(cli_args)
 		          args.quick == want.quick);
 		px_assert(args.to == want.to && args.idle == want.idle &&
 		          args.limit == want.limit && args.flat == want.flat);
+		px_assert(args.how == want.how && args.family == want.family &&
+		          args.servers == want.servers && args.n_names == want.n_names &&
+		          !memcmp(args.names, want.names, sizeof want.names));
 	}
 	while (argc--)
 		free(argv[argc]);

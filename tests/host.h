@@ -19,25 +19,25 @@
 /* ---- what there is ---- */
 
 typedef enum host_feature {
-	HOST_FORK,      /* a child that has what its parent had */
-	HOST_LIMIT,     /* a limit of descriptors that a process can lower */
-	HOST_SIGNALS,   /* signals between threads, masks, EINTR */
-	HOST_GRAMS,     /* local sockets of every sort, with descriptors in their messages */
-	HOST_MSG,       /* local sockets that connect and keep messages */
-	HOST_ABSTRACT,  /* local sockets with names that are in no file system */
-	HOST_LOCAL,     /* stream sockets with a path for a name */
-	HOST_PAIR,      /* socketpair */
-	HOST_SILENT,    /* a listener whose queue is full lets connects wait */
-	HOST_RESETS,    /* a reset is told as one, also if nobody waited when it came */
-	HOST_REUSEPORT, /* several listeners at one port, among which the system spreads */
-	HOST_REFUSALS,  /* a recv that waits is told that nobody took a datagram */
-	HOST_GROUPS,    /* joined by the number of an interface, and left */
-	HOST_FULL_DISK, /* a file that says so */
-	HOST_LINKS,     /* symbolic links that anybody may make */
-	HOST_FOREIGN,   /* descriptors that are not the library's */
-	HOST_WATCH,     /* folders that can be watched */
+	HOST_FORK,       /* a child that has what its parent had */
+	HOST_LIMIT,      /* a limit of descriptors that a process can lower */
+	HOST_SIGNALS,    /* signals between threads, masks, EINTR */
+	HOST_GRAMS,      /* local sockets of every sort, with descriptors in their messages */
+	HOST_MSG,        /* local sockets that connect and keep messages */
+	HOST_ABSTRACT,   /* local sockets with names that are in no file system */
+	HOST_LOCAL,      /* stream sockets with a path for a name */
+	HOST_PAIR,       /* socketpair */
+	HOST_SILENT,     /* a listener whose queue is full lets connects wait */
+	HOST_RESETS,     /* a reset is told as one, also if nobody waited when it came */
+	HOST_REUSEPORT,  /* several listeners at one port, among which the system spreads */
+	HOST_REFUSALS,   /* a recv that waits is told that nobody took a datagram */
+	HOST_GROUPS,     /* joined by the number of an interface, and left */
+	HOST_FULL_DISK,  /* a file that says so */
+	HOST_LINKS,      /* symbolic links that anybody may make */
+	HOST_FOREIGN,    /* descriptors that are not the library's */
+	HOST_WATCH,      /* folders that can be watched */
 	HOST_WATCH_SELF, /* and that are told to be gone, or by their names when they were moved */
-	HOST_WATCH_LOG  /* changes that nobody takes are kept one by one, and too many are lost */
+	HOST_WATCH_LOG   /* changes that nobody takes are kept one by one, and too many are lost */
 } host_feature;
 
 /* Why it is not there, in words; NULL: it is. */

@@ -3,17 +3,35 @@
 #include "host.h"
 
 #include <dirent.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+/* An emulator does not hand on each option of a socket. */
+static bool groups_by_number(void)
+{
+	bool can = false;
+#ifdef MCAST_JOIN_GROUP
+	struct ip_mreqn any = {.imr_ifindex = 0};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	can = !setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &any, sizeof any);
+	close(fd);
+#endif
+	return can;
+}
+
 const char *host_lacks(host_feature feature)
 {
+	if (feature == HOST_GROUPS && !groups_by_number())
+		return "groups are not joined by the number of an interface";
 #ifdef __APPLE__
 	if (feature == HOST_MSG)
 		return "no local sockets that connect and keep messages";
@@ -30,7 +48,6 @@ const char *host_lacks(host_feature feature)
 	if (feature == HOST_WATCH_LOG)
 		return "changes are found by comparing, and none waits";
 #endif
-	(void)feature;
 	return NULL;
 }
 

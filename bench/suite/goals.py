@@ -196,6 +196,12 @@ def post_goals():
                    figure, "best proa", reference, limit)
 
 
+def hung_goals():
+    for backend in "epoll", "poll":
+        yield Goal(f"4 KiB read by a pool beside 4 hung look-ups / without, proa {backend}", "hung",
+                   "hung", "beside_alone", f"proa {backend}", "", 1.05)
+
+
 def task_goals():
     for depth in 1, 16:
         yield Goal(f"4 KiB read of a cached file, {depth} at once: proa io_uring / a raw ring",
@@ -208,7 +214,8 @@ def task_goals():
 
 
 GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *relay_goals(),
-         *udp_goals(), *timer_goals(), *post_goals(), *task_goals())
+         *udp_goals(), *timer_goals(), *post_goals(), *task_goals(),
+         *hung_goals())
 
 
 def verdicts(results, scenarios=None):

@@ -15,6 +15,7 @@ TOPICS = {
     "post": "a callback from another thread: the loop busy, asleep, spinning",
     "tasks": "file reads and writes, cached and past the cache; look-ups; jobs for the worker pool",
     "loops": "two loops against one",
+    "hung": "reads by the pool of threads, alone and beside look-ups that hang",
     "udp": "UDP echo: a datagram an op, batches, runs that the system joins",
 }
 ONE_BACKEND = ("timers",)  # what they measure has nothing to do with the backend

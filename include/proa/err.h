@@ -58,7 +58,7 @@
 	X(ENAMETEMP, 45, "the name could not be resolved for now")                          \
 	X(ETOOLONG, 46, "longer than the stated limit")                                     \
 	X(EFULL, 47, "the queue is full")                                                   \
-	X(ESTOPPED, 48, "the loop was stopped")                                             \
+	X(ESTOPPED, 48, "the loop was stopped, or the workers were")                        \
 	X(ELEAK, 49, "something was still held at the end")                                 \
 	X(EABORTED, 50, "the system aborted the operation, though nobody asked it to")      \
 	X(EEND, 51, "the stream ended too early")                                           \

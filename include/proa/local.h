@@ -83,9 +83,10 @@ PROA_API void proa_recv_fds(proa_handle *handle, proa_op *op, proa_fds *fds, pro
 /* Opens an init handle as this process's standard input (0), output (1) or error (2), whatever it
  * is: PROA_TTY, PROA_PIPE, a socket; a file too is a stream here (PROA_PIPE), read and written at
  * its position. Returns that kind, or EBADF (there is none), EINVAL (handle not init, another
- * number), EMFILE, ENOTSUP (Windows, a simulation). What this process has there stays open, and as
- * far as the system allows is left as it is for those who share it: the handle is another view of
- * it (on Linux, of all but sockets), or the state that it had comes back at exit. */
+ * number), EMFILE, ENOTSUP (a simulation; Windows: it was opened for overlapped calls, as sockets
+ * are). What this process has there stays open, and as far as the system allows is left as it is
+ * for those who share it: the handle is another view of it (on Linux, of all but sockets), or the
+ * state that it had comes back at exit. */
 PROA_API int proa_stdio_open(proa_handle *handle, int number);
 
 typedef enum proa_tty_how {
@@ -96,14 +97,15 @@ typedef enum proa_tty_how {
 
 /* Sets what a terminal (PROA_TTY) does with keys. When the handle closes, and when the process
  * exits, it is as it was found; but not when a signal ends the process: listen to those that may
- * (proa_signal). 0, ENOTSUP (no terminal, Windows), EBUSY (more than 16 changed), EIO. */
+ * (proa_signal). On Windows a recv that waits for a line then goes on to wait for it. 0, ENOTSUP
+ * (no terminal), EBUSY (more than 16 changed), EIO. */
 PROA_API int proa_tty_set(proa_handle *tty, proa_tty_how how);
 
 /* Its size in characters. 0, ENOTSUP (no terminal). */
 PROA_API int proa_tty_size(const proa_handle *tty, unsigned *columns, unsigned *rows);
 
 /* Multishot: the size of this process's terminal has changed; result: how often since last told.
- * ENOTSUP on Windows; else as proa_signal. */
+ * Else as proa_signal. On Windows it is looked for four times a second. */
 PROA_API void proa_tty_resized(proa_handle *owner, proa_op *op, proa_done *done);
 
 PROA_C_END

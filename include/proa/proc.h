@@ -18,8 +18,9 @@ typedef struct proa_workers_options {
 /* A pool that several loops may share (proa_loop_options.workers). Errors: ENOMEM, EINVAL. Any
  * thread. */
 PROA_API int proa_workers_open(proa_workers **workers, const proa_workers_options *options);
-/* Joins the threads. Loops that used it must be closed. -PROA_ETIMEDOUT: a task outlived the
- * deadline (on the monotonic clock, 0: none); the pool is still there. */
+/* Takes no more tasks (they end with -PROA_ESTOPPED), lets those run that it has, and joins the
+ * threads. Loops that used it must be closed when it returns 0. -PROA_ETIMEDOUT: a task outlived
+ * the deadline (on the monotonic clock, 0: none); the pool is still there, to be closed again. */
 PROA_API int proa_workers_close(proa_workers **workers, int64_t deadline_ns);
 
 /* A serial queue on workers: its tasks run on any of them, never two at once, in submission order,

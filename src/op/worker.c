@@ -154,6 +154,8 @@ static int64_t lane_take(lane *l, px_op *op)
 {
 	px_strand *s = task_strand(op);
 
+	if (l->stop) /* its threads may have ended, and nobody would run it */
+		return -PROA_ESTOPPED;
 	if (l->waiting >= l->waiting_max)
 		return -PROA_EFULL;
 	l->waiting++;
@@ -242,14 +244,20 @@ int proa_workers_open(proa_workers **out, const proa_workers_options *options)
 	return 0;
 }
 
+static void lane_stop(lane *l)
+{
+	px_lock_enter(&l->lock);
+	l->stop = true;
+	px_lock_wake_all(&l->lock);
+	px_lock_leave(&l->lock);
+}
+
 /* Every thread has returned from lane_run when this is true; joining then does not block. */
-static bool lane_stop(lane *l, int64_t deadline_ns)
+static bool lane_ended(lane *l, int64_t deadline_ns)
 {
 	bool in_time = true;
 
 	px_lock_enter(&l->lock);
-	l->stop = true;
-	px_lock_wake_all(&l->lock);
 	while (l->ended < l->started && in_time)
 		in_time = px_lock_wait_until(&l->lock, deadline_ns);
 	in_time = l->ended == l->started;
@@ -284,7 +292,9 @@ int proa_workers_close(proa_workers **workers, int64_t deadline_ns)
 		return 0;
 	PX_MAGIC_CHECK(w, WORKERS_MAGIC);
 	for (unsigned i = 0; i < PX_LANES && !workers_forked(w); i++)
-		if (!lane_stop(&w->lanes[i], deadline_ns ? deadline_ns : INT64_MAX))
+		lane_stop(&w->lanes[i]);
+	for (unsigned i = 0; i < PX_LANES && !workers_forked(w); i++)
+		if (!lane_ended(&w->lanes[i], deadline_ns ? deadline_ns : INT64_MAX))
 			return -PROA_ETIMEDOUT;
 	workers_free(w);
 	*workers = NULL;

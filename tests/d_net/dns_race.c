@@ -145,7 +145,7 @@ TEST(race_silent_is_overtaken)
 	begin = test_now_ns();
 	px_connect_addrs(&h, kit_op(&c), addr, 2, kit_done);
 	CHECK_EQ(kit_await(loop, &c), 0);
-	CHECK_GE(test_now_ns() - begin, 240 * PROA_MSEC);
+	CHECK_GE(test_now_ns() - begin, 230 * PROA_MSEC);
 	CHECK_LT(test_now_ns() - begin, 900 * PROA_MSEC);
 	kit_settle(loop);
 	proa_loop_stats(loop, &stats);

@@ -7,6 +7,8 @@ proa_test(fs
 	tests/e_fs/place.c
 	tests/e_fs/walk.c
 	tests/e_fs/watch.c
+	tests/e_fs/watch_mirror.c
+	tests/e_fs/watched.c
 	tests/e_fs/whole.c
 	tests/e_fs/gate.c
 	tests/c_conform/kit.c

@@ -1,130 +1,6 @@
 /* Watching: what happens to names in a folder and below it is told, in order, and to its end. */
 /* SPDX-License-Identifier: MIT */
-#include "proa/watch.h"
-#include "c_conform/kit.h"
-#include "host_file.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-enum { PATH = 512, SAID = 8192 };
-
-/* A folder, the op that watches it, and all that was told: "+dir/ ~dir/file -file ". A
- * slash stands behind folders that are there: what is gone does not say everywhere what it was. */
-typedef struct watched {
-	char dir[PATH];
-	rec r; /* kit_done, then `took` */
-	char said[SAID];
-	size_t used;
-	unsigned begun; /* completions without changes */
-	unsigned lost;  /* changes that say so */
-	uint32_t pairs[8];
-	unsigned n_pairs;
-} watched;
-
-static const char *mark_of(uint32_t what)
-{
-	if (what & PROA_W_OVERFLOW)
-		return "!";
-	if (what & PROA_W_CREATED)
-		return what & PROA_W_MOVED ? ">" : "+";
-	if (what & PROA_W_REMOVED)
-		return what & PROA_W_MOVED ? "<" : "-";
-	return what & PROA_W_CHANGED ? "~" : "*";
-}
-
-static void change_note(watched *w, const proa_change *c)
-{
-	CHECK_EQ(strlen(c->name), c->name_len);
-	CHECK_EQ(c->bytes % 8, 0);
-	w->lost += (c->what & PROA_W_OVERFLOW) != 0;
-	if (w->used > SAID - PATH)
-		w->used = 0; /* the oldest are of no use any more */
-	if (c->what & PROA_W_MOVED && w->n_pairs < 8)
-		w->pairs[w->n_pairs++] = c->pair;
-	w->used += (size_t)snprintf(w->said + w->used, SAID - w->used, "%s%s%s ", mark_of(c->what),
-	                            c->name,
-	                            c->what & PROA_W_DIR && !(c->what & PROA_W_REMOVED) ? "/" : "");
-}
-
-static void took(rec *r)
-{
-	watched *w = r->ctx;
-	int64_t at = 0;
-
-	if (!(r->got & PROA_MORE))
-		return;
-	w->begun += !r->result;
-	while (at < r->result) {
-		const proa_change *c = (const void *)((char *)r->buf + at);
-
-		at += c->bytes;
-		change_note(w, c);
-	}
-	CHECK_EQ(at, r->result);
-}
-
-static void watch_open(proa_loop *loop, watched *w, unsigned flags)
-{
-	*w = (watched){.r = {.then = took, .ctx = w}};
-	REQUIRE(host_temp_dir(w->dir, sizeof w->dir));
-	proa_watch(proa_root(loop), kit_op(&w->r), w->dir, flags, kit_done);
-	UNTIL(loop, w->begun || w->r.finals);
-	CHECK_EQ(w->begun, 1);
-}
-
-static void watch_close(proa_loop *loop, watched *w)
-{
-	proa_cancel(&w->r.op);
-	CHECK_EQ(kit_await(loop, &w->r), -PROA_ECANCELED);
-	CHECK(host_remove(w->dir));
-}
-
-/* One path; good until the fourth call from here. */
-static const char *in(const watched *w, const char *name)
-{
-	static char path[4][2 * PATH];
-	static unsigned next;
-	char *out = path[next++ % 4];
-
-	snprintf(out, sizeof path[0], "%s/%s", w->dir, name);
-	return out;
-}
-
-static void append(const char *path)
-{
-	FILE *file = fopen(path, "a");
-
-	REQUIRE(file);
-	fputs("more", file);
-	fclose(file);
-}
-
-/* Until all of that was told, in this order; what else was told is between. */
-static bool told(const watched *w, const char *what)
-{
-	const char *at = w->said;
-	char word[PATH];
-	int n;
-
-	while (sscanf(what, " %511s%n", word, &n) == 1) {
-		size_t len = strlen(word);
-
-		while ((at = strstr(at, word)) && at[len] != ' ')
-			at += len;
-		if (!at)
-			return false;
-		what += n;
-	}
-	return true;
-}
-
-#define TOLD(loop, w, what)                                  \
-	do {                                                 \
-		UNTIL(loop, told(w, what) || (w)->r.finals); \
-		if (!CHECK(told(w, what)))                   \
-			test_note("told: %s", (w)->said);    \
-	} while (0)
+#include "watched.h"
 
 TEST(watch_folder)
 {
@@ -132,25 +8,25 @@ TEST(watch_folder)
 	NEED(HOST_WATCH);
 	LOOP(loop);
 
-	watch_open(loop, &w, 0);
-	CHECK(host_make_file(in(&w, "a")));
+	watched_open(loop, &w, 0);
+	CHECK(host_make_file(watched_in(&w, "a")));
 	TOLD(loop, &w, "+a");
-	append(in(&w, "a"));
+	watched_append(watched_in(&w, "a"));
 	TOLD(loop, &w, "~a");
-	CHECK_EQ(rename(in(&w, "a"), in(&w, "b")), 0);
+	CHECK_EQ(rename(watched_in(&w, "a"), watched_in(&w, "b")), 0);
 	TOLD(loop, &w, "<a >b");
 	CHECK_EQ(w.n_pairs, 2);
 	CHECK(w.pairs[0] && w.pairs[0] == w.pairs[1]);
-	CHECK(host_make_dir(in(&w, "dir")));
+	CHECK(host_make_dir(watched_in(&w, "dir")));
 	TOLD(loop, &w, "+dir/");
-	CHECK(host_make_file(in(&w, "dir/unseen"))); /* no tree */
-	CHECK(host_remove(in(&w, "b")));
+	CHECK(host_make_file(watched_in(&w, "dir/unseen"))); /* no tree */
+	CHECK(host_remove(watched_in(&w, "b")));
 	TOLD(loop, &w, "-b");
-	CHECK(host_remove(in(&w, "dir/unseen")));
-	CHECK(host_remove(in(&w, "dir")));
+	CHECK(host_remove(watched_in(&w, "dir/unseen")));
+	CHECK(host_remove(watched_in(&w, "dir")));
 	TOLD(loop, &w, "-dir");
 	CHECK(!strstr(w.said, "unseen"));
-	watch_close(loop, &w);
+	watched_close(loop, &w);
 	kit_close(&loop);
 }
 
@@ -160,18 +36,18 @@ TEST(watch_tree)
 	NEED(HOST_WATCH);
 	LOOP(loop);
 
-	watch_open(loop, &w, PROA_WATCH_TREE);
-	CHECK(host_make_dir(in(&w, "x")));
-	CHECK(host_make_dir(in(&w, "x/y"))); /* perhaps before x is watched */
-	CHECK(host_make_file(in(&w, "x/y/f")));
+	watched_open(loop, &w, PROA_WATCH_TREE);
+	CHECK(host_make_dir(watched_in(&w, "x")));
+	CHECK(host_make_dir(watched_in(&w, "x/y"))); /* perhaps before x is watched */
+	CHECK(host_make_file(watched_in(&w, "x/y/f")));
 	TOLD(loop, &w, "+x/ +x/y/ +x/y/f");
-	append(in(&w, "x/y/f"));
+	watched_append(watched_in(&w, "x/y/f"));
 	TOLD(loop, &w, "~x/y/f");
 	for (const char *const *name = (const char *const[]){"x/y/f", "x/y", "x", NULL}; *name;
 	     name++)
-		CHECK(host_remove(in(&w, *name)));
+		CHECK(host_remove(watched_in(&w, *name)));
 	TOLD(loop, &w, "-x/y/f -x/y -x");
-	watch_close(loop, &w);
+	watched_close(loop, &w);
 	kit_close(&loop);
 }
 
@@ -181,19 +57,40 @@ TEST(watch_tree_whose_folder_is_moved)
 	NEED(HOST_WATCH_SELF);
 	LOOP(loop);
 
-	watch_open(loop, &w, PROA_WATCH_TREE);
-	CHECK(host_make_dir(in(&w, "x")));
-	CHECK(host_make_dir(in(&w, "x/y")));
+	watched_open(loop, &w, PROA_WATCH_TREE);
+	CHECK(host_make_dir(watched_in(&w, "x")));
+	CHECK(host_make_dir(watched_in(&w, "x/y")));
 	TOLD(loop, &w, "+x/ +x/y/");
-	CHECK_EQ(rename(in(&w, "x"), in(&w, "z")), 0); /* all below have other names now */
+	CHECK_EQ(rename(watched_in(&w, "x"), watched_in(&w, "z")), 0); /* all below is elsewhere */
 	TOLD(loop, &w, "<x >z/");
-	CHECK(host_make_file(in(&w, "z/y/g")));
+	CHECK(host_make_file(watched_in(&w, "z/y/g")));
 	TOLD(loop, &w, "+z/y/g");
 	for (const char *const *name = (const char *const[]){"z/y/g", "z/y", "z", NULL}; *name;
 	     name++)
-		CHECK(host_remove(in(&w, *name)));
+		CHECK(host_remove(watched_in(&w, *name)));
 	TOLD(loop, &w, "-z/y/g -z/y -z");
-	watch_close(loop, &w);
+	watched_close(loop, &w);
+	kit_close(&loop);
+}
+
+/* Moved before it could be watched: it is watched where it is now, and what is in it is told. */
+TEST(watch_folder_that_moves_at_once)
+{
+	static watched w;
+	NEED(HOST_WATCH_SELF);
+	LOOP(loop);
+
+	watched_open(loop, &w, PROA_WATCH_TREE);
+	CHECK(host_make_dir(watched_in(&w, "x")));
+	CHECK(host_make_dir(watched_in(&w, "x/y")));
+	CHECK_EQ(rename(watched_in(&w, "x"), watched_in(&w, "z")), 0);
+	TOLD(loop, &w, "z/ +z/y/");
+	CHECK(host_make_file(watched_in(&w, "z/y/f")));
+	TOLD(loop, &w, "+z/y/f");
+	for (const char *const *name = (const char *const[]){"z/y/f", "z/y", "z", NULL}; *name;
+	     name++)
+		CHECK(host_remove(watched_in(&w, *name)));
+	watched_close(loop, &w);
 	kit_close(&loop);
 }
 
@@ -205,34 +102,35 @@ TEST(watch_tree_that_is_there_and_a_part_that_leaves)
 	NEED(HOST_WATCH_SELF);
 	LOOP(loop);
 
-	w = (watched){.r = {.then = took, .ctx = &w}};
+	w = (watched){.r = {.then = watched_took, .ctx = &w}};
 	REQUIRE(host_temp_dir(w.dir, sizeof w.dir) &&
 	        host_temp_dir(outside.dir, sizeof outside.dir));
-	CHECK(host_make_dir(in(&w, "a")) && host_make_dir(in(&w, "a/b")));
+	CHECK(host_make_dir(watched_in(&w, "a")) && host_make_dir(watched_in(&w, "a/b")));
 	proa_watch(proa_root(loop), kit_op(&w.r), w.dir, PROA_WATCH_TREE, kit_done);
 	UNTIL(loop, w.begun);
-	CHECK(host_make_file(in(&w, "a/b/c")));
+	CHECK(host_make_file(watched_in(&w, "a/b/c")));
 	TOLD(loop, &w, "+a/b/c");
 	snprintf(path, sizeof path, "%s/gone", outside.dir);
-	CHECK_EQ(rename(in(&w, "a/b"), path), 0);
-	UNTIL(loop, told(&w, "<a/b") || told(&w, "-a/b")); /* Windows tells no move out */
+	CHECK_EQ(rename(watched_in(&w, "a/b"), path), 0);
+	UNTIL(loop,
+	      watched_told(&w, "<a/b") || watched_told(&w, "-a/b")); /* Windows tells no move out */
 	snprintf(path, sizeof path, "%s/gone/late", outside.dir);
 	CHECK(host_make_file(path));
-	CHECK(host_make_file(in(&w, "a/last")));
+	CHECK(host_make_file(watched_in(&w, "a/last")));
 	TOLD(loop, &w, "+a/last");
 	CHECK(!strstr(w.said, "late"));
 	CHECK(host_remove(path));
 	snprintf(path, sizeof path, "%s/gone", outside.dir);
-	CHECK_EQ(rename(path, in(&w, "back")), 0); /* and it is one of ours again */
-	UNTIL(loop, told(&w, ">back/") || told(&w, "+back/"));
-	CHECK(host_make_file(in(&w, "back/new")));
+	CHECK_EQ(rename(path, watched_in(&w, "back")), 0); /* and it is one of ours again */
+	UNTIL(loop, watched_told(&w, ">back/") || watched_told(&w, "+back/"));
+	CHECK(host_make_file(watched_in(&w, "back/new")));
 	TOLD(loop, &w, "+back/new");
 	for (const char *const *name =
 	             (const char *const[]){"back/new", "back/c", "back", "a/last", "a", NULL};
 	     *name; name++)
-		CHECK(host_remove(in(&w, *name)));
+		CHECK(host_remove(watched_in(&w, *name)));
 	CHECK(host_remove(outside.dir));
-	watch_close(loop, &w);
+	watched_close(loop, &w);
 	kit_close(&loop);
 }
 
@@ -243,12 +141,12 @@ TEST(watch_ends_with_what_it_watches)
 	LOOP(loop);
 
 	for (unsigned tree = 0; tree < 2; tree++) {
-		watch_open(loop, &w, tree ? PROA_WATCH_TREE : 0);
+		watched_open(loop, &w, tree ? PROA_WATCH_TREE : 0);
 		CHECK(host_remove(w.dir));
 		CHECK_EQ(kit_await(loop, &w.r), 0);
 		CHECK_EQ(w.r.got, PROA_END);
 		CHECK(!w.r.buf);
-		CHECK(told(&w, "-"));
+		CHECK(watched_told(&w, "-"));
 	}
 	kit_close(&loop);
 }
@@ -260,13 +158,13 @@ TEST(watch_of_a_file)
 	NEED(HOST_WATCH);
 	LOOP(loop);
 
-	w = (watched){.r = {.then = took, .ctx = &w}};
+	w = (watched){.r = {.then = watched_took, .ctx = &w}};
 	REQUIRE(host_temp_dir(w.dir, sizeof w.dir));
 	snprintf(path, sizeof path, "%s/file", w.dir);
 	CHECK(host_make_file(path));
 	proa_watch(proa_root(loop), kit_op(&w.r), path, 0, kit_done);
 	UNTIL(loop, w.begun);
-	append(path);
+	watched_append(path);
 	TOLD(loop, &w, "~");
 	CHECK(host_remove(path));
 	CHECK_EQ(kit_await(loop, &w.r), 0);
@@ -282,20 +180,20 @@ TEST(watch_paused)
 	NEED(HOST_WATCH);
 	LOOP(loop);
 
-	watch_open(loop, &w, 0);
-	CHECK(host_make_file(in(&w, "before")));
+	watched_open(loop, &w, 0);
+	CHECK(host_make_file(watched_in(&w, "before")));
 	TOLD(loop, &w, "+before");
 	proa_pause(&w.r.op);
-	CHECK(host_make_file(in(&w, "kept")));
-	append(in(&w, "before"));
+	CHECK(host_make_file(watched_in(&w, "kept")));
+	watched_append(watched_in(&w, "before"));
 	kit_settle(loop);
-	CHECK(!told(&w, "+kept"));
+	CHECK(!watched_told(&w, "+kept"));
 	proa_resume(&w.r.op);
 	TOLD(loop, &w, "+kept");
 	TOLD(loop, &w, "~before");
 	CHECK_EQ(w.lost, 0);
-	CHECK(host_remove(in(&w, "before")) && host_remove(in(&w, "kept")));
-	watch_close(loop, &w);
+	CHECK(host_remove(watched_in(&w, "before")) && host_remove(watched_in(&w, "kept")));
+	watched_close(loop, &w);
 	kit_close(&loop);
 }
 
@@ -308,13 +206,13 @@ TEST(watch_paused_and_overflown)
 	NEED(HOST_WATCH_LOG);
 	LOOP(loop);
 
-	watch_open(loop, &w, 0);
+	watched_open(loop, &w, 0);
 	proa_pause(&w.r.op);
-	CHECK(host_make_file(in(&w, "kept")));
+	CHECK(host_make_file(watched_in(&w, "kept")));
 	kit_settle(loop);
 	CHECK_EQ(w.used, 0);
-	file[0] = fopen(in(&w, "0"), "w");
-	file[1] = fopen(in(&w, "1"), "w");
+	file[0] = fopen(watched_in(&w, "0"), "w");
+	file[1] = fopen(watched_in(&w, "1"), "w");
 	REQUIRE(file[0] && file[1]);
 	setbuf(file[0], NULL);
 	setbuf(file[1], NULL);
@@ -325,10 +223,10 @@ TEST(watch_paused_and_overflown)
 	proa_resume(&w.r.op);
 	UNTIL(loop, w.lost);
 	CHECK_GT(w.r.mores, 1);
-	CHECK(host_remove(in(&w, "kept")));
+	CHECK(host_remove(watched_in(&w, "kept")));
 	TOLD(loop, &w, "-kept");
-	CHECK(host_remove(in(&w, "0")) && host_remove(in(&w, "1")));
-	watch_close(loop, &w);
+	CHECK(host_remove(watched_in(&w, "0")) && host_remove(watched_in(&w, "1")));
+	watched_close(loop, &w);
 	kit_close(&loop);
 }
 
@@ -413,20 +311,59 @@ TEST(watch_by_wait)
 	CHECK_EQ(proa_wait(loop, e, 4, proa_clock(loop) + 5 * PROA_SEC), 1);
 	CHECK_EQ(e[0].result, 0);
 	CHECK_EQ(e[0].got, PROA_MORE);
-	CHECK(host_make_file(in(&w, "one")));
-	CHECK(host_make_file(in(&w, "two")));
-	while (!told(&w, "+one +two") && n++ < 10) {
+	CHECK(host_make_file(watched_in(&w, "one")));
+	CHECK(host_make_file(watched_in(&w, "two")));
+	while (!watched_told(&w, "+one +two") && n++ < 10) {
 		CHECK_EQ(proa_wait(loop, e, 4, proa_clock(loop) + 5 * PROA_SEC), 1);
 		for (int64_t at = 0; at < e[0].result;) {
 			const proa_change *c = (const void *)((char *)e[0].buf + at);
 
-			change_note(&w, c);
+			watched_note(&w, c);
 			at += c->bytes;
 		}
 	}
-	CHECK(told(&w, "+one +two"));
+	CHECK(watched_told(&w, "+one +two"));
 	proa_cancel(&w.r.op);
 	CHECK_EQ(proa_await(loop, &w.r.op), -PROA_ECANCELED);
-	CHECK(host_remove(in(&w, "one")) && host_remove(in(&w, "two")) && host_remove(w.dir));
+	CHECK(host_remove(watched_in(&w, "one")) && host_remove(watched_in(&w, "two")) &&
+	      host_remove(w.dir));
+	kit_close(&loop);
+}
+
+/* Nothing is missed for want of descriptors, it may only take longer. */
+TEST(watch_with_few_descriptors)
+{
+	enum { FILES = 12 };
+	static watched w;
+	char name[16], said[16];
+	NEED(HOST_WATCH);
+	NEED(HOST_LIMIT);
+	LOOP(loop);
+
+	host_limit_low(12);
+	watched_open(loop, &w, PROA_WATCH_TREE);
+	CHECK(host_make_dir(watched_in(&w, "dir")));
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, "dir/%d", i);
+		CHECK(host_make_file(watched_in(&w, name)));
+	}
+	TOLD(loop, &w, "+dir/11");
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, "dir/%d", i);
+		watched_append(watched_in(&w, name));
+	}
+	for (int i = 0; i < FILES; i++) {
+		snprintf(said, sizeof said, "~dir/%d", i);
+		TOLD(loop, &w, said);
+	}
+	host_limit_back();
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, "dir/%d", i);
+		CHECK(host_remove(watched_in(&w, name)));
+	}
+	CHECK(host_remove(watched_in(&w, "dir")));
+	TOLD(loop, &w, "-dir");
+	CHECK_EQ(w.lost, 0);
+	watched_close(loop, &w);
 	kit_close(&loop);
 }

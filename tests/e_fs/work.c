@@ -252,25 +252,59 @@ TEST(work_bounded_also_in_a_strand)
 
 /* ---- lanes ---- */
 
-/* Every thread for look-ups hangs, and more wait: files and computing do not notice. */
-TEST(work_lanes_apart)
+static void file_reads(proa_loop *loop)
 {
 	proa_handle file = {0};
-	rec open = {0}, read = {0}, work = {0};
+	rec open = {0}, read = {0};
 	char buf[16];
-	gate *g;
 
-	LOOP(loop);
-	g = gate_shut(loop, PROA_LANE_DNS, 4);
 	proa_handle_init(proa_root(loop), &file);
 	SUBMIT(proa_file_open, &file, &open, host_path_zeros(), PROA_O_READ, 0);
 	CHECK_EQ(kit_await(loop, &open), 0);
 	SUBMIT(proa_read, &file, &read, buf, sizeof buf, 0);
 	CHECK_EQ(kit_await(loop, &read), sizeof buf);
+	kit_end(loop, &file);
+}
+
+static void work_computes(proa_loop *loop)
+{
+	rec work = {0};
+
 	SUBMIT(proa_work, proa_root(loop), &work, NULL, work_seven);
 	CHECK_EQ(kit_await(loop, &work), 7);
-	gate_open(loop, g);
-	kit_close(&loop);
+}
+
+static void name_resolves(proa_loop *loop)
+{
+	proa_resolve_request q = {.name = "localhost", .how = PROA_DNS_POOL};
+	rec r = {0};
+
+	SUBMIT(proa_resolve, proa_root(loop), &r, &q);
+	CHECK_GT(kit_await(loop, &r), 0);
+}
+
+/* Every thread of one lane hangs: the other two do not notice. */
+TEST(work_lanes_apart)
+{
+	static void (*const goes_on[])(proa_loop *) = {
+		[PROA_LANE_CPU] = work_computes,
+		[PROA_LANE_FILES] = file_reads,
+		[PROA_LANE_DNS] = name_resolves,
+	};
+	proa_workers *w = one_thread_each(0);
+	proa_loop *loop = open_with(w);
+
+	for (unsigned hangs = 0; loop && hangs < 3; hangs++) {
+		gate *g = gate_shut(loop, (proa_lane)hangs, 1);
+
+		for (unsigned other = 1; other < 3; other++)
+			goes_on[(hangs + other) % 3](loop);
+		gate_open(loop, g);
+		goes_on[hangs](loop);
+	}
+	if (loop)
+		kit_close(&loop);
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
 }
 
 /* ---- pools ---- */
@@ -284,6 +318,37 @@ TEST(workers_options)
 	CHECK_EQ(proa_workers_close(&w, 0), 0);
 	CHECK_EQ(proa_workers_open(&w, &(proa_workers_options){.size = 1}), -PROA_ESIZES);
 	CHECK_EQ(proa_workers_open(&w, &(proa_workers_options){.threads = {100000}}), -PROA_EINVAL);
+	CHECK(!w);
+}
+
+/* A close that a task outlives: what the pool has is run, what comes then is told so. */
+TEST(workers_close_in_time)
+{
+	proa_workers *w = one_thread_each(0);
+	proa_loop *loop = open_with(w);
+	rec queued = {0}, late = {0}, file = {0};
+	proa_stat_info info;
+	gate *g;
+
+	if (loop) {
+		SUBMIT(proa_stat, proa_root(loop), &file, ".", &info); /* there is a thread ... */
+		CHECK_EQ(kit_await(loop, &file), 0); /* ... of another lane, which ends at once */
+		file = (rec){0};
+		g = gate_shut(loop, PROA_LANE_CPU, 1);
+		SUBMIT(proa_work, proa_root(loop), &queued, NULL, work_seven);
+		CHECK_EQ(proa_workers_close(&w, proa_clock(loop) + 20 * PROA_MSEC),
+		         -PROA_ETIMEDOUT);
+		REQUIRE(w != NULL);
+		SUBMIT(proa_work, proa_root(loop), &late, NULL, work_seven);
+		CHECK_EQ(kit_await(loop, &late), -PROA_ESTOPPED);
+		SUBMIT(proa_stat, proa_root(loop), &file, ".", &info);
+		CHECK_EQ(kit_await(loop, &file), -PROA_ESTOPPED);
+		CHECK(proa_in_flight(&queued.op));
+		gate_open(loop, g);
+		CHECK_EQ(kit_await(loop, &queued), 7);
+		kit_close(&loop);
+	}
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
 	CHECK(!w);
 }
 

@@ -305,6 +305,10 @@ TEST(local_cred)
 	LOOP(loop);
 	two_init(loop, &t);
 	CHECK_EQ(proa_peer_cred(&t.a, &cred), -PROA_ENOTCONN);
+	CHECK_EQ(proa_local_gram(&t.a, NULL), 0); /* open, but nobody is at its other end */
+	CHECK_EQ(proa_peer_cred(&t.a, &cred), -PROA_ENOTCONN);
+	two_end(loop, &t);
+	two_init(loop, &t);
 	CHECK_EQ(proa_pair(&t.a, &t.b), 0);
 	CHECK_EQ(proa_peer_cred(&t.a, &cred), 0);
 	CHECK(cred.pid == -1 || cred.pid == (int64_t)host_pid());

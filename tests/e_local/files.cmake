@@ -5,7 +5,16 @@ proa_test(local
 	tests/e_local/pipe.c
 	tests/c_conform/kit.c
 	BACKENDS)
-if(NOT WIN32)
+if(WIN32)
+	proa_test(console
+		tests/e_local/console.c
+		tests/c_conform/kit.c)
+	if(TARGET test_console AND CMAKE_CROSSCOMPILING_EMULATOR)
+		proa_add_test(console_in_terminal
+			${PROJECT_SOURCE_DIR}/tests/wine/in_terminal
+			${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:test_console>)
+	endif()
+else()
 	proa_test(tty
 		tests/e_local/tty.c
 		tests/c_conform/kit.c

@@ -5,8 +5,8 @@ if(PROA_PYTHON AND TARGET example_echo)
 	set(programs)
 	# runtime changes stacks under the sanitizer's feet, and needs a libc that can.
 	if(PROA_SANITIZE OR NOT TARGET example_runtime)
-		set(programs chat copy echo echo_serve file get get_await group relay relay_serve
-			strand sim_kv spawn udp_echo)
+		set(programs chat copy dns echo echo_serve file get get_await group relay
+			relay_serve strand sim_kv spawn udp_echo)
 	endif()
 	set(runner)
 	if(CMAKE_CROSSCOMPILING_EMULATOR)

@@ -7,7 +7,7 @@ if(Python3_FOUND AND TARGET proa_cli AND TARGET test_http_app)
 	if(CMAKE_CROSSCOMPILING_EMULATOR)
 		set(runner --runner ${CMAKE_CROSSCOMPILING_EMULATOR})
 	endif()
-	foreach(suite protocol files slow program command chaos relay watch)
+	foreach(suite protocol files slow program command chaos relay resolve watch)
 		foreach(backend ${PROA_TEST_BACKENDS})
 			# Mostly waiting; what a sanitizer sees of it, it sees once.
 			if(suite STREQUAL "slow" AND PROA_SANITIZE AND NOT backend STREQUAL "epoll")

@@ -29,7 +29,8 @@ class Words(kit.Command):
         self.assertIn(b"usage: proa", r.stderr)
         self.assertEqual(run("--help").returncode, 0)
         self.assertRegex(run("--version").stdout, rb"\Aproa \d+\.\d+\.\d+\n\Z")
-        for command in ("serve", "echo", "relay", "watch", "doctor", "lab"):
+        for command in ("serve", "echo", "relay", "copy", "watch", "resolve", "doctor",
+                        "lab"):
             r = run(command, "--help")
             self.assertEqual((r.returncode, r.stderr), (0, b""))
             self.assertIn(b"usage: proa " + command.encode(), r.stdout)

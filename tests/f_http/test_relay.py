@@ -112,11 +112,11 @@ class Relay(unittest.TestCase):
         server = target()
         self.relay = relay(server)
         server.close()
-        with dial(self.relay) as client:
-            try:
+        try:  # the reset may come before the connect's own answer has been read
+            with dial(self.relay) as client:
                 self.assertEqual(client.recv(1), b"")
-            except ConnectionResetError:
-                pass
+        except ConnectionResetError:
+            pass
 
     def test_slow_readers_hold_up_nobody(self):
         with target() as server:

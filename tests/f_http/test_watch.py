@@ -49,7 +49,7 @@ class Watcher:
         return self.p.returncode, err
 
 
-@unittest.skipUnless(HERE, "watching is written for Linux only")
+@unittest.skipUnless(HERE, "the other systems' watching is tried by the program fs")
 class Watch(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="proa-watch-")
@@ -67,9 +67,10 @@ class Watch(unittest.TestCase):
         self.assertEqual(w.line(), "watching " + self.folder)
         self.write("a")
         self.assertEqual(w.until("created a"), [])
-        self.assertEqual(w.until("changed a"), [])
+        self.write("a")  # where changes are found by comparing, what is new is not changed, too
+        w.until("changed a")
         os.rename(self.path("a"), self.path("b"))
-        self.assertEqual(w.until("moved-from a"), [])
+        w.until("moved-from a")
         self.assertEqual(w.until("moved-to b"), [])
         os.chmod(self.path("b"), 0o600)
         self.assertEqual(w.until("attributes b"), [])
@@ -96,12 +97,19 @@ class Watch(unittest.TestCase):
         w = Watcher(self.folder, "--json")
         self.assertEqual(json.loads(w.line()), {"watching": self.folder})
         self.write('quo"te')
-        os.mkdir(self.path("dir"))
-        os.rename(self.path("dir"), self.path("moved"))
-        os.rmdir(self.path("moved"))
-        found = [json.loads(w.line())]
-        while "moved" not in found[-1]["name"] or "removed" not in found[-1]["what"]:
+        found = []
+
+        def told(name, what):  # a step is told before the next one: what goes at once may not be
             found.append(json.loads(w.line()))
+            while found[-1]["name"] != name or what not in found[-1]["what"]:
+                found.append(json.loads(w.line()))
+
+        os.mkdir(self.path("dir"))
+        told("dir", "created")
+        os.rename(self.path("dir"), self.path("moved"))
+        told("moved", "created")
+        os.rmdir(self.path("moved"))
+        told("moved", "removed")
         names = {entry["name"] for entry in found}
         self.assertIn('quo"te', names)
         moves = [entry for entry in found if "moved" in entry["what"]]

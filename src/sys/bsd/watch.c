@@ -244,7 +244,7 @@ static void all_touched_tell(px_fswatch *w)
 }
 
 /* Its name is another's, or nobody's. */
-static void top_look(px_fswatch *w)
+static void top_look(px_fswatch *w, unsigned ends)
 {
 	uint32_t moved = 0;
 	struct stat st;
@@ -252,7 +252,7 @@ static void top_look(px_fswatch *w)
 	if (!stat(w->root, &st) && (uint64_t)st.st_ino == w->top->facts.ino &&
 	    (uint64_t)st.st_dev == w->top->facts.dev)
 		return;
-	if (!px_seen_look(w, w->top) && w->top->facts.links)
+	if (!(ends & NOTE_DELETE) && !px_seen_look(w, w->top) && w->top->facts.links)
 		moved = PROA_W_MOVED;
 	px_seen_tell(w, w->top, PROA_W_REMOVED | moved, 0);
 	w->ended = true;
@@ -279,7 +279,7 @@ int64_t px_fswatch_read(px_fswatch *w, const void **changes)
 	ends = w->top->notes & ENDS;
 	all_touched_tell(w);
 	if (ends)
-		top_look(w);
+		top_look(w, ends);
 	batch_end(w);
 	if (w->lost)
 		px_changes_tell(&w->out, PROA_W_OVERFLOW, 0, "", "");

@@ -239,6 +239,13 @@ static bool wants_fd(const px_seen *s)
 	return !s->parent || s->type == PROA_S_FILE || s->type == PROA_S_DIR;
 }
 
+/* By name it may be another one than was listed, of which its folder tells. A mount point is known
+ * to its folder by a number of its own. */
+static bool fd_is_other(px_fswatch *w, px_seen *s)
+{
+	return s->parent && !px_seen_look(w, s) && s->facts.dev == s->dev && s->facts.ino != s->ino;
+}
+
 /* Watched first and looked at then, so nothing happens between. */
 void px_seen_open(px_fswatch *w, px_seen *s)
 {
@@ -249,7 +256,7 @@ void px_seen_open(px_fswatch *w, px_seen *s)
 		saved = errno;
 		if (s->fd < 0)
 			atomic_fetch_sub(&fds_used, 1);
-		else if (!fd_watch(w, s)) {
+		else if (!fd_watch(w, s) || fd_is_other(w, s)) {
 			saved = errno;
 			fd_close(s);
 		}

@@ -42,6 +42,7 @@ typedef struct folder {
 struct px_fswatch {
 	int fd;
 	bool tree, ended;
+	bool begun; /* what was lost before it is told by the first read */
 	char *root;
 	folder *buckets[BUCKETS];
 	px_changes out;
@@ -156,8 +157,8 @@ static bool name_anew(px_fswatch *w, folder **place, const char *rest, const cha
 
 /* ---- walking ---- */
 
-/* One folder, or the root itself: 0 or errno. */
-static int folder_watch(px_fswatch *w, const char *path)
+/* One folder, or the root itself: 0 or errno. *known: it was watched by that path already. */
+static int folder_watch(px_fswatch *w, const char *path, bool *known)
 {
 	uint32_t mask = SEEN | (*path ? IN_ONLYDIR | IN_DONT_FOLLOW : (uint32_t)SELF);
 	char *full = *path ? joined(w->root, path) : NULL;
@@ -168,6 +169,7 @@ static int folder_watch(px_fswatch *w, const char *path)
 	wd = inotify_add_watch(w->fd, full ? full : w->root, mask);
 	error = wd < 0 ? errno : 0;
 	free(full);
+	*known = !error && *place_of(w, wd) && !strcmp((*place_of(w, wd))->path, path);
 	if (!error && !folder_put(w, wd, path)) {
 		inotify_rm_watch(w->fd, wd);
 		error = ENOMEM;
@@ -178,13 +180,21 @@ static int folder_watch(px_fswatch *w, const char *path)
 static DIR *folder_list(px_fswatch *w, const char *path)
 {
 	char *full = joined(w->root, path);
-	int fd = full ? open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (*path ? O_NOFOLLOW : 0))
-	              : -1;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = NULL;
+	int fd = -1, error;
 
+	do
+		if (full)
+			fd = open(full,
+			          O_RDONLY | O_DIRECTORY | O_CLOEXEC | (*path ? O_NOFOLLOW : 0));
+	while (full && fd < 0 && errno == EINTR);
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	error = errno;
 	if (fd >= 0 && !dir)
 		close(fd);
 	free(full);
+	errno = error;
 	return dir;
 }
 
@@ -218,12 +228,23 @@ static bool todo_push(todo **list, const char *dir, const char *name)
 	return true;
 }
 
-static void list_through(px_fswatch *w, const char *path, bool news, todo **more)
+/* The next entry; at the end NULL and no error. */
+static struct dirent *entry_next(DIR *dir)
+{
+	errno = 0;
+	return readdir(dir);
+}
+
+/* 0 or errno. */
+static int list_through(px_fswatch *w, const char *path, bool news, todo **more)
 {
 	DIR *dir = folder_list(w, path);
 	struct dirent *e;
+	int error;
 
-	while (dir && (e = readdir(dir))) {
+	if (!dir)
+		return errno;
+	while ((e = entry_next(dir))) {
 		bool sub = is_folder(dir, e);
 
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
@@ -233,12 +254,13 @@ static void list_through(px_fswatch *w, const char *path, bool news, todo **more
 		if (sub && !todo_push(more, path, e->d_name))
 			tell(w, PROA_W_OVERFLOW, 0, path, e->d_name);
 	}
-	if (dir)
-		closedir(dir);
+	error = errno;
+	closedir(dir);
+	return error;
 }
 
-/* Watches `top` and what is below; with `news`, tells of it too. What has gone meanwhile is passed
- * over, and what cannot be watched is said to be lost. */
+/* Watches `top` and what is below; with `news`, tells of what is in folders that were not watched
+ * before. What has gone meanwhile is passed over, and what cannot be watched is said to be lost. */
 static void tree_walk(px_fswatch *w, const char *top, bool news)
 {
 	todo *list = NULL, *t;
@@ -246,12 +268,13 @@ static void tree_walk(px_fswatch *w, const char *top, bool news)
 	if (!todo_push(&list, top, ""))
 		tell(w, PROA_W_OVERFLOW, 0, top, "");
 	while ((t = list)) {
-		int error = *t->path ? folder_watch(w, t->path) : 0;
+		bool known = true;
+		int error = *t->path ? folder_watch(w, t->path, &known) : 0;
 
 		list = t->next;
 		if (!error)
-			list_through(w, t->path, news, &list);
-		else if (error != ENOENT && error != ENOTDIR)
+			error = list_through(w, t->path, news && !known, &list);
+		if (error && error != ENOENT && error != ENOTDIR)
 			tell(w, PROA_W_OVERFLOW, 0, t->path, "");
 		free(t);
 	}
@@ -276,11 +299,12 @@ void px_fswatch_close(px_fswatch *w)
 
 static int watch_begin(px_fswatch *w, const char *path)
 {
+	bool known;
 	int error;
 
 	if (w->fd < 0 || !(w->root = realpath(path, NULL)))
 		return errno;
-	if ((error = folder_watch(w, "")))
+	if ((error = folder_watch(w, "", &known)))
 		return error;
 	if (w->tree)
 		tree_walk(w, "", false);
@@ -355,14 +379,14 @@ static void folder_left(px_fswatch *w, const char *path, uint32_t cookie)
 
 static void folder_came(px_fswatch *w, const char *path, uint32_t cookie)
 {
-	if (!w->away_cookie || w->away_cookie != cookie) {
-		tree_walk(w, path, false); /* with what it brought: that was there before */
-		return;
+	if (w->away_cookie && w->away_cookie == cookie) {
+		each_below(w, w->away, name_anew, path);
+		free(w->away);
+		w->away = NULL;
+		w->away_cookie = 0;
 	}
-	each_below(w, w->away, name_anew, path);
-	free(w->away);
-	w->away = NULL;
-	w->away_cookie = 0;
+	/* It may have moved before it could be watched, or by its old path another one is. */
+	tree_walk(w, path, true);
 }
 
 static void tree_follow(px_fswatch *w, const char *dir, const struct inotify_event *e)
@@ -433,7 +457,9 @@ int64_t px_fswatch_read(px_fswatch *w, const void **changes)
 {
 	static const struct timespec twin = {.tv_nsec = TWIN_WAIT_NS};
 
-	px_changes_begin(&w->out);
+	if (w->begun)
+		px_changes_begin(&w->out);
+	w->begun = true;
 	while (w->out.used < BATCH_BYTES && !w->ended && batch_take(w)) {
 		/* all that is there */
 	}

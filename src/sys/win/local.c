@@ -32,8 +32,3 @@ int px_local_cred(int fd, proa_cred *out)
 	PX_UNUSED(out);
 	return -PROA_ENOTSUP;
 }
-
-int px_tty_signal(void)
-{
-	return -1;
-}

@@ -2,13 +2,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "win.h"
 
+#include <process.h>
 #include <signal.h>
 
-/* SIGINT is Ctrl-C, SIGBREAK Ctrl-Break, SIGTERM that the console closes, the user logs off or the
+/* Another size of the console is one too, with the number that it has elsewhere.
+ *
+ * SIGINT is Ctrl-C, SIGBREAK Ctrl-Break, SIGTERM that the console closes, the user logs off or the
  * system shuts down; raise() makes each of them too. The console calls us on a thread of its own
  * and raise() on the caller's, so a lock is enough. */
 
-enum { SLOTS = 64 };
+enum { SLOTS = 64, RESIZED = 28, NUMBERS = RESIZED + 1, LOOK_MS = 250 };
 
 typedef struct slot {
 	int signo; /* 0: free */
@@ -22,8 +25,8 @@ typedef void handler(int);
  * unwatch has been there. */
 static SRWLOCK table = SRWLOCK_INIT;
 static slot slots[SLOTS];
-static unsigned watchers[NSIG];
-static handler *before[NSIG]; /* the disposition that comes back */
+static unsigned watchers[NUMBERS];
+static handler *before[NUMBERS]; /* the disposition that comes back */
 
 static unsigned ring_all(int signo)
 {
@@ -104,12 +107,71 @@ static BOOL CALLBACK console_hook(INIT_ONCE *once, void *arg, void **out)
 	return px_win_stay() && SetConsoleCtrlHandler(console_came, TRUE);
 }
 
+/* ---- the console's size ----
+ *
+ * Windows tells it only to who reads the console's records instead of its text. So as long as
+ * somebody listens, a thread looks from time to time. */
+
+static bool looking; /* guarded by `table` */
+
+static unsigned size_now(void)
+{
+	unsigned columns = 0, rows = 0;
+
+	px_tty_size(-1, &columns, &rows);
+	return columns << 16 | rows;
+}
+
+static unsigned __stdcall sizes_look(void *arg)
+{
+	unsigned last = (unsigned)(uintptr_t)arg, now;
+	bool go_on;
+
+	do {
+		Sleep(LOOK_MS);
+		now = size_now();
+		AcquireSRWLockExclusive(&table);
+		go_on = looking = watchers[RESIZED] > 0;
+		if (now != last)
+			ring_all(RESIZED);
+		ReleaseSRWLockExclusive(&table);
+		last = now;
+	} while (go_on);
+	return 0;
+}
+
+static int looking_begin(void)
+{
+	HANDLE h;
+
+	if (looking)
+		return 0;
+	h = (HANDLE)_beginthreadex(NULL, 0, sizes_look, (void *)(uintptr_t)size_now(), 0, NULL);
+	if (!h)
+		return -PROA_ENOMEM;
+	CloseHandle(h);
+	looking = true;
+	return 0;
+}
+
+int px_tty_signal(void)
+{
+	return RESIZED;
+}
+
 /* ---- watching ---- */
 
 static int signal_take(int signo)
 {
-	handler *old = watchers[signo] ? NULL : signal(signo, signal_came);
+	handler *old;
 
+	if (signo == RESIZED) {
+		int rc = looking_begin();
+
+		watchers[signo] += rc == 0;
+		return rc;
+	}
+	old = watchers[signo] ? NULL : signal(signo, signal_came);
 	if (old == SIG_ERR)
 		return -PROA_EINVAL;
 	if (!watchers[signo]++)
@@ -143,7 +205,7 @@ int px_os_signal_watch(int signo, void (*ring)(void *), void *arg)
 	static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 	int slot_or_error;
 
-	if (signo != SIGINT && signo != SIGTERM && signo != SIGBREAK)
+	if (signo != SIGINT && signo != SIGTERM && signo != SIGBREAK && signo != RESIZED)
 		return -PROA_EINVAL; /* the others are faults of the program, not signals to it */
 	if (!InitOnceExecuteOnce(&once, console_hook, NULL, NULL))
 		return -PROA_ENOMEM;
@@ -159,7 +221,7 @@ void px_os_signal_unwatch(int index)
 
 	AcquireSRWLockExclusive(&table);
 	px_assert(s->signo > 0);
-	if (--watchers[s->signo] == 0)
+	if (--watchers[s->signo] == 0 && s->signo != RESIZED)
 		signal(s->signo, before[s->signo]);
 	s->signo = 0;
 	ReleaseSRWLockExclusive(&table);
