@@ -21,6 +21,7 @@ PROA_C_BEGIN
 #define PROA_MORE  0x0001u /* not the last completion of this op */
 #define PROA_END   0x0002u /* end of the stream, the file or the folder */
 #define PROA_TRUNC 0x0004u /* a datagram was cut */
+#define PROA_FAR   0x0008u /* of proa_forward: `to` is what failed, or was closed */
 
 /* An operation: 128 bytes (on Windows 160) of the caller's memory, all zero before its first use.
  * From submit to the final completion it may not be moved, freed or submitted again (that stops the
@@ -41,7 +42,7 @@ struct proa_op {
 	};
 	int32_t sys_error; /* out: the system's own code behind an error, 0 if there is none */
 	uint16_t want;     /* in: PROA_BACKGROUND, PROA_CHAIN, PROA_FOLLOWED */
-	uint16_t got;      /* out: PROA_MORE, PROA_END, PROA_TRUNC */
+	uint16_t got;      /* out: PROA_MORE, PROA_END, PROA_TRUNC, PROA_FAR */
 	uint64_t px_[PROA_OP_WORDS]; /* the library's */
 };
 

@@ -114,6 +114,27 @@ PROA_API void proa_send_file(proa_handle *handle, proa_op *op, proa_handle *file
  * a torn send)... */
 PROA_API void proa_shutdown(proa_handle *handle, proa_op *op, proa_done *done);
 
+/* ---- from one stream to another ---- */
+
+/* What a proa_forward needs: lent to it until its final completion. Need not be zero before. */
+typedef struct proa_forwarding {
+	uint64_t px_[28 + 2 * PROA_OP_WORDS];
+} proa_forwarding;
+
+/* Moves what `from` receives to `to`, until the end of `from` (result with PROA_END; `to` is not
+ * shut down: do it, or go on sending) or until `limit` bytes have gone (0: no limit), of which none
+ * more is taken. result and count: the bytes that moved; count is told with an error, too, and
+ * PROA_FAR if it was `to` that failed or closed: ECONNRESET, EPIPE... as of a send, else as of a
+ * recv; EINVAL (a limit below 0, handles of two loops). The op belongs to `from`, but a close of
+ * `to` also cancels and awaits it. One piece is on its way at a time (a buffer of the loop's pool,
+ * or on Linux, between sockets that have much to say, a pipe of the kernel's, and no byte is
+ * copied): so the pace is the slower one's. That `to` has died is found when the next bytes are to
+ * go. Meanwhile nobody else receives on `from`; what others send on `to` goes between two pieces.
+ * Cancellable always. If bytes had been taken from `from` that then did not go, by a cancel, a
+ * deadline or an error, they are lost, and the send side of `to` is broken as by a torn send. */
+PROA_API void proa_forward(proa_handle *from, proa_handle *to, proa_op *op, proa_forwarding *state,
+                           int64_t limit, proa_done *done);
+
 /* ---- datagrams: UDP over IPv4 and IPv6 ---- */
 
 typedef struct proa_udp_options {

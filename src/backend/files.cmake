@@ -27,7 +27,8 @@ else()
 		src/backend/ready.c
 		src/backend/ready_poll.c
 		src/backend/ready_try.c
-		src/backend/ready_try_msg.c)
+		src/backend/ready_try_msg.c
+		src/backend/splice.c)
 endif()
 if(PROA_KQUEUE_IS)
 	list(APPEND PROA_SOURCES src/backend/kqueue.c src/backend/kqueue_change.c)

@@ -5,6 +5,7 @@
 #include "backend/pipe.h"
 #include "backend/pooled.h"
 #include "backend/ready.h"
+#include "backend/splice.h"
 
 /* What one op may do in a row while others wait. */
 enum {
@@ -370,6 +371,33 @@ static bool try_send_fds(px_core *core, px_op *op)
 	return send_all(core, op, (int64_t)op->args.io.len, step_send_fds);
 }
 
+/* ---- into a duct, out of it ---- */
+
+/* A duct has so many places, whatever is in each: getting less than asked for says nothing. */
+static bool try_splice_in(px_core *core, px_op *op)
+{
+	int32_t sys_error = 0;
+	int64_t n = px_splice_in(core, op, &sys_error);
+
+	if (n == PX_AGAIN) {
+		px_ready_clear(op->handle, PX_HF_READABLE);
+		return true;
+	}
+	px_recv_end(op, n, sys_error);
+	return false;
+}
+
+static int64_t step_splice_out(px_op *op, int64_t total, int32_t *sys_error)
+{
+	PX_UNUSED(total);
+	return px_splice_out(px_handle_core(op->handle), op, sys_error);
+}
+
+static bool try_splice_out(px_core *core, px_op *op)
+{
+	return send_all(core, op, (int64_t)op->args.io.len, step_splice_out);
+}
+
 /* ---- the end of a child process ---- */
 
 /* Told of it a moment before it is there to be reaped, on some systems: then it is asked again. */
@@ -410,7 +438,9 @@ static bool try_reap(px_core *core, px_op *op)
 	X(POLL, px_try_poll)            \
 	X(REAP, try_reap)               \
 	X(RECV_FDS, try_recv_fds)       \
-	X(SEND_FDS, try_send_fds)
+	X(SEND_FDS, try_send_fds)       \
+	X(SPLICE_IN, try_splice_in)     \
+	X(SPLICE_OUT, try_splice_out)
 
 typedef bool leaf_fn(px_core *core, px_op *op);
 

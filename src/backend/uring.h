@@ -303,6 +303,9 @@ typedef struct px_ur_kind {
 	X(REAP, px_ur_reap, px_ur_reap_cqe, px_ur_no_settled)                               \
 	X(RECV_FDS, px_ur_recv_fds, px_ur_recv_fds_cqe, px_ur_once_settled)                 \
 	X(SEND_FDS, px_ur_send_fds, px_ur_send_fds_cqe, px_ur_once_settled)                 \
+	/* uring_direct.c */                                                                \
+	X(SPLICE_IN, px_ur_splice_in, px_ur_recv_fds_cqe, px_ur_once_settled)               \
+	X(SPLICE_OUT, px_ur_splice_out, px_ur_send_fds_cqe, px_ur_once_settled)             \
 	/* uring_file.c */                                                                  \
 	X(SEND_FILE, px_ur_send_file, px_ur_send_file_cqe, px_ur_once_settled)              \
 	X(READ, px_ur_read, px_ur_read_cqe, px_ur_once_settled)                             \

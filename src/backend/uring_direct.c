@@ -1,5 +1,7 @@
-/* A file's bytes to a socket past the ring: by sendfile(2), which copies nothing. */
+/* To a socket past the ring, by calls that copy nothing: sendfile(2), splice(2). */
 /* SPDX-License-Identifier: MIT */
+#include "backend/pooled.h"
+#include "backend/splice.h"
 #include "backend/uring.h"
 
 #include <sys/ioctl.h>
@@ -72,4 +74,50 @@ bool px_ur_send_file_direct(px_uring *u, px_op *op)
 	}
 	px_ur_poll(u, op);
 	return true;
+}
+
+/* ---- from one stream to another ---- */
+
+/* As with sendfile, for the length of one call. */
+static int64_t splice_now(px_uring *u, px_op *op,
+                          int64_t (*call)(px_core *, px_op *, int32_t *sys_error),
+                          int32_t *sys_error)
+{
+	int fd = op->handle->fd, on = 1, off = 0;
+	int64_t n;
+
+	if (ioctl(fd, FIONBIO, &on))
+		return PX_AGAIN;
+	n = call(u->core, op, sys_error);
+	ioctl(fd, FIONBIO, &off);
+	px_count_add(&u->core->stat.system_calls, 2);
+	return n;
+}
+
+void px_ur_splice_in(px_uring *u, px_op *op)
+{
+	int32_t sys_error = 0;
+	int64_t n = splice_now(u, op, px_splice_in, &sys_error);
+
+	if (n == PX_AGAIN)
+		px_ur_poll(u, op);
+	else
+		px_recv_end(op, n, sys_error);
+}
+
+void px_ur_splice_out(px_uring *u, px_op *op)
+{
+	int32_t sys_error = 0;
+	int64_t n = splice_now(u, op, px_splice_out, &sys_error);
+
+	px_count(&u->core->stat.system_calls);
+	if (n < 0 && n != PX_AGAIN) {
+		px_ur_send_failed(u, op, -sys_error);
+		return;
+	}
+	px_ur_sent(u, op, (int)PX_MAX(n, 0));
+	if (px_send_rest(op))
+		px_ur_poll(u, op);
+	else
+		px_op_finish(op, op->count, op->count, 0);
 }

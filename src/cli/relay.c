@@ -6,16 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A direction holds one pooled buffer at most, and receives no more before that has gone: so a slow
- * reader is felt by its writer, and a silent connection is this struct alone. */
+/* A direction holds one piece at most, and receives no more before that has gone: so a slow reader
+ * is felt by its writer, and a silent connection is this struct alone. */
 enum { CONNECT_SEC = 10, BUFFERS_LEAST = 4096 };
 
 typedef struct conn conn;
 
 typedef struct half {
 	conn *conn;
-	proa_handle *from, *to;
-	proa_op op; /* recv, send, recv... and at last the shutdown */
+	proa_handle *to;
+	proa_op op; /* all that comes, and at last the shutdown */
+	proa_forwarding forwarding;
 } half;
 
 struct conn {
@@ -56,37 +57,23 @@ static void on_shut(proa_op *op)
 		proa_close(&x->conn->down, NULL);
 }
 
-static void on_sent(proa_op *op);
-
-static void on_recv(proa_op *op)
-{
-	half *x = PROA_OF(op, half, op);
-
-	if (proa_is_closing(&x->conn->down)) /* then `to` may have ended already */
-		proa_buffer_return(proa_op_loop(op), op->result > 0 ? op->buf : NULL);
-	else if (op->result > 0)
-		proa_send_pooled(x->to, op, op->buf, (size_t)op->result, on_sent);
-	else if (op->result == 0)
-		proa_shutdown(x->to, op, on_shut);
-	else
-		conn_fail(x->conn, op->result);
-}
-
-static void on_sent(proa_op *op)
+static void on_forwarded(proa_op *op)
 {
 	half *x = PROA_OF(op, half, op);
 
 	if (op->result < 0)
 		conn_fail(x->conn, op->result);
-	else if (!proa_is_closing(&x->conn->down))
-		proa_recv_pooled(x->from, op, NULL, on_recv);
+	else if (!proa_is_closing(&x->conn->down)) /* else `to` may have ended already */
+		proa_shutdown(x->to, op, on_shut);
 }
 
 static void half_start(conn *c, half *x, proa_handle *from, proa_handle *to)
 {
-	*x = (half){.conn = c, .from = from, .to = to};
+	x->conn = c;
+	x->to = to;
+	x->op = (proa_op){0};
 	c->open++;
-	proa_recv_pooled(from, &x->op, NULL, on_recv);
+	proa_forward(from, to, &x->op, &x->forwarding, 0, on_forwarded);
 }
 
 /* ---- a connection ---- */

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/loop.h"
 
+#include "op/duct.h"
 #include "op/pool.h"
 #include "op/worker.h"
 #include "sys/sys.h"
@@ -505,6 +506,7 @@ static void loop_release(proa_loop *loop, bool forked)
 	while ((node = px_list_first(&core->pools)))
 		px_pool_drop(PX_OF(node, px_pool, all));
 	px_workers_free(core);
+	px_ducts_close(core);
 	core->ops->close(core, forked);
 	loop_free(loop);
 }

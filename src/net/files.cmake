@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 list(APPEND PROA_SOURCES
 	src/net/finish.c
+	src/net/forward.c
 	src/net/group_serve.c
 	src/net/local.c
 	src/net/net.c

@@ -73,6 +73,8 @@ struct px_core {
 	void *dns;                     /* what is known of names, dns/dns.h; made at first use */
 	size_t pool_count, pool_bytes; /* its options */
 	struct proa_workers *workers;  /* what blocks; made at first use if the options gave none */
+	int32_t ducts[64][2];          /* kept for the next, op/duct.h */
+	uint32_t ducts_kept, ducts_lent;
 	bool own_workers;
 	bool calling; /* a callback is running */
 	bool forked;  /* being released in the child of a fork: the system's side is the parent's */

@@ -4,6 +4,7 @@ list(APPEND PROA_SOURCES
 	src/op/accept.c
 	src/op/check.c
 	src/op/core.c
+	src/op/duct.c
 	src/op/file.c
 	src/op/gram.c
 	src/op/handle.c

@@ -19,7 +19,7 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 	 PX_KIND_BIT(PX_CONNECT_NAME) | PX_KIND_BIT(PX_STREAM_READ) |                     \
 	 PX_KIND_BIT(PX_STREAM_DRAINED) | PX_KIND_BIT(PX_SPAWN) | PX_KIND_BIT(PX_CHILD) | \
 	 PX_KIND_BIT(PX_REAP) | PX_KIND_BIT(PX_EXITED) | PX_KIND_BIT(PX_WATCH) |          \
-	 PX_KIND_BIT(PX_WALK))
+	 PX_KIND_BIT(PX_WALK) | PX_KIND_BIT(PX_FORWARD))
 #define KINDS_MULTI                                                                          \
 	(PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL) | PX_KIND_BIT(PX_ACCEPT_MANY) |   \
 	 PX_KIND_BIT(PX_RECV_MANY) | PX_KIND_BIT(PX_RECV_MSG_MANY) | PX_KIND_BIT(PX_WATCH) | \
@@ -28,7 +28,7 @@ const char *const px_kind_name[PX_KIND_COUNT] = {PX_KINDS(KIND_NAME)};
 #define KINDS_BELL   (PX_KIND_BIT(PX_DOORBELL) | PX_KIND_BIT(PX_SIGNAL))
 #define KINDS_SEND                                                                    \
 	(PX_KIND_BIT(PX_SEND) | PX_KIND_BIT(PX_SENDV) | PX_KIND_BIT(PX_SEND_POOLED) | \
-	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_SEND_FDS))
+	 PX_KIND_BIT(PX_SEND_FILE) | PX_KIND_BIT(PX_SEND_FDS) | PX_KIND_BIT(PX_SPLICE_OUT))
 
 #define KINDS_TIMED (PX_KIND_BIT(PX_TIMER) | KINDS_ACCEPT)
 /* What an op of these holds goes back at its end, or its end has more to say to its handle. */

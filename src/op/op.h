@@ -77,7 +77,10 @@ typedef enum px_state { PX_IDLE, PX_WAITING, PX_INFLIGHT, PX_DONE } px_state;
 	X(EXITED, "exited", 0)                 \
 	X(WALK, "walk", 0)                     \
 	X(RECV_FDS, "recv_fds", 1)             \
-	X(SEND_FDS, "send_fds", 2)
+	X(SEND_FDS, "send_fds", 2)             \
+	X(FORWARD, "forward", 0)               \
+	X(SPLICE_IN, "splice_in", 1)           \
+	X(SPLICE_OUT, "splice_out", 2)
 
 typedef enum px_kind {
 #define PX_KIND_ENUM(name, text, dir) PX_##name,
@@ -105,7 +108,9 @@ _Static_assert(PX_KIND_COUNT <= 64, "proa_stats.submitted and the backends' kind
 #define PX_KINDS_READY (PX_KINDS_SOCKET | PX_KIND_BIT(PX_POLL) | PX_KIND_BIT(PX_REAP))
 
 /* And those of POSIX. */
-#define PX_KINDS_FDS (PX_KIND_BIT(PX_RECV_FDS) | PX_KIND_BIT(PX_SEND_FDS))
+#define PX_KINDS_FDS                                                                       \
+	(PX_KIND_BIT(PX_RECV_FDS) | PX_KIND_BIT(PX_SEND_FDS) | PX_KIND_BIT(PX_SPLICE_IN) | \
+	 PX_KIND_BIT(PX_SPLICE_OUT))
 
 enum { PX_DIR_NONE, PX_DIR_IN, PX_DIR_OUT };
 
@@ -153,7 +158,8 @@ typedef union px_args {
 		size_t len;
 		int64_t off;
 	} io; /* recv, send, sendv (vec, n), read, write, connect, recv_msg and send_msg (the
-	         proa_msg), recv_msgs and send_msgs (the first, how many) */
+	         proa_msg), recv_msgs and send_msgs (the first, how many), splice_in and splice_out
+	         (the px_duct, how many bytes at most, and all) */
 	struct {
 		const void *ptr;
 		size_t len;

@@ -77,6 +77,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_KQUEUE_TREE)
 		src/sys/linux/dir.c
 		src/sys/linux/now.c
 		src/sys/linux/sendfile.c
+		src/sys/linux/splice.c
 		src/sys/linux/udp_many.c
 		src/sys/linux/wake.c
 		src/sys/linux/watch.c)
@@ -94,9 +95,9 @@ elseif(NOT WIN32)
 else()
 	list(APPEND PROA_SOURCES src/sys/win/watch.c)
 endif()
-# Linux alone can say what would have to wait, and copies within the kernel.
+# Linux alone can say what would have to wait, and moves bytes within the kernel.
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR PROA_KQUEUE_TREE)
-	list(APPEND PROA_SOURCES src/sys/copy_none.c src/sys/now_none.c)
+	list(APPEND PROA_SOURCES src/sys/copy_none.c src/sys/now_none.c src/sys/splice_none.c)
 endif()
 # One call with all flags, or macOS' way, which goes everywhere: so the kqueue tree takes that.
 if(CMAKE_SYSTEM_NAME STREQUAL "Darwin" OR PROA_KQUEUE_TREE)

@@ -337,6 +337,13 @@ int px_local_cred(int fd, proa_cred *);
 int64_t px_local_send_fds(int fd, const proa_fds *, size_t skip, int32_t *sys_error);
 int64_t px_local_recv_fds(int fd, proa_fds *, bool *cut, int32_t *sys_error);
 
+/* ---- from one stream to another within the kernel, splice.c ---- */
+/* A pipe to hold what is on its way; -PROA_ENOTSUP where there is no such way. */
+int px_splice_open(int fd[2], int32_t *sys_error);
+/* One of the two is such a pipe, which never waits; the other one does unless it is non-blocking.
+ * Bytes, 0 at the end of `from`, PX_AGAIN, error. May raise SIGPIPE. */
+int64_t px_splice(int from, int to, int64_t len, int32_t *sys_error);
+
 /* ---- standard streams and terminals, tty.c ---- */
 /* A descriptor for the standard stream of that number, non-blocking as wished if it is a socket,
  * and always if it is none; and what it is. */

@@ -56,7 +56,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 	endforeach()
 
 	# The objects of earlier proa_tests.
-	foreach(name loop conform datagram_linux stream serve fs work dns local tty child
+	foreach(name loop conform datagram_linux stream forward serve fs work dns local tty child
 		regression)
 		if(TARGET test_${name}) # PROA_TEST_ONLY has some
 			proa_seam_tests(${name} $<TARGET_OBJECTS:test_${name}>)

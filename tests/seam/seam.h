@@ -45,6 +45,7 @@
 	X(sendmsg, "EINTR EAGAIN short | EPIPE ECONNRESET ENOBUFS")                                \
 	X(sendto, "EINTR EAGAIN | ENOBUFS ENETUNREACH EPERM ECONNREFUSED")                         \
 	X(sendfile, "EINTR EAGAIN short EINVAL ENOSYS | EIO EPIPE ECONNRESET ENOMEM")              \
+	X(splice, "EINTR EAGAIN short | EINVAL ENOSYS ENOMEM EPIPE ECONNRESET")                    \
 	X(shutdown, "| ENOTCONN")                                                                  \
 	X(getsockopt, "| ENOBUFS")                                                                 \
 	X(setsockopt, "| ENOBUFS ENOMEM")                                                          \

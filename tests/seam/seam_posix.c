@@ -188,6 +188,24 @@ ssize_t seam_sendfile(int fd, int file, off_t *at, size_t len)
 	return hit > 0 ? seam_again(fd, hit) : sendfile(fd, file, at, seam_shorter(hit, len));
 }
 
+/* One end is a pipe, which nobody watches. */
+ssize_t seam_splice(int from, loff_t *from_at, int to, loff_t *to_at, size_t len, unsigned flags)
+{
+	int hit = seam_hit(SEAM_splice);
+	ssize_t n;
+
+	if (hit > 0) {
+		seam_again(from, hit);
+		return seam_again(to, hit);
+	}
+	n = splice(from, from_at, to, to_at, seam_shorter(hit, len), flags);
+	if (hit) {
+		seam_comes_later(from);
+		seam_comes_later(to);
+	}
+	return n;
+}
+
 int seam_shutdown(int fd, int how)
 {
 	FAIL(shutdown);

@@ -50,6 +50,7 @@ ssize_t seam_send(int, const void *, size_t, int);
 ssize_t seam_sendmsg(int, const struct msghdr *, int);
 ssize_t seam_sendto(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
 ssize_t seam_sendfile(int, int, off_t *, size_t);
+ssize_t seam_splice(int, loff_t *, int, loff_t *, size_t, unsigned);
 int seam_shutdown(int, int);
 int seam_getsockopt(int, int, int, void *, socklen_t *);
 int seam_setsockopt(int, int, int, const void *, socklen_t);
