@@ -48,7 +48,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING
 	string(REGEX MATCHALL "\tX\\([a-z ]+[*]?, [a-z_]+" wraps "${wraps}")
 	list(TRANSFORM wraps REPLACE ".*, " "-Wl,--wrap=")
 	proa_files(files tests/s_sim/kit_sim.c tests/s_sim/kit_sock.c)
-	foreach(name loop conform stream serve work dns)
+	foreach(name loop conform stream forward serve work dns)
 		if(NOT TARGET test_${name}) # PROA_TEST_ONLY has some
 			continue()
 		endif()
