@@ -245,6 +245,8 @@ px_uring_sqe *px_ur_recv_entry(px_uring *u, px_op *op, uint16_t flags);
 void px_ur_recv_seen(px_handle *h, const px_uring_cqe *cqe);
 void px_ur_received(px_core *core, px_handle *h, int64_t bytes);
 void px_ur_sent(px_uring *u, px_op *op, int bytes);
+/* A plain call has sent n bytes, or PX_AGAIN, or failed: the op ends, or waits by a poll. */
+void px_ur_sent_now(px_uring *u, px_op *op, int64_t n, int32_t sys_error);
 /* Of a send_file, as far as it needs no ring. True: it is whole, or waits for room; false: the next
  * piece is the ring's. */
 bool px_ur_send_file_direct(px_uring *u, px_op *op);

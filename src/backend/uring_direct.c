@@ -111,13 +111,5 @@ void px_ur_splice_out(px_uring *u, px_op *op)
 	int64_t n = splice_now(u, op, px_splice_out, &sys_error);
 
 	px_count(&u->core->stat.system_calls);
-	if (n < 0 && n != PX_AGAIN) {
-		px_ur_send_failed(u, op, -sys_error);
-		return;
-	}
-	px_ur_sent(u, op, (int)PX_MAX(n, 0));
-	if (px_send_rest(op))
-		px_ur_poll(u, op);
-	else
-		px_op_finish(op, op->count, op->count, 0);
+	px_ur_sent_now(u, op, n, sys_error);
 }

@@ -59,13 +59,8 @@ void px_ur_recv_fds_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 	px_ur_end_error(op, cqe->res, 0);
 }
 
-void px_ur_send_fds(px_uring *u, px_op *op)
+void px_ur_sent_now(px_uring *u, px_op *op, int64_t n, int32_t sys_error)
 {
-	int32_t sys_error = 0;
-	int64_t n;
-
-	px_count(&u->core->stat.system_calls);
-	n = px_local_send_fds(op->handle->fd, op->args.io.ptr, (size_t)op->count, &sys_error);
 	if (n < 0 && n != PX_AGAIN) {
 		px_ur_send_failed(u, op, -sys_error);
 		return;
@@ -75,6 +70,16 @@ void px_ur_send_fds(px_uring *u, px_op *op)
 		px_ur_poll(u, op);
 	else
 		px_op_finish(op, op->count, op->count, 0);
+}
+
+void px_ur_send_fds(px_uring *u, px_op *op)
+{
+	int32_t sys_error = 0;
+	int64_t n;
+
+	px_count(&u->core->stat.system_calls);
+	n = px_local_send_fds(op->handle->fd, op->args.io.ptr, (size_t)op->count, &sys_error);
+	px_ur_sent_now(u, op, n, sys_error);
 }
 
 void px_ur_send_fds_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
