@@ -196,7 +196,7 @@ TEST(file_reads_cost)
 	alone = reads_cost(loop, r, 1);
 	several = reads_cost(loop, r, AT_ONCE);
 	if (ring) {
-		CHECK_LE(alone.system_calls, at_most(READS + READS / 10));
+		CHECK_LE(alone.system_calls, at_most(READS + READS / 5));
 		CHECK_LE(several.system_calls, at_most(READS / 4));
 	}
 	if (ring && now)
