@@ -112,10 +112,11 @@ struct px_uring {
 	int fd;
 	int enter_fd; /* the same, or its registered index */
 	uint32_t enter_flags;
-	bool trial;   /* opened to try features, used by whoever opens it */
-	bool started; /* enabled, on the loop's own thread */
-	bool woken;   /* this wait: the wake-up rang */
-	bool armed;   /* this wait: a timer was set, so its deadline may be too late */
+	bool trial;     /* opened to try features, used by whoever opens it */
+	bool started;   /* enabled, on the loop's own thread */
+	bool woken;     /* this wait: the wake-up rang */
+	bool armed;     /* this wait: a timer was set, so its deadline may be too late */
+	unsigned reads; /* this wait: of files, completed */
 	px_core *core;
 	/* The submission queue. sq_tail is ours, published at enter; sq_head is as of the last
 	 * enter. */
