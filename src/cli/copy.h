@@ -14,9 +14,11 @@ typedef struct copy copy;
 typedef struct copy_job {
 	proa_op op;
 	copy *c;
-	struct copy_job *next;
+	struct copy_job *next; /* not begun */
+	unsigned slot;         /* under way: in flight[] */
 	proa_stat_info info;
 	proa_handle in, out; /* of a large one */
+	bool made;           /* likewise: `to` was not there */
 	int64_t at, failed;  /* of that: how far it is, and why it ends */
 	char *link;          /* of a link: what it says */
 	const char *from, *to;
@@ -37,6 +39,7 @@ struct copy {
 	char *to;
 	proa_op walk, tick, op;
 	copy_job *first, **last; /* jobs that have not begun */
+	copy_job *flight[COPY_FLYING];
 	unsigned queued, flying;
 	unsigned making; /* folders */
 	bool walking, held;
@@ -44,6 +47,8 @@ struct copy {
 	uint64_t files, files_found, failed;
 	int64_t bytes, bytes_found;
 	bool bar; /* there is a terminal to draw it on */
+	cli_signals signals;
+	bool stopped; /* by one of them */
 };
 
 void *copy_memory(size_t bytes); /* zeros; without any the program ends */
@@ -56,6 +61,8 @@ copy_job *copy_job_new(copy *c, const char *from, const char *to, const proa_sta
 void copy_job_add(copy *c, copy_job *job);
 /* It has ended: frees it, and begins the next. */
 void copy_job_end(copy_job *job, int64_t rc);
+/* What has not begun never does, and what is under way ends as soon as it can. */
+void copy_jobs_stop(copy *c);
 
 /* ---- copy_big.c ---- */
 void copy_big_start(copy_job *job);

@@ -4,11 +4,22 @@
 
 enum { PART_BYTES = 16 << 20 };
 
+static void on_gone(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+
+	copy_job_end(job, job->failed);
+}
+
+/* What was made here and did not become whole goes again, as with a small one. */
 static void on_out_closed(proa_handle *out)
 {
 	copy_job *job = PROA_OF(out, copy_job, out);
 
-	copy_job_end(job, job->failed);
+	if (job->failed && job->made)
+		proa_unlink(proa_root(job->c->loop), &job->op, job->to, on_gone);
+	else
+		copy_job_end(job, job->failed);
 }
 
 static void on_in_closed(proa_handle *in)
@@ -41,7 +52,9 @@ static void on_part(proa_op *op);
 
 static void part_next(copy_job *job)
 {
-	if (job->at < job->info.size_bytes)
+	if (job->c->stopped)
+		big_end(job, -PROA_ECANCELED);
+	else if (job->at < job->info.size_bytes)
 		proa_copy_range(&job->out, &job->op, &job->in, job->at, PART_BYTES, on_part);
 	else
 		proa_chmod(&job->out, &job->op, NULL, job->info.mode, on_mode);
@@ -61,7 +74,7 @@ static void on_part(proa_op *op)
 		part_next(job);
 }
 
-static void on_out_open(proa_op *op)
+static void on_out_there(proa_op *op)
 {
 	copy_job *job = PROA_OF(op, copy_job, op);
 
@@ -71,10 +84,22 @@ static void on_out_open(proa_op *op)
 		part_next(job);
 }
 
+static void on_out_open(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+
+	job->made = op->result == 0;
+	if (op->result == -PROA_EEXIST)
+		proa_file_open(&job->out, op, job->to, PROA_O_WRITE | PROA_O_TRUNC, 0,
+		               on_out_there);
+	else
+		on_out_there(op);
+}
+
 static void on_in_open(proa_op *op)
 {
 	copy_job *job = PROA_OF(op, copy_job, op);
-	unsigned flags = PROA_O_WRITE | PROA_O_CREATE | PROA_O_TRUNC;
+	unsigned flags = PROA_O_WRITE | PROA_O_CREATE | PROA_O_EXCL;
 
 	if (op->result < 0)
 		big_end(job, op->result);
