@@ -285,6 +285,27 @@ static void copy_stop(unsigned again, void *user)
 	copy_jobs_stop(c);
 }
 
+/* As a shell without job control starts what is to go on behind it. */
+static bool is_ignored(int signo)
+{
+	void (*was)(int) = signal(signo, SIG_DFL);
+
+	if (was == SIG_IGN)
+		signal(signo, SIG_IGN);
+	return was == SIG_IGN;
+}
+
+static void signals_watch(copy *c)
+{
+	bool ignored = is_ignored(SIGINT);
+
+	c->signals.stop = copy_stop;
+	c->signals.user = c;
+	cli_signals_watch(&c->signals, c->loop);
+	if (ignored)
+		proa_cancel(&c->signals.interrupt);
+}
+
 static int copy_all(copy *c, const cli_args *args)
 {
 	int rc = CLI_FAILED;
@@ -292,9 +313,7 @@ static int copy_all(copy *c, const cli_args *args)
 	c->from = args->dir;
 	c->last = &c->first;
 	if (copy_begin(c, args)) {
-		c->signals.stop = copy_stop;
-		c->signals.user = c;
-		cli_signals_watch(&c->signals, c->loop);
+		signals_watch(c);
 		copy_bar_begin(c);
 		proa_run(c->loop);
 		finish_next(c);
