@@ -33,7 +33,7 @@ static void on_unlinked(proa_op *op)
 		copy_job_end(job, op->result);
 		return;
 	}
-	job->at = 1;
+	job->replaced = true;
 	proa_symlink(proa_root(job->c->loop), op, job->link, job->to, on_linked);
 }
 
@@ -41,7 +41,7 @@ static void on_linked(proa_op *op)
 {
 	copy_job *job = PROA_OF(op, copy_job, op);
 
-	if (op->result == -PROA_EEXIST && !job->at)
+	if (op->result == -PROA_EEXIST && !job->replaced)
 		proa_unlink(proa_root(job->c->loop), op, job->to, on_unlinked);
 	else
 		copy_job_end(job, op->result);
@@ -137,6 +137,8 @@ void copy_jobs_stop(copy *c)
 	}
 	c->last = &c->first;
 	c->queued = 0;
-	for (unsigned i = 0; i < c->flying; i++)
+	for (unsigned i = 0; i < c->flying; i++) {
+		copy_big_stop(c->flight[i]);
 		proa_cancel(&c->flight[i]->op);
+	}
 }
