@@ -21,12 +21,14 @@ typedef struct copy_part {
 typedef struct copy_job {
 	proa_op op;
 	copy *c;
-	struct copy_job *next;
+	struct copy_job *next; /* not begun */
+	unsigned slot;         /* under way: in flight[] */
 	proa_stat_info info;
 	proa_handle in, out; /* of a large one */
 	copy_part part[COPY_PARTS];
 	unsigned parts;     /* under way */
 	int64_t at, failed; /* of that: where the next part begins, and why it ends */
+	bool made;          /* likewise: `to` was not there */
 	bool replaced;      /* of a link: what was there has made way */
 	char *link;         /* what it says */
 	const char *from, *to;
@@ -47,6 +49,7 @@ struct copy {
 	char *to;
 	proa_op walk, tick, op;
 	copy_job *first, **last; /* jobs that have not begun */
+	copy_job *flight[COPY_FLYING];
 	unsigned queued, flying;
 	unsigned making; /* folders */
 	bool walking, held;
@@ -54,6 +57,8 @@ struct copy {
 	uint64_t files, files_found, failed;
 	int64_t bytes, bytes_found;
 	bool bar; /* there is a terminal to draw it on */
+	cli_signals signals;
+	bool stopped; /* by one of them */
 };
 
 void *copy_memory(size_t bytes); /* zeros; without any the program ends */
@@ -66,9 +71,13 @@ copy_job *copy_job_new(copy *c, const char *from, const char *to, const proa_sta
 void copy_job_add(copy *c, copy_job *job);
 /* It has ended: frees it, and begins the next. */
 void copy_job_end(copy_job *job, int64_t rc);
+/* What has not begun never does, and what is under way ends as soon as it can. */
+void copy_jobs_stop(copy *c);
 
 /* ---- copy_big.c ---- */
 void copy_big_start(copy_job *job);
+/* Any job: if it is a large one, there are no more parts. */
+void copy_big_stop(copy_job *job);
 
 /* ---- copy_bar.c ---- */
 void copy_bar_begin(copy *c);

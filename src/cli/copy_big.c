@@ -4,11 +4,22 @@
 
 enum { PART_BYTES = 16 << 20 };
 
+static void on_gone(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+
+	copy_job_end(job, job->failed);
+}
+
+/* What was made here and did not become whole goes again, as with a small one. */
 static void on_out_closed(proa_handle *out)
 {
 	copy_job *job = PROA_OF(out, copy_job, out);
 
-	copy_job_end(job, job->failed);
+	if (job->failed && job->made)
+		proa_unlink(proa_root(job->c->loop), &job->op, job->to, on_gone);
+	else
+		copy_job_end(job, job->failed);
 }
 
 static void on_in_closed(proa_handle *in)
@@ -83,9 +94,11 @@ static void parts_start(copy_job *job)
 		job->part[i].job = job;
 		part_next(&job->part[i]);
 	}
+	if (!job->parts) /* it was stopped meanwhile */
+		parts_ended(job);
 }
 
-static void on_out_open(proa_op *op)
+static void on_out_there(proa_op *op)
 {
 	copy_job *job = PROA_OF(op, copy_job, op);
 
@@ -95,10 +108,22 @@ static void on_out_open(proa_op *op)
 		parts_start(job);
 }
 
+static void on_out_open(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+
+	job->made = op->result == 0;
+	if (op->result == -PROA_EEXIST)
+		proa_file_open(&job->out, op, job->to, PROA_O_WRITE | PROA_O_TRUNC, 0,
+		               on_out_there);
+	else
+		on_out_there(op);
+}
+
 static void on_in_open(proa_op *op)
 {
 	copy_job *job = PROA_OF(op, copy_job, op);
-	unsigned flags = PROA_O_WRITE | PROA_O_CREATE | PROA_O_TRUNC;
+	unsigned flags = PROA_O_WRITE | PROA_O_CREATE | PROA_O_EXCL;
 
 	if (op->result < 0)
 		big_end(job, op->result);
@@ -111,4 +136,11 @@ void copy_big_start(copy_job *job)
 	proa_handle_init(proa_root(job->c->loop), &job->in);
 	proa_handle_init(proa_root(job->c->loop), &job->out);
 	proa_file_open(&job->in, &job->op, job->from, PROA_O_READ, 0, on_in_open);
+}
+
+void copy_big_stop(copy_job *job)
+{
+	job->failed = -PROA_ECANCELED;
+	for (unsigned i = 0; i < COPY_PARTS; i++)
+		proa_cancel(&job->part[i].op);
 }

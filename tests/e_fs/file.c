@@ -166,7 +166,7 @@ static proa_stats reads_cost(proa_loop *loop, reader *r, unsigned at_once)
 	after.system_calls -= before.system_calls;
 	after.waits -= before.waits;
 	test_note("%u at once: %.3f system calls a read, %.3f waits", at_once,
-	          (double)after.system_calls / READS, (double)after.waits / READS);
+	          (double)after.system_calls / (double)READS, (double)after.waits / (double)READS);
 	return after;
 }
 
