@@ -42,7 +42,8 @@ TEST(changes_in_their_order)
 	px_changes_free(&out);
 }
 
-/* All that has room, then that something was lost, and nothing behind it. Each batch begins anew. */
+/* All that has room, then that something was lost, and nothing behind it. Each batch begins anew.
+ */
 TEST(changes_that_find_no_room)
 {
 	px_changes out = {.used = 0};

@@ -227,5 +227,10 @@ TEST(datagram_answered_from_where_it_came_to)
 		CHECK_EQ(recv_within(loop, &b, &back, 10000), 4);
 		CHECK_MEM(&back.m.addr, &to, sizeof to);
 	}
+	CHECK_EQ(proa_addr_parse(&in.m.local, "203.0.113.7", 0), 0); /* nobody's: RFC 5737 */
+	SUBMIT(proa_send_msg, &a, &in.r, &in.m);
+	kit_await(loop, &in.r);
+	CHECK(in.r.result == -PROA_EINVAL || in.r.result == -PROA_EADDRNOTAVAIL ||
+	      in.r.result == -PROA_ENETUNREACH);
 	kit_close(&loop);
 }

@@ -126,6 +126,36 @@ TEST(forward_of_pieces_of_all_sizes)
 	kit_close(&loop);
 }
 
+/* Where the program's own words stand among its pieces. */
+TEST(forward_beside_other_sends)
+{
+	static const char *const word[] = {"one ", "two ", "three "};
+	char got[64];
+	size_t n = 0;
+	rec own = {0}, r = {0};
+	way w;
+	LOOP(loop);
+
+	way_open(loop, &w);
+	way_start(&w, 0);
+	for (int i = 0; i < 6; i++) {
+		const char *text = word[i / 2];
+		size_t len = strlen(text);
+
+		SUBMIT(proa_send, i % 2 ? &w.to : &w.src, &own, text, len);
+		CHECK_EQ(kit_await(loop, &own), (long long)len);
+		for (size_t from = n; n < from + len; n += (size_t)r.result) {
+			SUBMIT(proa_recv, &w.dst, &r, got + n, sizeof got - n);
+			REQUIRE(kit_await(loop, &r) > 0);
+		}
+	}
+	CHECK_EQ(n, 28);
+	CHECK_MEM(got, "one one two two three three ", 28);
+	way_close(loop, &w);
+	CHECK_EQ(w.fwd.count, 14);
+	kit_close(&loop);
+}
+
 /* ---- pace ---- */
 
 /* Nobody receives: what is under way stays small, and the sender waits. */
@@ -256,6 +286,25 @@ TEST(forward_between_handles_that_are_not_open)
 	CHECK_EQ(w.fwd.count, 0);
 	kit_await(loop, &w.out);
 	kit_end(loop, &not_open);
+	way_close(loop, &w);
+	kit_close(&loop);
+}
+
+TEST(forward_to_one_that_is_shut_down)
+{
+	rec shut = {0};
+	way w;
+	LOOP(loop);
+
+	way_open(loop, &w);
+	SUBMIT0(proa_shutdown, &w.to, &shut);
+	CHECK_EQ(kit_await(loop, &shut), 0);
+	way_start(&w, 0);
+	way_send(&w, 10);
+	CHECK_EQ(kit_await(loop, &w.fwd), -PROA_EPIPE);
+	CHECK_EQ(w.fwd.got, PROA_FAR);
+	CHECK_EQ(w.fwd.count, 0);
+	kit_await(loop, &w.out);
 	way_close(loop, &w);
 	kit_close(&loop);
 }

@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "watched.h"
 
-/* A batch is 1 MiB at most, and of each file its whole path is told: folders with long names in each
- * other need few files for that. */
+/* A batch is 1 MiB at most, and of each file its whole path is told: folders with long names in
+ * each other need few files for that. */
 enum { FILES = 1600, DEPTH = 3, NAME = 200, DEEP = 1000 };
 
 static unsigned n_told;

@@ -518,6 +518,9 @@ TEST(fds_refused_and_cancelled)
 	kit_pair(loop, &tcp[0], &tcp[1]);
 	SUBMIT(proa_recv_fds, &tcp[0], &r, &in);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
+	closed.fd[0] = proa_os(&tcp[1]);
+	SUBMIT(proa_send_fds, &tcp[0], &r, &closed);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
 	kit_end(loop, &tcp[0]);
 	kit_end(loop, &tcp[1]);
 	kit_close(&loop);
