@@ -7,8 +7,15 @@
 
 /* So many files under way, and so many known of before the walk is held. */
 enum { COPY_FLYING = 64, COPY_QUEUE_MOST = 4096 };
+/* Of a large file, parts under way: one CPU copies about half as fast as memory can. */
+enum { COPY_PARTS = 2 };
 
 typedef struct copy copy;
+
+typedef struct copy_part {
+	proa_op op;
+	struct copy_job *job;
+} copy_part;
 
 /* A file or a link to be copied: two texts behind it. */
 typedef struct copy_job {
@@ -17,8 +24,11 @@ typedef struct copy_job {
 	struct copy_job *next;
 	proa_stat_info info;
 	proa_handle in, out; /* of a large one */
-	int64_t at, failed;  /* of that: how far it is, and why it ends */
-	char *link;          /* of a link: what it says */
+	copy_part part[COPY_PARTS];
+	unsigned parts;     /* under way */
+	int64_t at, failed; /* of that: where the next part begins, and why it ends */
+	bool replaced;      /* of a link: what was there has made way */
+	char *link;         /* what it says */
 	const char *from, *to;
 	char text[];
 } copy_job;

@@ -1,4 +1,4 @@
-/* proa copy: a large file in parts, so that one sees how far it is. */
+/* proa copy: a large file in parts, two at a time; so one sees how far it is, too. */
 /* SPDX-License-Identifier: MIT */
 #include "copy.h"
 
@@ -18,7 +18,8 @@ static void on_in_closed(proa_handle *in)
 
 static void big_end(copy_job *job, int64_t rc)
 {
-	job->failed = rc < 0 ? rc : 0;
+	if (rc < 0 && !job->failed)
+		job->failed = rc;
 	proa_close(&job->in, on_in_closed);
 }
 
@@ -39,26 +40,49 @@ static void on_mode(proa_op *op)
 
 static void on_part(proa_op *op);
 
-static void part_next(copy_job *job)
+/* The next one, if there is any. */
+static void part_next(copy_part *p)
 {
-	if (job->at < job->info.size_bytes)
-		proa_copy_range(&job->out, &job->op, &job->in, job->at, PART_BYTES, on_part);
+	copy_job *job = p->job;
+	int64_t at = job->at, left = job->info.size_bytes - at;
+
+	if (left <= 0 || job->failed)
+		return;
+	job->at += left < PART_BYTES ? left : PART_BYTES;
+	job->parts++;
+	proa_copy_range(&job->out, &p->op, &job->in, at, job->at - at, on_part);
+}
+
+static void parts_ended(copy_job *job)
+{
+	if (job->failed)
+		big_end(job, job->failed);
 	else
 		proa_chmod(&job->out, &job->op, NULL, job->info.mode, on_mode);
 }
 
 static void on_part(proa_op *op)
 {
-	copy_job *job = PROA_OF(op, copy_job, op);
+	copy_part *p = PROA_OF(op, copy_part, op);
+	copy_job *job = p->job;
 
-	job->at += op->count;
 	job->c->bytes += op->count;
 	if (op->got & PROA_END)
-		job->info.size_bytes = job->at; /* it became shorter */
-	if (op->result < 0)
-		big_end(job, op->result);
-	else
-		part_next(job);
+		job->info.size_bytes = 0; /* it became shorter: there are no more parts */
+	if (op->result < 0 && !job->failed)
+		job->failed = op->result;
+	job->parts--;
+	part_next(p);
+	if (!job->parts)
+		parts_ended(job);
+}
+
+static void parts_start(copy_job *job)
+{
+	for (unsigned i = 0; i < COPY_PARTS; i++) {
+		job->part[i].job = job;
+		part_next(&job->part[i]);
+	}
 }
 
 static void on_out_open(proa_op *op)
@@ -68,7 +92,7 @@ static void on_out_open(proa_op *op)
 	if (op->result < 0)
 		big_end(job, op->result);
 	else
-		part_next(job);
+		parts_start(job);
 }
 
 static void on_in_open(proa_op *op)

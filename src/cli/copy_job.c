@@ -33,7 +33,7 @@ static void on_unlinked(proa_op *op)
 		copy_job_end(job, op->result);
 		return;
 	}
-	job->at = 1;
+	job->replaced = true;
 	proa_symlink(proa_root(job->c->loop), op, job->link, job->to, on_linked);
 }
 
@@ -41,7 +41,7 @@ static void on_linked(proa_op *op)
 {
 	copy_job *job = PROA_OF(op, copy_job, op);
 
-	if (op->result == -PROA_EEXIST && !job->at)
+	if (op->result == -PROA_EEXIST && !job->replaced)
 		proa_unlink(proa_root(job->c->loop), op, job->to, on_unlinked);
 	else
 		copy_job_end(job, op->result);

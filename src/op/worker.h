@@ -23,9 +23,8 @@ _Static_assert(PROA_LANE_DNS == PX_LANES - 1, "a lane for each name");
  * State, lane and "somebody asked to cancel" are bits of op->aux, changed under the lane's lock;
  * the running function reads it without.
  *
- * Results travel by px_core_send, which is called with the lane's lock held: so whoever has taken
- * the lock after a final knows that no worker is still waking that loop (px_workers_free rests on
- * it). */
+ * Results travel by px_core_send, which counts who is inside: a loop's close waits for them, not
+ * for the lane. */
 
 /* proa_strand from the inside. All of it is guarded by the lock of the CPU lane. */
 typedef struct px_strand {

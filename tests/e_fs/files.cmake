@@ -19,6 +19,13 @@ proa_test(fs
 	tests/e_fs/gate.c
 	tests/c_conform/kit.c
 	BACKENDS)
+# All reads by the ring, also those that need none.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND PROA_TREE STREQUAL "" AND TARGET test_fs)
+	proa_add_test(fs-uring-without-read_now
+		test_fs --backend io_uring --only file_*)
+	set_property(TEST fs-uring-without-read_now APPEND PROPERTY
+		ENVIRONMENT PROA_URING_OFF=read_now)
+endif()
 proa_test(work
 	tests/e_fs/work.c
 	tests/e_fs/strand.c
