@@ -1,5 +1,10 @@
 # Files, folders and what runs on workers; signals; names. On each backend.
 # SPDX-License-Identifier: MIT
+# What is found by comparing comes all at once; elsewhere src/sys/changes_test.c is enough.
+set(more)
+if(PROA_KQUEUE_IS)
+	set(more tests/e_fs/watch_more.c)
+endif()
 proa_test(fs
 	tests/e_fs/file.c
 	tests/e_fs/folder.c
@@ -8,6 +13,7 @@ proa_test(fs
 	tests/e_fs/walk.c
 	tests/e_fs/watch.c
 	tests/e_fs/watch_mirror.c
+	${more}
 	tests/e_fs/watched.c
 	tests/e_fs/whole.c
 	tests/e_fs/gate.c
