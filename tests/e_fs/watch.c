@@ -32,6 +32,25 @@ TEST(watch_folder)
 	kit_close(&loop);
 }
 
+/* By one call; as two moves alone the first would have replaced the second. */
+TEST(watch_folder_whose_names_change_places)
+{
+	static watched w;
+	NEED(HOST_WATCH_LOG);
+	NEED(HOST_SWAP);
+	LOOP(loop);
+
+	watched_open(loop, &w, 0);
+	CHECK(host_make_file(watched_in(&w, "a")));
+	CHECK(host_make_dir(watched_in(&w, "b")));
+	TOLD(loop, &w, "+a +b/");
+	CHECK(host_swap(watched_in(&w, "a"), watched_in(&w, "b")));
+	TOLD(loop, &w, "<a >b <b +b >a/");
+	CHECK(host_remove(watched_in(&w, "a")) && host_remove(watched_in(&w, "b")));
+	watched_close(loop, &w);
+	kit_close(&loop);
+}
+
 TEST(watch_tree)
 {
 	static watched w;
