@@ -87,7 +87,7 @@ function(proa_test name)
 		set(tests ${PROA_TEST_PREFIX}${name})
 	endif()
 	# Sanitized builds say the same once more.
-	if(T_BACKENDS AND PROA_TREE MATCHES "^(kqueue|win|aarch64)?$")
+	if(T_BACKENDS AND PROA_TREE MATCHES "^(kqueue|win|aarch64|musl)?$")
 		set_tests_properties(${tests} PROPERTIES FIXTURES_SETUP results)
 	endif()
 	if(T_SERIAL) # with at most a few others: alone they would cost a minute
