@@ -171,8 +171,8 @@ const cli_command cli_relay = {
 	.name = "relay",
 	.usage = "LISTEN CONNECT [--idle SECONDS] [--limit N] [--workers N] ...",
 	.about = "Passes connections on to another address, TCP or local.",
-	.help = "  LISTEN               127.0.0.1:8080, [::1]:8080, :8080, unix:/path; port 0:\n"
-		"                       any, it is printed\n"
+	.help = "  LISTEN               127.0.0.1:8080, [::1]:8080, :8080, unix:/path, on Windows\n"
+		"                       pipe:NAME; port 0: any, it is printed\n"
 		"  CONNECT              the same, or NAME:PORT, resolved for each connection\n"
 		"  --idle SECONDS       ends connections on which so long no byte has moved\n"
 		"  --limit N            connections at a time; more wait to be accepted\n"
