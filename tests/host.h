@@ -25,6 +25,7 @@ typedef enum host_feature {
 	HOST_GRAMS,      /* local sockets of every sort, with descriptors in their messages */
 	HOST_MSG,        /* local sockets that connect and keep messages */
 	HOST_ABSTRACT,   /* local sockets with names that are in no file system */
+	HOST_NAMED,      /* pipes with names that programs listen at and connect to */
 	HOST_LOCAL,      /* stream sockets with a path for a name */
 	HOST_PAIR,       /* socketpair */
 	HOST_SILENT,     /* a listener whose queue is full lets connects wait */

@@ -45,6 +45,8 @@ const char *host_lacks(host_feature feature)
 		return "no two names change places by one call";
 	if (feature == HOST_GROUPS && !groups_by_number())
 		return "groups are not joined by the number of an interface";
+	if (feature == HOST_NAMED)
+		return "pipes with names are Windows'";
 #ifdef __APPLE__
 	if (feature == HOST_MSG)
 		return "no local sockets that connect and keep messages";

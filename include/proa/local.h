@@ -22,7 +22,21 @@ PROA_API int proa_pair(proa_handle *a, proa_handle *b);
 
 /* ---- local sockets ---- */
 /* Streams with an address in the file system, "unix:/path", are proa_listen's and proa_connect's.
- * On Linux "unix:@name" is one that is in no file system, and gone with its last socket. */
+ * On Linux "unix:@name" is one that is in no file system, and gone with its last socket.
+ *
+ * So are Windows' pipes with names: "pipe:NAME" is \\.\pipe\NAME, at most 98 bytes of UTF-8 with
+ * any characters, large and small letters being the same. Elsewhere it is EAFNOSUPPORT, as in a
+ * simulation. What is connected, and what is accepted and adopted, is a PROA_PIPE that goes both
+ * ways, with the bounds of such a one: proa_shutdown and proa_send_file are ENOTSUP, proa_finish
+ * is the queued sends and the close. Both ends have its name as their address.
+ * A listener makes its name, and is refused one that is there already (EADDRINUSE). Who may connect
+ * or add to the pipe is who may use what the process makes, its user as a rule, and nobody on
+ * another machine. It has 8 places for who has come and is not accepted yet (one before its first
+ * accept; backlog is not looked at, and reuseport is ENOTSUP), and keeps them there when an accept
+ * is cancelled. A client that
+ * has left already is accepted, with what it sent. A proa_connect that finds no place free waits
+ * for one, cancellable always; nobody who listens is ENOENT, and a pipe that goes one way is
+ * EACCES. The listener learns who connects, but cannot act in that user's name. */
 
 /* Opens an init handle as a local datagram socket, PROA_UDP: proa_recv_msg, proa_send_msg and
  * proa_udp_connect as for UDP, but nothing is lost: a send waits while its receiver has no room.
@@ -46,12 +60,13 @@ PROA_API int proa_listen_msg(proa_handle *handle, const proa_addr *addr,
 PROA_API void proa_connect_msg(proa_handle *handle, proa_op *op, const proa_addr *addr,
                                proa_done *done);
 
-/* Who is at the other end of a connected local socket; of a pair: who made it. */
+/* Who is at the other end of a connected local socket, or of a pipe with a name; of a pair: who
+ * made it. */
 typedef struct proa_cred {
-	int64_t pid; /* -1: the system does not tell it */
-	uint32_t uid, gid;
+	int64_t pid;       /* -1: the system does not tell it */
+	uint32_t uid, gid; /* UINT32_MAX: it has no such numbers (Windows) */
 } proa_cred;
-/* 0, or ENOTCONN, ENOTSUP (no local socket, or the system does not tell). From the system,
+/* 0, or ENOTCONN, ENOTSUP (no such handle, or the system does not tell). From the system,
  * not from the peer: it holds for the moment of its connect. */
 PROA_API int proa_peer_cred(const proa_handle *handle, proa_cred *out);
 

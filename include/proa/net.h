@@ -17,8 +17,9 @@ typedef struct proa_addr {
 #define PROA_ADDR_TEXT 128 /* bytes that any printed address fits into, with its 0 */
 
 /* "127.0.0.1:80", "[::1]:80", ":80" and "*:80" (every address), "127.0.0.1", "::1" (default_port),
- * "[fe80::1%eth0]:80", "unix:/path" ("unix:@name": see proa/local.h). No names: those are
- * proa_resolve's. 0 or -PROA_EADDRTEXT. */
+ * "[fe80::1%eth0]:80", "unix:/path" ("unix:@name" and "pipe:NAME": see proa/local.h). No names of
+ * hosts: those are proa_resolve's. 0, -PROA_EADDRTEXT, or -PROA_EAFNOSUPPORT (a pipe, and this is
+ * not Windows). */
 PROA_API int proa_addr_parse(proa_addr *out, const char *text, uint16_t default_port);
 /* The same text back, 0-terminated: its length, or -PROA_ETOOLONG. */
 PROA_API int proa_addr_print(const proa_addr *addr, char *out, size_t size);

@@ -13,6 +13,7 @@ if(WIN32)
 		src/backend/iocp_file.c
 		src/backend/iocp_grams.c
 		src/backend/iocp_msg.c
+		src/backend/iocp_named.c
 		src/backend/iocp_poll.c
 		src/backend/iocp_recv.c
 		src/backend/iocp_send.c

@@ -71,7 +71,7 @@ static void iocp_close(px_core *core, bool forked)
 		return; /* open failed before there was anything */
 	PX_MAGIC_CHECK(io, PX_IOCP_MAGIC);
 	px_io_timer_close(io);
-	px_assert(!io->streams);
+	px_assert(!io->streams && !io->named);
 	px_io_poll_close(io);
 	if (io->port)
 		CloseHandle(io->port);
@@ -254,6 +254,7 @@ static void packet_dispatch(px_iocp *io, const OVERLAPPED_ENTRY *e)
 		break;
 	case PX_IO_KEY_TIMER: px_io_timer_over(io, true); break;
 	case PX_IO_KEY_STREAM: px_io_streams_look(io); break;
+	case PX_IO_KEY_NAMED: px_io_named_look(io); break;
 	case PX_IO_KEY_WAKE: break; /* it has done its work by coming */
 	default: PX_PANIC("iocp: a packet of nothing that was submitted");
 	}
@@ -304,17 +305,18 @@ static void iocp_wait(px_core *core, int64_t deadline_ns)
 		missed_ask_again(io);
 }
 
-/* Without memory for a packet it is tried until there is some: a wake-up that is lost is a loop
- * that sleeps for ever. */
-static void iocp_wake(px_core *core)
+void px_io_post(px_iocp *io, ULONG_PTR key, OVERLAPPED *o)
 {
-	px_iocp *io = px_iocp_of(core);
-
-	while (!PostQueuedCompletionStatus(io->port, 0, PX_IO_KEY_WAKE, NULL)) {
+	while (!PostQueuedCompletionStatus(io->port, 0, key, o)) {
 		if (GetLastError() == ERROR_INVALID_HANDLE)
 			PX_PANIC("iocp: a loop was woken whose port is closed");
 		px_sys_yield();
 	}
+}
+
+static void iocp_wake(px_core *core)
+{
+	px_io_post(px_iocp_of(core), PX_IO_KEY_WAKE, NULL);
 }
 
 /* ---- the backend's calls ---- */
@@ -408,6 +410,10 @@ static void iocp_attach(px_core *core, px_handle *h)
 	/* A process has nothing to do with ports; a foreign one may be in its library's. */
 	if (px_handle_kind(h) == PROA_FOREIGN || px_handle_kind(h) == PROA_CHILD)
 		return;
+	if (px_io_is_named(h)) { /* what it hands out may be another port's */
+		h->flags |= PX_IO_HF_PORT;
+		return;
+	}
 	px_count_add(&core->stat.system_calls, 2);
 	if (calls_wait(h)) {
 		h->flags |= PX_IO_HF_PORT | PX_IO_HF_SKIP | PX_IO_HF_WAITS;
@@ -423,7 +429,8 @@ static void iocp_attach(px_core *core, px_handle *h)
 
 static void iocp_detach(px_core *core, px_handle *h)
 {
-	PX_UNUSED(core);
+	if (px_io_is_named(h))
+		px_io_named_close(px_iocp_of(core), h);
 	if (h->flags & PX_IO_HF_WAITS) {
 		px_io_stream_close(h, PX_DIR_IN);
 		px_io_stream_close(h, PX_DIR_OUT);

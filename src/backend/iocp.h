@@ -61,7 +61,8 @@ enum {
 	PX_IO_KEY_AGAIN,
 	PX_IO_KEY_WAKE,
 	PX_IO_KEY_TIMER,
-	PX_IO_KEY_STREAM
+	PX_IO_KEY_STREAM,
+	PX_IO_KEY_NAMED
 };
 
 /* Flags of a handle: those that op.h leaves to the backends. */
@@ -80,6 +81,7 @@ typedef struct __attribute__((may_alias)) iocp_op {
 _Static_assert(sizeof(iocp_op) == sizeof(proa_op), "PROA_OP_WORDS");
 
 typedef struct px_io_stream px_io_stream;
+typedef struct px_io_named px_io_named;
 
 #define PX_IOCP_MAGIC PX_MAGIC('i', 'o', 'c', 'p')
 
@@ -101,6 +103,7 @@ typedef struct px_iocp {
 	px_slab accepts;       /* px_io_accept */
 	px_slab polls;         /* px_io_poll */
 	px_io_stream *streams; /* a list */
+	px_io_named *named;    /* a list */
 	HANDLE afd;            /* what polls are asked of; NULL until the first */
 	const px_win_extensions *winsock;
 	bool transmit;        /* send_file by TransmitFile; else read and send */
@@ -136,6 +139,9 @@ void px_io_cancel(px_iocp *io, int fd, OVERLAPPED *o);
 /* A packet comes by itself, and the op's submit is called again, behind the others. False: there is
  * no memory for one; then it goes on at once. */
 bool px_io_again(px_iocp *io, px_op *op);
+/* Any thread: a packet. Without memory for one it is tried until there is some, for one that is
+ * lost is a loop that sleeps for ever. */
+void px_io_post(px_iocp *io, ULONG_PTR key, OVERLAPPED *o);
 /* One call of the op is over, and is its kind's now. */
 void px_io_packet(px_iocp *io, px_op *op, int error, int64_t bytes);
 /* The error's name for this op. */
@@ -215,6 +221,22 @@ px_pulled px_io_accept_pull(px_iocp *io, px_op *op);
 void px_io_accept_paused(px_iocp *io, px_op *op, bool paused);
 px_io_accept *px_io_accept_of(OVERLAPPED *overlapped);
 extern const size_t px_io_accept_bytes; /* of a px_io_accept, for the slab */
+
+/* ---- iocp_named.c: accepts at a pipe's name, and connects to it ---- */
+
+/* It listens at one. */
+static inline bool px_io_is_named(const px_handle *h)
+{
+	return px_handle_kind(h) == PROA_PIPE && (h->flags & PX_HF_LISTENER);
+}
+void px_io_named_accept(px_iocp *io, px_op *op);
+void px_io_named_cancel(px_op *op);
+px_pulled px_io_named_pull(px_iocp *io, px_op *op);
+void px_io_named_resume(px_iocp *io, px_op *op);
+void px_io_named_look(px_iocp *io);                /* the packet has come */
+void px_io_named_close(px_iocp *io, px_handle *h); /* no accept is in flight */
+void px_io_named_connect(px_op *op);
+void px_io_named_connect_packet(px_op *op, int error);
 
 /* ---- iocp_poll.c ---- */
 

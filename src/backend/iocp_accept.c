@@ -299,7 +299,9 @@ static void once_settle(px_iocp *io, px_op *op)
 
 void px_io_accept_once(px_iocp *io, px_op *op)
 {
-	if (!accept_arm(io, op, 1))
+	if (px_io_is_named(op->handle))
+		px_io_named_accept(io, op);
+	else if (!accept_arm(io, op, 1))
 		once_settle(io, op);
 }
 
@@ -315,7 +317,10 @@ static void many_settle(px_iocp *io, px_op *op)
 
 void px_io_accept_many(px_iocp *io, px_op *op)
 {
-	many_settle(io, op);
+	if (px_io_is_named(op->handle))
+		px_io_named_accept(io, op);
+	else
+		many_settle(io, op);
 }
 
 static px_pulled many_final(px_iocp *io, px_op *op)
@@ -334,6 +339,8 @@ px_pulled px_io_accept_pull(px_iocp *io, px_op *op)
 	px_io_accept *ready;
 	int fd;
 
+	if (px_io_is_named(op->handle))
+		return px_io_named_pull(io, op);
 	while ((ready = chain_find(op, READY)) && drop)
 		record_drop(ready);
 	if (!ready && chain_find(op, PENDING))
@@ -360,7 +367,9 @@ px_pulled px_io_accept_pull(px_iocp *io, px_op *op)
 /* A listener rests at once, for what it takes is lost to others who listen. */
 void px_io_accept_paused(px_iocp *io, px_op *op, bool paused)
 {
-	if (paused)
+	if (px_io_is_named(op->handle))
+		px_io_named_resume(io, op);
+	else if (paused)
 		records_cancel(io, op);
 	else
 		many_settle(io, op);
@@ -387,6 +396,10 @@ void px_io_accept_packet(px_iocp *io, px_io_accept *a, int error)
 
 void px_io_accept_cancel(px_iocp *io, px_op *op)
 {
+	if (px_io_is_named(op->handle)) {
+		px_io_named_cancel(op);
+		return;
+	}
 	records_cancel(io, op);
 	if (op->kind == PX_ACCEPT_MANY)
 		px_op_more(op);

@@ -8,15 +8,13 @@ static HANDLE *wait_of(px_op *op)
 	return &px_io_overlapped(op)->hEvent;
 }
 
-/* On that thread. A packet for which there is no memory is tried until there is some. */
+/* On that thread. */
 static CALLBACK void process_ended(void *arg, BOOLEAN timed_out)
 {
 	px_op *op = arg;
-	px_iocp *io = px_iocp_of(px_handle_core(op->handle));
 
 	PX_UNUSED(timed_out);
-	while (!PostQueuedCompletionStatus(io->port, 0, PX_IO_KEY_OP, px_io_overlapped(op)))
-		Sleep(1);
+	px_io_post(px_iocp_of(px_handle_core(op->handle)), PX_IO_KEY_OP, px_io_overlapped(op));
 }
 
 static void wait_begin(px_op *op)

@@ -61,9 +61,10 @@ void px_io_connect(px_iocp *io, px_op *op)
 	OVERLAPPED *o;
 	int error;
 
-	if (px_sock_kind(addr) == PROA_LOCAL) {
-		connect_local(op, addr);
-		return;
+	switch (px_handle_kind(op->handle)) {
+	case PROA_LOCAL: connect_local(op, addr); return;
+	case PROA_PIPE: px_io_named_connect(op); return;
+	default: break;
 	}
 	o = px_io_begin(op, 0);
 	error = bind_any(s, addr->family);
@@ -78,7 +79,10 @@ void px_io_connect_packet(px_iocp *io, px_op *op, int error, int64_t bytes)
 {
 	PX_UNUSED(io);
 	PX_UNUSED(bytes);
-	connect_end(op, error);
+	if (px_handle_kind(op->handle) == PROA_PIPE)
+		px_io_named_connect_packet(op, error);
+	else
+		connect_end(op, error);
 }
 
 /* ---- recv ---- */

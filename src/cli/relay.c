@@ -51,7 +51,9 @@ static void on_shut(proa_op *op)
 {
 	half *x = PROA_OF(op, half, op);
 
-	if (op->result < 0)
+	if (op->result == -PROA_ENOTSUP) /* a pipe's end is that of both directions */
+		proa_close(&x->conn->down, NULL);
+	else if (op->result < 0)
 		conn_fail(x->conn, op->result);
 	else if (--x->conn->open == 0)
 		proa_close(&x->conn->down, NULL);
@@ -140,12 +142,18 @@ static int relay_run(const cli_args *args)
 	cli_args given = *args;
 	relay r = {.tcp = {.args = &given, .listen = args->dir}};
 	proa_addr addr;
+	int rc;
 
 	if (!args->dir || !args->to)
 		return cli_fail("relay needs two addresses: where to listen, and whom to connect");
-	if (proa_addr_parse(&addr, args->dir, 0) < 0)
+	rc = proa_addr_parse(&addr, args->dir, 0);
+	if (rc == -PROA_EAFNOSUPPORT)
+		return cli_fail_listen(args->dir, rc);
+	if (rc < 0)
 		return cli_fail("'%s' is not an address to listen on", args->dir);
-	if (proa_addr_parse(&r.target, args->to, 0) < 0) {
+	if ((rc = proa_addr_parse(&r.target, args->to, 0)) < 0) {
+		if (rc == -PROA_EAFNOSUPPORT)
+			return cli_fail("cannot connect to %s: %s", args->to, proa_err_text(rc));
 		r.target.len = 0;
 		if (!name_take(&r, args->to))
 			return cli_fail("'%s' is neither an address nor NAME:PORT", args->to);
@@ -163,8 +171,8 @@ const cli_command cli_relay = {
 	.name = "relay",
 	.usage = "LISTEN CONNECT [--idle SECONDS] [--limit N] [--workers N] ...",
 	.about = "Passes connections on to another address, TCP or local.",
-	.help = "  LISTEN               127.0.0.1:8080, [::1]:8080, :8080, unix:/path; port 0:\n"
-		"                       any, it is printed\n"
+	.help = "  LISTEN               127.0.0.1:8080, [::1]:8080, :8080, unix:/path, on Windows\n"
+		"                       pipe:NAME; port 0: any, it is printed\n"
 		"  CONNECT              the same, or NAME:PORT, resolved for each connection\n"
 		"  --idle SECONDS       ends connections on which so long no byte has moved\n"
 		"  --limit N            connections at a time; more wait to be accepted\n"

@@ -51,8 +51,8 @@ static bool ends_in_number(const char *name, size_t n)
 	return begin == end;
 }
 
-/* px_addr_parse takes ports, "*" and "unix:" too; what is handed to it here can have none of them.
- */
+/* px_addr_parse takes ports, "*", "unix:" and "pipe:" too; what is handed to it here can have none
+ * of them. */
 static px_name literal_parse(const char *name, proa_addr *out)
 {
 	return px_addr_parse(out, name, 0) == 0 ? PX_NAME_LITERAL : PX_NAME_BAD;
@@ -64,7 +64,8 @@ static bool is_v6(const char *name, size_t n)
 
 	if (*name == '[')
 		return name[n - 1] == ']';
-	return colon && colon[0] && strchr(colon + 1, ':') && strncmp(name, "unix:", 5) != 0;
+	return colon && colon[0] && strchr(colon + 1, ':') && strncmp(name, "unix:", 5) != 0 &&
+	       strncmp(name, "pipe:", 5) != 0;
 }
 
 px_name px_name_parse(const char *name, proa_addr *out)

@@ -95,16 +95,26 @@ int proa_local_gram(proa_handle *handle, const proa_addr *own)
 	return 0;
 }
 
-/* A stream, or one that keeps messages. */
-static bool is_local(const px_handle *h)
+/* Of a handle that may be of the network or none, its address tells. */
+static bool has_local_addr(const px_handle *h)
 {
 	proa_addr own;
+	proa_kind kind = px_sock_local(h->fd, &own) < 0 ? PROA_NONE : px_sock_kind(&own);
 
+	return kind == PROA_LOCAL || kind == PROA_PIPE;
+}
+
+/* A stream, one that keeps messages, or a pipe with a name. */
+static bool is_local(const px_handle *h)
+{
 	if (px_handle_core(h)->system)
 		return false;
-	return px_handle_kind(h) == PROA_LOCAL ||
-	       (px_handle_kind(h) == PROA_UDP && !px_sock_local(h->fd, &own) &&
-	        px_sock_kind(&own) == PROA_LOCAL);
+	switch (px_handle_kind(h)) {
+	case PROA_LOCAL: return true;
+	case PROA_UDP:
+	case PROA_PIPE: return has_local_addr(h);
+	default: return false;
+	}
 }
 
 int proa_peer_cred(const proa_handle *handle, proa_cred *out)

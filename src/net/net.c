@@ -49,26 +49,39 @@ static int64_t sock_open(const px_core *core, const proa_addr *addr, proa_kind k
 	                        : px_sock_open(addr, nonblock, sys_error);
 }
 
+static int64_t listener_open(const px_core *core, const proa_addr *addr, proa_kind kind,
+                             const proa_listen_options *o)
+{
+	int32_t sys_error = 0;
+	int64_t fd;
+	int rc;
+
+	if (kind == PROA_PIPE)
+		return core->system ? -PROA_EAFNOSUPPORT : px_pipe_listen(addr, o, &sys_error);
+	fd = sock_open(core, addr, kind, &sys_error);
+	if (fd < 0)
+		return fd;
+	if ((rc = px_sock_listen((int)fd, addr, o, &sys_error)) < 0) {
+		px_sock_close((int)fd, false);
+		return rc;
+	}
+	return fd;
+}
+
 static int listen_go(proa_handle *handle, const proa_addr *addr, proa_kind kind,
                      const proa_listen_options *options)
 {
 	static const proa_listen_options none;
 	const proa_listen_options *o = options ? options : &none;
 	px_handle *h = px_handle_of(handle);
-	int32_t sys_error = 0;
 	int64_t fd;
-	int rc;
 
 	if (h->state != PX_H_INIT || (o->size && o->size != sizeof *o))
 		return px_handle_closing(h) ? -PROA_ECANCELED : -PROA_EINVAL;
 	px_core_enter(px_handle_core(h));
-	fd = sock_open(px_handle_core(h), addr, kind, &sys_error);
+	fd = listener_open(px_handle_core(h), addr, kind, o);
 	if (fd < 0)
 		return (int)fd;
-	if ((rc = px_sock_listen((int)fd, addr, o, &sys_error)) < 0) {
-		px_sock_close((int)fd, false);
-		return rc;
-	}
 	h->flags |= PX_HF_LISTENER;
 	px_handle_open(h, (int)fd, kind);
 	return 0;

@@ -154,7 +154,7 @@ int64_t px_simsys_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_e
 	proa_kind kind = px_sock_kind(addr);
 
 	PX_UNUSED(nonblock);
-	if (kind == PROA_NONE)
+	if (kind == PROA_NONE || kind == PROA_PIPE)
 		return -PROA_EAFNOSUPPORT;
 	return sock_open(PX_SIM_STREAM, kind, sys_error);
 }

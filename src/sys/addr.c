@@ -135,6 +135,41 @@ static int parse_local(proa_addr *out, const char *path)
 	              : px_addr_set(out, AF_UNIX, &un, offsetof(struct sockaddr_un, sun_path) + n);
 }
 
+/* A pipe's name is a path of Windows' own, and nothing elsewhere. */
+#ifdef _WIN32
+enum { PIPE_NAMES = true };
+#else
+enum { PIPE_NAMES = false };
+#endif
+#define PIPE_PREFIX "\\\\.\\pipe\\"
+
+static int parse_pipe(proa_addr *out, const char *name)
+{
+	char path[sizeof PIPE_PREFIX + PX_PIPE_TEXT];
+
+	if (!PIPE_NAMES)
+		return -PROA_EAFNOSUPPORT;
+	if (!*name || strlen(name) >= PX_PIPE_TEXT)
+		return -PROA_EADDRTEXT;
+	snprintf(path, sizeof path, PIPE_PREFIX "%s", name);
+	return parse_local(out, path);
+}
+
+bool px_addr_pipe(const proa_addr *addr, char name[PX_PIPE_TEXT])
+{
+	struct sockaddr_un un;
+	size_t prefix = sizeof PIPE_PREFIX - 1;
+
+	if (!PIPE_NAMES || addr->family != AF_UNIX)
+		return false;
+	memcpy(&un, addr->data, sizeof un);
+	if (strncmp(un.sun_path, PIPE_PREFIX, prefix) != 0)
+		return false;
+	snprintf(name, PX_PIPE_TEXT, "%.*s", (int)(sizeof un.sun_path - prefix),
+	         un.sun_path + prefix);
+	return true;
+}
+
 /* What follows a host: nothing, or a colon and a port. */
 static bool parse_port(const char *text, uint16_t *port)
 {
@@ -165,6 +200,8 @@ int px_addr_parse(proa_addr *out, const char *text, uint16_t default_port)
 
 	if (!strncmp(text, "unix:", 5))
 		return parse_local(out, text + 5);
+	if (!strncmp(text, "pipe:", 5))
+		return parse_pipe(out, text + 5);
 	if (*text == '[')
 		return parse_bracketed(out, text, port);
 	if (colon && strchr(colon + 1, ':'))
@@ -210,7 +247,10 @@ static int print_local(const proa_addr *addr, char *out, size_t size)
 	size_t n = addr->len > at ? addr->len - at : 0;
 	const char *path = (const char *)addr->data + at;
 	bool abstract = ABSTRACT_NAMES && n && !*path;
+	char name[PX_PIPE_TEXT];
 
+	if (px_addr_pipe(addr, name))
+		return snprintf(out, size, "pipe:%s", name);
 	if (abstract)
 		return snprintf(out, size, "unix:@%.*s", (int)(n - 1), path + 1);
 	return snprintf(out, size, "unix:%.*s", (int)n, path);

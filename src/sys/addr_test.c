@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/sys.h"
 
+#include "host.h"
 #include "host_net.h"
 #include "test.h"
 
@@ -114,6 +115,26 @@ TEST(addr_local_length)
 	CHECK_EQ(px_sock_kind(&a), PROA_LOCAL);
 	text[5 + 107] = 'p';
 	CHECK_EQ(px_addr_parse(&a, text, 0), -PROA_EADDRTEXT);
+}
+
+TEST(addr_pipe)
+{
+	static const char by_path[] = "unix:\\\\.\\pipe\\x";
+	bool here = !host_lacks(HOST_NAMED);
+	char text[5 + 120] = "pipe:";
+	proa_addr a;
+
+	CHECK_STR(round_trip("pipe:x"), here ? "pipe:x" : "EAFNOSUPPORT");
+	CHECK_STR(round_trip("pipe:80"), here ? "pipe:80" : "EAFNOSUPPORT");
+	CHECK_STR(round_trip("pipe:"), here ? "EADDRTEXT" : "EAFNOSUPPORT");
+	CHECK_STR(round_trip("pipe"), "EADDRTEXT");
+	CHECK_STR(round_trip(by_path), here ? "pipe:x" : by_path);
+	CHECK_EQ(px_addr_parse(&a, by_path, 0), 0);
+	CHECK_EQ(px_sock_kind(&a), here ? PROA_PIPE : PROA_LOCAL);
+	memset(text + 5, 'p', 98);
+	CHECK_STR(round_trip(text), here ? text : "EAFNOSUPPORT");
+	text[5 + 98] = 'p';
+	CHECK_STR(round_trip(text), here ? "EADDRTEXT" : "EAFNOSUPPORT");
 }
 
 TEST(addr_print_cuts_nothing)

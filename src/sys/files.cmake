@@ -19,6 +19,7 @@ if(WIN32)
 		src/sys/win/local.c
 		src/sys/win/lookup.c
 		src/sys/win/machine.c
+		src/sys/win/named.c
 		src/sys/win/panic.c
 		src/sys/win/path.c
 		src/sys/win/pipe.c

@@ -27,6 +27,11 @@ int px_addr_set(proa_addr *out, int family, const void *sockaddr, size_t len);
 bool px_addr_is_any6(const proa_addr *);
 void px_addr_any4(proa_addr *);
 
+/* The name of a pipe, as an address of it has it, 0-terminated. False: it is another address; on
+ * other systems than Windows every one is. */
+enum { PX_PIPE_TEXT = 100 };
+bool px_addr_pipe(const proa_addr *, char name[PX_PIPE_TEXT]);
+
 /* ---- lookup.c of the platform ---- */
 uint32_t px_zone_index(const char *name);      /* 0: there is no such interface */
 bool px_zone_name(uint32_t index, char *name); /* into PX_ZONE_TEXT bytes */

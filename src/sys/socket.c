@@ -4,10 +4,12 @@
 
 proa_kind px_sock_kind(const proa_addr *addr)
 {
+	char name[PX_PIPE_TEXT];
+
 	switch (addr->family) {
 	case AF_INET:
 	case AF_INET6: return PROA_TCP;
-	case AF_UNIX: return PROA_LOCAL;
+	case AF_UNIX: return px_addr_pipe(addr, name) ? PROA_PIPE : PROA_LOCAL;
 	default: return PROA_NONE;
 	}
 }

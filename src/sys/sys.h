@@ -155,7 +155,7 @@ int px_sock_set_keepalive(int fd, int idle_s, int interval_s, int probes);
 int px_sock_set_buffers(int fd, int recv_bytes, int send_bytes);
 int px_sock_local(int fd, proa_addr *);
 int px_sock_peer(int fd, proa_addr *);
-proa_kind px_sock_kind(const proa_addr *); /* PROA_TCP, PROA_LOCAL */
+proa_kind px_sock_kind(const proa_addr *); /* PROA_TCP, PROA_LOCAL; PROA_PIPE: Windows only */
 /* proa_socket <-> descriptor: fd in bits 0 to 31, the kind in 32 to 39, bit 41 always set. That it
  * is non-blocking already, which spares the adopter a call, is bit 40. */
 proa_socket px_socket_pack(int fd, proa_kind, bool nonblock);
@@ -183,6 +183,10 @@ int64_t px_pipe_read(int fd, void *, size_t, int32_t *sys_error); /* bytes, 0 en
 int64_t px_pipe_writev(int fd, const proa_vec *, unsigned n, size_t skip, int32_t *sys_error);
 /* The peer sees the end, though the descriptor stays. */
 int64_t px_pipe_shutdown(int fd, int32_t *sys_error);
+
+/* Listens at a pipe's name, which nobody else may have: a descriptor, or an error. Only Windows
+ * has such names; who connects opens one with px_sock_open, and the backend does the rest. */
+int64_t px_pipe_listen(const proa_addr *, const proa_listen_options *, int32_t *sys_error);
 
 /* Two stream sockets that are connected, or what stands for them: their kind, or an error. */
 int64_t px_sock_pair(int fd[2], bool a_nonblock, bool b_nonblock, int32_t *sys_error);

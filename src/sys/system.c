@@ -224,7 +224,9 @@ void px_sock_close(int fd, bool reset)
 
 void px_system_socket_close(proa_socket s)
 {
-	if (PX_LIKELY(!px_socket_world(s)))
+	if (PX_UNLIKELY(px_socket_kind(s) == PROA_PIPE)) /* Windows accepts those */
+		px_file_close(px_socket_fd(s));
+	else if (PX_LIKELY(!px_socket_world(s)))
 		px_sock_close(px_socket_fd(s), false);
 	else if (px_here.simulated)
 		px_here.simulated->socket_close(s);

@@ -1,7 +1,12 @@
 # Pipes, local sockets, terminals, child processes. On each backend.
 # SPDX-License-Identifier: MIT
+set(named)
+if(WIN32)
+	set(named tests/e_local/named.c tests/e_local/named_wait.c)
+endif()
 proa_test(local
 	tests/e_local/fds.c
+	${named}
 	tests/e_local/pipe.c
 	tests/c_conform/kit.c
 	BACKENDS)

@@ -225,6 +225,31 @@ class Local(unittest.TestCase):
             self.assertFalse(os.path.exists(path))
 
 
+@unittest.skipUnless(kit.BACKEND == "iocp", "pipes with names are Windows'")
+class NamedPipe(unittest.TestCase):
+    def test_from_tcp_to_a_pipe_and_back(self):
+        name = "pipe:proa-relay-%d" % os.getpid()
+        with target() as server:
+            inner = "127.0.0.1:%d" % server.getsockname()[1]
+            behind = subprocess.Popen(
+                kit.RUN + [kit.PROA, "relay", name, inner, "--backend", kit.BACKEND],
+                stdout=subprocess.PIPE)
+            self.assertEqual(behind.stdout.readline().strip(), b"listening " + name.encode())
+            front = relay(name)
+            client, end = pair(front, server)
+            in_background(lambda: client.sendall(NOISE))
+            self.assertEqual(read_exact(end, len(NOISE)), NOISE)
+            in_background(lambda: end.sendall(NOISE))
+            self.assertEqual(read_exact(client, len(NOISE)), NOISE)
+            client.close()
+            self.assertEqual(read_all(end), b"")
+            end.close()
+            self.assertEqual(front.end(), (0, b"", b""))
+            behind.terminate()
+            behind.wait(10)
+            behind.stdout.close()
+
+
 class Arguments(kit.Command):
     def test_bad_arguments(self):
         there = "127.0.0.1:0"
@@ -236,6 +261,11 @@ class Arguments(kit.Command):
                 (["192.0.2.1:80", there], "192.0.2.1"),
                 ([there, there, "--backend", "frob"], "frob")]:
             self.fails("relay", *args, word=word)
+
+    @unittest.skipIf(kit.BACKEND == "iocp", "Windows has pipes with names")
+    def test_pipes_elsewhere(self):
+        for args in (["pipe:x", "127.0.0.1:1"], ["127.0.0.1:0", "pipe:x"]):
+            self.fails("relay", *args, word="pipe:x: this system does not know")
 
     def test_help(self):
         self.assertIn(b"usage: proa relay", kit.run("relay", "--help").stdout)

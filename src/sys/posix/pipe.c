@@ -73,6 +73,16 @@ void px_pipe_prepare(int fd, bool blocking)
 	px_fd_nonblock(fd, !blocking || !only_read);
 }
 
+/* FIFOs are files: they are opened, and nobody connects. */
+int64_t px_pipe_listen(const proa_addr *addr, const proa_listen_options *options,
+                       int32_t *sys_error)
+{
+	PX_UNUSED(addr);
+	PX_UNUSED(options);
+	*sys_error = EAFNOSUPPORT;
+	return -PROA_EAFNOSUPPORT;
+}
+
 /* ---- moving bytes ---- */
 
 int64_t px_pipe_read(int fd, void *buf, size_t len, int32_t *sys_error)

@@ -26,9 +26,20 @@ int px_local_pair_msg(int fd[2], bool a_nonblock, bool b_nonblock, int32_t *sys_
 	return -PROA_ENOTSUP;
 }
 
+/* Of a pipe. Users have no numbers here. */
 int px_local_cred(int fd, proa_cred *out)
 {
-	PX_UNUSED(fd);
-	PX_UNUSED(out);
-	return -PROA_ENOTSUP;
+	HANDLE h = px_win_handle(fd);
+	DWORD flags;
+	ULONG pid;
+	BOOL told;
+
+	if (!GetNamedPipeInfo(h, &flags, NULL, NULL, NULL))
+		return -PROA_ENOTSUP;
+	told = flags & PIPE_SERVER_END ? GetNamedPipeClientProcessId(h, &pid)
+	                               : GetNamedPipeServerProcessId(h, &pid);
+	if (!told)
+		return (int)px_sys_error((int)GetLastError());
+	*out = (proa_cred){.pid = pid, .uid = UINT32_MAX, .gid = UINT32_MAX};
+	return 0;
 }

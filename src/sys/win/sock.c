@@ -79,8 +79,11 @@ SOCKET px_win_socket_new(int family, int type, bool nonblock)
 
 int64_t px_os_sock_open(const proa_addr *addr, bool nonblock, int32_t *sys_error)
 {
-	SOCKET s = px_win_socket_new((int)addr->family, SOCK_STREAM, nonblock);
+	SOCKET s;
 
+	if (px_sock_kind(addr) == PROA_PIPE)
+		return px_win_pipe_root(sys_error);
+	s = px_win_socket_new((int)addr->family, SOCK_STREAM, nonblock);
 	if (s == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT && px_addr_is_any6(addr))
 		s = px_win_socket_new(AF_INET, SOCK_STREAM, nonblock);
 	*sys_error = 0;

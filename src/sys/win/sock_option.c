@@ -120,12 +120,20 @@ static int sock_name(int fd, proa_addr *out, name_fn *ask)
 	return 0;
 }
 
+/* Both ends of a pipe have its name. */
+static int name_of(int fd, proa_addr *out, name_fn *ask)
+{
+	int rc = sock_name(fd, out, ask);
+
+	return rc < 0 && px_win_is_pipe(fd) ? px_win_pipe_addr(fd, out) : rc;
+}
+
 int px_os_sock_local(int fd, proa_addr *out)
 {
-	return sock_name(fd, out, getsockname);
+	return name_of(fd, out, getsockname);
 }
 
 int px_os_sock_peer(int fd, proa_addr *out)
 {
-	return sock_name(fd, out, getpeername);
+	return name_of(fd, out, getpeername);
 }

@@ -135,6 +135,23 @@ void px_win_stream_begin(px_win_stream *, DWORD n); /* at most so many bytes, on
  * none is the end. */
 bool px_win_stream_done(px_win_stream *, int *error, DWORD *n);
 
+/* ---- pipes with names, named.c ---- */
+
+/* One more instance for the listener that has `fd`: a descriptor, or an error. */
+int64_t px_win_pipe_more(int fd, int32_t *sys_error);
+/* 0: a client has come to this instance; or a Win32 code, mostly "pending": `o` tells. */
+int px_win_pipe_await(int fd, OVERLAPPED *o);
+/* Where all pipes are: what a connect has until it has its own. */
+int64_t px_win_pipe_root(int32_t *sys_error);
+/* A client's end; PX_AGAIN: there is such a pipe, and no instance is free. */
+int64_t px_win_pipe_connect(const proa_addr *, int32_t *sys_error);
+/* The call that ends when one is free, or after a while: 0 or a Win32 code; pending is one. */
+int px_win_pipe_wait(int root, const proa_addr *, OVERLAPPED *);
+/* What it is, and the address of its name: 0 or -PROA_E... Waits for a read that waits in its call.
+ */
+bool px_win_is_pipe(int fd);
+int px_win_pipe_addr(int fd, proa_addr *);
+
 /* ---- the machine, machine.c ---- */
 
 bool px_win_is_wine(void);
