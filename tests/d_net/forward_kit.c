@@ -71,13 +71,26 @@ void way_send(way *w, size_t len)
 	SUBMIT(proa_send, &w->src, &w->out, w->sent, len);
 }
 
+static uint64_t bytes_out(const proa_loop *loop)
+{
+	proa_stats s;
+
+	proa_loop_stats(loop, &s);
+	return s.bytes_out;
+}
+
 void way_stall(proa_loop *loop, way *w)
 {
+	uint64_t before;
+
 	way_open_more(loop, w);
 	way_start(w, 0);
 	way_send(w, STALL);
-	kit_settle(loop);
-	kit_settle(loop);
+	do { /* a machine at work takes its time */
+		before = bytes_out(loop);
+		kit_settle(loop);
+		kit_settle(loop);
+	} while (bytes_out(loop) != before);
 	CHECK_EQ(w->fwd.finals, 0);
 }
 
