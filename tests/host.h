@@ -34,6 +34,7 @@ typedef enum host_feature {
 	HOST_GROUPS,     /* joined by the number of an interface, and left */
 	HOST_FULL_DISK,  /* a file that says so */
 	HOST_LINKS,      /* symbolic links that anybody may make */
+	HOST_SWAP,       /* two names of a folder change places by one call */
 	HOST_FOREIGN,    /* descriptors that are not the library's */
 	HOST_WATCH,      /* folders that can be watched */
 	HOST_WATCH_SELF, /* and that are told to be gone, or by their names when they were moved */

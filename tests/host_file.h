@@ -31,6 +31,8 @@ bool host_make_dir(const char *path);
 bool host_make_link(const char *path, const char *to); /* HOST_LINKS */
 bool host_make_fifo(const char *path);                 /* HOST_LINKS: where there are links */
 bool host_remove(const char *path);                    /* of any kind; false: is not there */
+/* Each gets the other's name, at once; false: it cannot be done here. */
+bool host_swap(const char *a, const char *b);
 /* A new folder for short paths. */
 bool host_temp_dir(char *path, size_t bytes);
 

@@ -1,6 +1,7 @@
 /* What the tests ask of the system, on POSIX: what there is, time, this process and its limits. */
 /* SPDX-License-Identifier: MIT */
 #include "host.h"
+#include "host_file.h"
 
 #include <dirent.h>
 #include <netinet/in.h>
@@ -28,8 +29,20 @@ static bool groups_by_number(void)
 	return can;
 }
 
+static bool can_swap(void)
+{
+	char a[] = "/tmp/proa-test-XXXXXX", b[] = "/tmp/proa-test-XXXXXX";
+	bool can = mkdtemp(a) && mkdtemp(b) && host_swap(a, b);
+
+	host_remove(a);
+	host_remove(b);
+	return can;
+}
+
 const char *host_lacks(host_feature feature)
 {
+	if (feature == HOST_SWAP && !can_swap())
+		return "no two names change places by one call";
 	if (feature == HOST_GROUPS && !groups_by_number())
 		return "groups are not joined by the number of an interface";
 #ifdef __APPLE__

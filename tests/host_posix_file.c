@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 int host_file_temp(void)
 {
@@ -102,6 +105,17 @@ bool host_make_fifo(const char *path)
 bool host_remove(const char *path)
 {
 	return remove(path) == 0;
+}
+
+bool host_swap(const char *a, const char *b)
+{
+#if defined(__linux__) && defined(SYS_renameat2)
+	return syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 2u /* RENAME_EXCHANGE */) == 0;
+#else
+	(void)a;
+	(void)b;
+	return false;
+#endif
 }
 
 bool host_temp_dir(char *path, size_t bytes)

@@ -70,6 +70,7 @@ const char *host_lacks(host_feature feature)
 		                 : "Windows refuses whom a listener's queue has no place for";
 	case HOST_LOCAL: return have_local() ? NULL : "no local sockets here (Wine has none)";
 	case HOST_LINKS: return have_links() ? NULL : "no symbolic links here";
+	case HOST_SWAP: return "no two names change places by one call";
 	case HOST_FOREIGN: return NULL;
 	case HOST_WATCH:
 	case HOST_WATCH_LOG: return NULL;

@@ -172,6 +172,13 @@ bool host_remove(const char *path)
 	return DeleteFileA(path) || RemoveDirectoryA(path);
 }
 
+bool host_swap(const char *a, const char *b)
+{
+	(void)a;
+	(void)b;
+	return false;
+}
+
 bool host_temp_dir(char *path, size_t bytes)
 {
 	char name[MAX_PATH + 1];

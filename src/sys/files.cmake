@@ -80,7 +80,9 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT PROA_KQUEUE_TREE)
 		src/sys/linux/splice.c
 		src/sys/linux/udp_many.c
 		src/sys/linux/wake.c
-		src/sys/linux/watch.c)
+		src/sys/linux/watch.c
+		src/sys/linux/watch_look.c
+		src/sys/linux/watch_tree.c)
 	list(APPEND PROA_UNIT_TESTS src/sys/linux/now_test.c)
 elseif(NOT WIN32)
 	list(APPEND PROA_SOURCES
@@ -107,4 +109,5 @@ elseif(NOT WIN32)
 endif()
 list(APPEND PROA_UNIT_TESTS
 	src/sys/addr_test.c
+	src/sys/changes_test.c
 	src/sys/sys_test.c)

@@ -67,6 +67,13 @@ TEST(inside_descriptor_by_backend)
 	kit_close(&loop);
 }
 
+/* Of a timer in an hour. */
+#ifdef PX_TORTURE
+enum { FAR_SEC = 0 }; /* a tiny wheel is looked at each half a second */
+#else
+enum { FAR_SEC = 1000 };
+#endif
+
 TEST(inside_tells_until_when)
 {
 	rec timer = {0}, far = {0}, none = {0};
@@ -85,7 +92,7 @@ TEST(inside_tells_until_when)
 	CHECK_LE(prepare(loop), proa_clock(loop));
 	turn(loop);
 	CHECK_EQ(timer.finals, 1);
-	CHECK_GT(prepare(loop), proa_clock(loop) + 1000 * PROA_SEC);
+	CHECK_GT(prepare(loop), proa_clock(loop) + FAR_SEC * PROA_SEC);
 	proa_cancel(&far.op);
 	CHECK_EQ(prepare(loop), PROA_POLL); /* its end is to be told */
 	turn(loop);

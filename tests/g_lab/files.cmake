@@ -13,6 +13,9 @@ if(PROA_PYTHON AND TARGET proa_cli AND CMAKE_SYSTEM_NAME STREQUAL "Linux"
 	if(PROA_SANITIZE MATCHES "thread")
 		list(APPEND part --without epoll-oneshot)
 	endif()
+	if(PROA_TORTURE)
+		list(APPEND part --tiny)
+	endif()
 	proa_add_test(lab ${PROA_PYTHON} -B ${PROJECT_SOURCE_DIR}/tests/g_lab/run
 		$<TARGET_FILE:proa_cli> ${part})
 	if(NOT PROA_TREE)

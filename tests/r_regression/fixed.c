@@ -110,19 +110,19 @@ TEST(idle_time_counts_from_the_byte)
 	LOOP(loop);
 
 	fd = kit_half(loop, &a);
-	proa_set_idle(&a, 200 * PROA_MSEC);
+	proa_set_idle(&a, 400 * PROA_MSEC);
 	for (int i = 0; i < 2; i++) {
 		SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
 		if (i)
 			break;
-		for (int64_t end = proa_clock(loop) + 120 * PROA_MSEC; proa_clock(loop) < end;)
+		for (int64_t end = proa_clock(loop) + 200 * PROA_MSEC; proa_clock(loop) < end;)
 			kit_once(loop, (int)((end - proa_clock(loop)) / PROA_MSEC) + 1);
 		kit_fd_write(fd, "x", 1);
 		CHECK_EQ(kit_await(loop, &r), 1);
 		byte_ns = r.at_ns;
 	}
 	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
-	CHECK_GE(r.at_ns - byte_ns, 190 * PROA_MSEC);
+	CHECK_GE(r.at_ns - byte_ns, 390 * PROA_MSEC);
 	kit_fd_close(fd);
 	kit_close(&loop);
 }

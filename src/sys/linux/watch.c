@@ -1,313 +1,91 @@
-/* Watching by inotify: which folder is which, those that come and go, changes packed. */
+/* Watching by inotify: events taken in their order, folders that come, go and move. */
 /* SPDX-License-Identifier: MIT */
-#include "sys/posix/posix.h"
+#include "sys/linux/watch.h"
 
-#include "proa/watch.h"
-#include "sys/changes.h"
+#include "base/util.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
 
 /* ---- how it works ----
  *
- * inotify watches folders, not trees, and tells of each by a number. So a table has the path of
- * each number, relative to the root, and a tree is watched by walking it. A folder that appears is
- * watched first and then looked through, so that nothing in it is missed; some is told twice
- * perhaps.
+ * inotify watches folders, not trees, and tells of each by a number. So there is a tree of the
+ * folders (watch_tree.c) as it was by the last event that was taken: each event has its name from
+ * there and then changes it. The system's tree is further than that; the two meet only where a
+ * folder that came is watched and listed (watch_look.c), after all events before were taken.
  *
- * A folder that is moved keeps its number. Its two ends are two events with one cookie: until the
- * second has come, or has not come at the end of a batch (then it has left the tree, and is let
- * go), `away` is the first.
+ * A folder that is moved keeps its number and what is known below it. Its two ends are two events
+ * with one cookie: between them it is away; if the second does not come soon, it has left and is
+ * let go. What comes without having been away is looked at as a new one.
+ *
+ * Two names that change places at once tell two moves, the first over the second's file, and that
+ * back from where it is no more. What is moved on at once from where something has just come is
+ * doubted, and both names are looked at anew.
  *
  * All of it blocks and allocates by itself: it is for a worker, one at a time. */
 
-enum { BUCKETS = 1024, IN_BYTES = 16 * 1024, BATCH_BYTES = 64 * 1024 };
+enum { BATCH_BYTES = 64 * 1024, FETCHES = 64, AGAIN = 256 };
 enum { TWIN_WAIT_NS = 2000000 };
-enum {
-	SEEN = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB,
-	SELF = IN_DELETE_SELF | IN_MOVE_SELF
-};
 
-typedef struct folder {
-	struct folder *next;
-	int wd;
-	char path[]; /* "": the root */
-} folder;
-
-struct px_fswatch {
-	int fd;
-	bool tree, ended;
-	bool begun; /* what was lost before it is told by the first read */
-	char *root;
-	folder *buckets[BUCKETS];
-	px_changes out;
-	uint32_t away_cookie; /* 0: none */
-	char *away;
-	_Alignas(struct inotify_event) char in[IN_BYTES];
-};
-
-static void tell(px_fswatch *w, uint32_t what, uint32_t pair, const char *dir, const char *name)
-{
-	px_changes_tell(&w->out, what, pair, dir, name);
-}
-
-/* ---- the table ---- */
-
-static folder **place_of(px_fswatch *w, int wd)
-{
-	folder **f = &w->buckets[(unsigned)wd % BUCKETS];
-
-	while (*f && (*f)->wd != wd)
-		f = &(*f)->next;
-	return f;
-}
-
-static bool folder_put(px_fswatch *w, int wd, const char *path)
-{
-	folder **place = place_of(w, wd), *old = *place;
-	size_t len = strlen(path) + 1;
-	folder *f = realloc(old, sizeof *f + len);
-
-	if (!f)
-		return false;
-	f->next = old ? f->next : NULL;
-	f->wd = wd;
-	memcpy(f->path, path, len);
-	*place = f;
-	return true;
-}
-
-static void folder_free(folder **place)
-{
-	folder *f = *place;
-
-	*place = f->next;
-	free(f);
-}
-
-/* a/b, of two parts of which either may be empty; NULL: no memory. */
-static char *joined(const char *a, const char *b)
-{
-	size_t n = strlen(a), m = strlen(b), slash = n && m;
-	char *path = malloc(n + slash + m + 1);
-
-	if (!path)
-		return NULL;
-	memcpy(path, a, n);
-	memcpy(path + n, "/", slash);
-	memcpy(path + n + slash, b, m + 1);
-	return path;
-}
-
-/* The rest behind `top`, from its "/" on, or "" for top itself; NULL: not below it. */
-static const char *below(const char *path, const char *top)
-{
-	size_t len = strlen(top);
-
-	return strncmp(path, top, len) || (path[len] && path[len] != '/') ? NULL : path + len;
-}
-
-/* Calls one(w, place, rest, arg) for `top` and each folder below it; true: it is no more there. */
-static void each_below(px_fswatch *w, const char *top,
-                       bool (*one)(px_fswatch *, folder **, const char *rest, const char *arg),
-                       const char *arg)
-{
-	for (unsigned i = 0; i < BUCKETS; i++) {
-		folder **f = &w->buckets[i];
-
-		while (*f) {
-			const char *rest = below((*f)->path, top);
-
-			if (!rest || !one(w, f, rest, arg))
-				f = &(*f)->next;
-		}
-	}
-}
-
-static bool let_go(px_fswatch *w, folder **place, const char *rest, const char *arg)
-{
-	PX_UNUSED(rest);
-	PX_UNUSED(arg);
-	inotify_rm_watch(w->fd, (*place)->wd);
-	folder_free(place);
-	return true;
-}
-
-static bool name_anew(px_fswatch *w, folder **place, const char *rest, const char *arg)
-{
-	size_t n = strlen(arg), m = strlen(rest) + 1;
-	folder *f = malloc(sizeof *f + n + m);
-
-	if (!f) { /* rather nothing than what is wrong */
-		tell(w, PROA_W_OVERFLOW, 0, arg, "");
-		return let_go(w, place, rest, arg);
-	}
-	*f = (folder){.next = (*place)->next, .wd = (*place)->wd};
-	memcpy(f->path, arg, n);
-	memcpy(f->path + n, rest, m);
-	free(*place);
-	*place = f;
-	return false;
-}
-
-/* ---- walking ---- */
-
-/* One folder, or the root itself: 0 or errno. *known: it was watched by that path already. */
-static int folder_watch(px_fswatch *w, const char *path, bool *known)
-{
-	uint32_t mask = SEEN | (*path ? IN_ONLYDIR | IN_DONT_FOLLOW : (uint32_t)SELF);
-	char *full = *path ? joined(w->root, path) : NULL;
-	int wd, error;
-
-	if (*path && !full)
-		return ENOMEM;
-	wd = inotify_add_watch(w->fd, full ? full : w->root, mask);
-	error = wd < 0 ? errno : 0;
-	free(full);
-	*known = !error && *place_of(w, wd) && !strcmp((*place_of(w, wd))->path, path);
-	if (!error && !folder_put(w, wd, path)) {
-		inotify_rm_watch(w->fd, wd);
-		error = ENOMEM;
-	}
-	return error;
-}
-
-static DIR *folder_list(px_fswatch *w, const char *path)
-{
-	char *full = joined(w->root, path);
-	DIR *dir = NULL;
-	int fd = -1, error;
-
-	do
-		if (full)
-			fd = open(full,
-			          O_RDONLY | O_DIRECTORY | O_CLOEXEC | (*path ? O_NOFOLLOW : 0));
-	while (full && fd < 0 && errno == EINTR);
-	if (fd >= 0)
-		dir = fdopendir(fd);
-	error = errno;
-	if (fd >= 0 && !dir)
-		close(fd);
-	free(full);
-	errno = error;
-	return dir;
-}
-
-static bool is_folder(DIR *dir, const struct dirent *e)
-{
-	struct stat s;
-
-	if (e->d_type != DT_UNKNOWN)
-		return e->d_type == DT_DIR;
-	return !fstatat(dirfd(dir), e->d_name, &s, AT_SYMLINK_NOFOLLOW) && S_ISDIR(s.st_mode);
-}
-
-/* Those still to be walked, a list. */
-typedef struct todo {
-	struct todo *next;
-	char path[];
-} todo;
-
-static bool todo_push(todo **list, const char *dir, const char *name)
-{
-	size_t n = strlen(dir), m = strlen(name), slash = n && m;
-	todo *t = malloc(sizeof *t + n + slash + m + 1);
-
-	if (!t)
-		return false;
-	memcpy(t->path, dir, n);
-	memcpy(t->path + n, "/", slash);
-	memcpy(t->path + n + slash, name, m + 1);
-	t->next = *list;
-	*list = t;
-	return true;
-}
-
-/* The next entry; at the end NULL and no error. */
-static struct dirent *entry_next(DIR *dir)
-{
-	errno = 0;
-	return readdir(dir);
-}
-
-/* 0 or errno. */
-static int list_through(px_fswatch *w, const char *path, bool news, todo **more)
-{
-	DIR *dir = folder_list(w, path);
-	struct dirent *e;
-	int error;
-
-	if (!dir)
-		return errno;
-	while ((e = entry_next(dir))) {
-		bool sub = is_folder(dir, e);
-
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		if (news)
-			tell(w, PROA_W_CREATED | (sub ? PROA_W_DIR : 0u), 0, path, e->d_name);
-		if (sub && !todo_push(more, path, e->d_name))
-			tell(w, PROA_W_OVERFLOW, 0, path, e->d_name);
-	}
-	error = errno;
-	closedir(dir);
-	return error;
-}
-
-/* Watches `top` and what is below; with `news`, tells of what is in folders that were not watched
- * before. What has gone meanwhile is passed over, and what cannot be watched is said to be lost. */
-static void tree_walk(px_fswatch *w, const char *top, bool news)
-{
-	todo *list = NULL, *t;
-
-	if (!todo_push(&list, top, ""))
-		tell(w, PROA_W_OVERFLOW, 0, top, "");
-	while ((t = list)) {
-		bool known = true;
-		int error = *t->path ? folder_watch(w, t->path, &known) : 0;
-
-		list = t->next;
-		if (!error)
-			error = list_through(w, t->path, news && !known, &list);
-		if (error && error != ENOENT && error != ENOTDIR)
-			tell(w, PROA_W_OVERFLOW, 0, t->path, "");
-		free(t);
-	}
-}
+static void work(px_fswatch *w);
 
 /* ---- open and close ---- */
 
 void px_fswatch_close(px_fswatch *w)
 {
+	px_node *away;
+
 	if (!w)
 		return;
-	for (unsigned i = 0; i < BUCKETS; i++)
-		while (w->buckets[i])
-			folder_free(&w->buckets[i]);
 	if (w->fd >= 0)
-		close(w->fd);
+		close(w->fd); /* which lets go of all at once */
+	w->fd = -1;
+	while ((away = px_list_first(&w->away)))
+		px_folder_drop(w, PX_OF(away, px_folder, kin));
+	if (w->top)
+		px_folder_drop(w, w->top);
+	for (int by = 0; by < PX_BYS; by++)
+		free(w->by[by].at);
 	free(w->root);
+	free(w->path);
+	free(w->in);
+	free(w->names);
 	px_changes_free(&w->out);
-	free(w->away);
 	free(w);
 }
 
+/* Makes the queue readable: there is more to do. Its number is nobody's. */
+static void wake(px_fswatch *w)
+{
+	int wd = inotify_add_watch(w->fd, "/dev/null", IN_DELETE_SELF | IN_MASK_ADD);
+
+	if (wd >= 0 && !px_folder_of(w, wd))
+		inotify_rm_watch(w->fd, wd);
+}
+
+/* 0 or errno. */
 static int watch_begin(px_fswatch *w, const char *path)
 {
-	bool known;
-	int error;
+	int wd;
 
 	if (w->fd < 0 || !(w->root = realpath(path, NULL)))
 		return errno;
-	if ((error = folder_watch(w, "", &known)))
-		return error;
-	if (w->tree)
-		tree_walk(w, "", false);
+	if (!(w->top = px_folder_new(w, NULL, "")))
+		return ENOMEM;
+	if ((wd = inotify_add_watch(w->fd, w->root, PX_IN_SEEN | PX_IN_SELF)) < 0)
+		return errno;
+	px_folder_watched(w, w->top, wd);
+	if (!w->tree) {
+		px_list_remove(&w->top->wait);
+		return 0;
+	}
+	w->quiet = true;
+	work(w);
+	w->lost = w->quiet;
+	if (w->quiet || w->out.used || !px_list_empty(&w->away))
+		wake(w);
 	return 0;
 }
 
@@ -320,6 +98,9 @@ int64_t px_fswatch_open(px_fswatch **out, const char *path, bool tree, int32_t *
 	if (!w)
 		return -PROA_ENOMEM;
 	w->tree = tree;
+	px_list_init(&w->pending);
+	px_list_init(&w->stuck);
+	px_list_init(&w->away);
 	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (!(error = watch_begin(w, path))) {
 		*out = w;
@@ -340,7 +121,7 @@ bool px_fswatch_ended(const px_fswatch *w)
 	return w->ended;
 }
 
-/* ---- events ---- */
+/* ---- events of entries ---- */
 
 static uint32_t what_of(uint32_t mask)
 {
@@ -348,7 +129,7 @@ static uint32_t what_of(uint32_t mask)
 
 	if (mask & (IN_CREATE | IN_MOVED_TO))
 		what |= PROA_W_CREATED;
-	if (mask & (IN_DELETE | IN_MOVED_FROM | SELF | IN_UNMOUNT))
+	if (mask & (IN_DELETE | IN_MOVED_FROM | PX_IN_SELF | IN_UNMOUNT))
 		what |= PROA_W_REMOVED;
 	if (mask & (IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF))
 		what |= PROA_W_MOVED;
@@ -357,100 +138,233 @@ static uint32_t what_of(uint32_t mask)
 	return mask & IN_ATTRIB ? what | PROA_W_ATTRIBUTES : what;
 }
 
-/* It did not come back. */
-static void away_drop(px_fswatch *w)
+/* Of a folder's entry, for as long as the folder is watched. */
+static uint64_t place_of(const px_folder *dir, const char *name)
 {
-	if (!w->away_cookie)
+	return (uint64_t)(uint32_t)dir->wd << 32 | px_name_hash(0, name);
+}
+
+static px_folder *away_find(px_fswatch *w, uint32_t cookie)
+{
+	px_node *n = px_list_first(&w->away);
+
+	while (n && PX_OF(n, px_folder, kin)->cookie != cookie)
+		n = px_list_next(&w->away, n);
+	return n ? PX_OF(n, px_folder, kin) : NULL;
+}
+
+/* Something may be there, of which nobody has told. Without a tree it is looked at at once. */
+static void name_doubt(px_fswatch *w, px_folder *dir, const char *name)
+{
+	px_folder *f;
+	struct stat st;
+
+	if (!px_folder_in(w, dir, name))
+		px_folder_maybe(w, dir, name);
+	if (w->tree || !(f = px_folder_in(w, dir, name)))
 		return;
-	each_below(w, w->away, let_go, NULL);
-	free(w->away);
-	w->away = NULL;
-	w->away_cookie = 0;
+	if (!fstatat(AT_FDCWD, px_folder_path(w, f, true), &st, AT_SYMLINK_NOFOLLOW))
+		px_folder_tell(w, dir, PROA_W_CREATED | (S_ISDIR(st.st_mode) ? PROA_W_DIR : 0u), 0,
+		               name);
+	px_folder_drop(w, f);
 }
 
-static void folder_left(px_fswatch *w, const char *path, uint32_t cookie)
+/* The pair is told of a folder only if it takes along what is known below it. */
+static void move_tell(px_fswatch *w, const px_folder *dir, const struct inotify_event *e,
+                      bool known)
 {
-	away_drop(w);
-	if ((w->away = joined(path, "")))
-		w->away_cookie = cookie;
-	else
-		each_below(w, path, let_go, NULL);
+	bool whole = !w->tree || known == ((e->mask & IN_ISDIR) != 0);
+
+	px_folder_tell(w, dir, what_of(e->mask), whole ? e->cookie : 0, e->name);
 }
 
-static void folder_came(px_fswatch *w, const char *path, uint32_t cookie)
+static void entry_left(px_fswatch *w, px_folder *dir, const struct inotify_event *e, px_folder *kid)
 {
-	if (w->away_cookie && w->away_cookie == cookie) {
-		each_below(w, w->away, name_anew, path);
-		free(w->away);
-		w->away = NULL;
-		w->away_cookie = 0;
+	bool at_once = dir->came == px_name_hash(0, e->name);
+
+	move_tell(w, dir, e, kid != NULL);
+	w->left = place_of(dir, e->name);
+	w->left_cookie = e->cookie;
+	if (kid) {
+		kid->left = w->left;
+		kid->doubt = at_once;
+		px_folder_leave(w, kid, e->mask & IN_ISDIR ? e->cookie : 0);
 	}
-	/* It may have moved before it could be watched, or by its old path another one is. */
-	tree_walk(w, path, true);
+	if (at_once)
+		name_doubt(w, dir, e->name);
 }
 
-static void tree_follow(px_fswatch *w, const char *dir, const struct inotify_event *e)
+static void folder_back(px_fswatch *w, px_folder *f, px_folder *dir, const char *name)
 {
-	char *path = joined(dir, e->name);
+	bool swapped = f->doubt && f->origin == place_of(dir, name);
 
-	if (!path)
-		tell(w, PROA_W_OVERFLOW, 0, dir, e->name);
-	else if (e->mask & IN_CREATE)
-		tree_walk(w, path, true);
-	else if (e->mask & IN_MOVED_FROM)
-		folder_left(w, path, e->cookie);
-	else if (e->mask & IN_MOVED_TO)
-		folder_came(w, path, e->cookie);
-	free(path);
+	if (!px_folder_enter(w, f, dir, name)) {
+		px_folder_tell(w, dir, PROA_W_OVERFLOW, 0, name);
+		return;
+	}
+	f->origin = f->left;
+	f->tries = 0;
+	if (f->wd < 0 && !px_node_linked(&f->wait))
+		px_list_push_back(&w->pending, &f->wait);
+	px_list_splice_back(&w->pending, &w->stuck); /* some may have waited for this */
+	if (swapped || f->missed)
+		px_folder_anew(w, f);
+}
+
+static void folder_new(px_fswatch *w, px_folder *dir, const struct inotify_event *e)
+{
+	px_folder *f = px_folder_new(w, dir, e->name);
+
+	if (!f)
+		px_folder_tell(w, dir, PROA_W_OVERFLOW, 0, e->name);
+	else if (e->mask & IN_MOVED_TO && e->cookie == w->left_cookie)
+		f->origin = w->left;
+}
+
+static void entry_came(px_fswatch *w, px_folder *dir, const struct inotify_event *e, px_folder *kid)
+{
+	px_folder *was = away_find(w, e->cookie);
+
+	if (kid)
+		px_folder_leave(w, kid, 0);
+	if (kid && !was)
+		px_folder_tell(w, dir, PROA_W_REMOVED | PROA_W_DIR, 0, e->name);
+	move_tell(w, dir, e, was != NULL);
+	if (was)
+		folder_back(w, was, dir, e->name);
+	else if (w->tree && e->mask & IN_ISDIR)
+		folder_new(w, dir, e);
+}
+
+/* Those that are known already were listed. */
+static void entry_made(px_fswatch *w, px_folder *dir, const struct inotify_event *e, px_folder *kid)
+{
+	px_folder_tell(w, dir, what_of(e->mask), 0, e->name);
+	if (!w->tree || !(e->mask & IN_ISDIR))
+		return;
+	if (kid)
+		kid->maybe = false;
+	else
+		folder_new(w, dir, e);
+}
+
+static void entry_take(px_fswatch *w, px_folder *dir, const struct inotify_event *e)
+{
+	px_folder *kid = px_folder_in(w, dir, e->name);
+
+	if (e->mask & IN_MOVED_FROM) {
+		entry_left(w, dir, e, kid);
+	} else if (e->mask & IN_MOVED_TO) {
+		entry_came(w, dir, e, kid);
+	} else if (e->mask & IN_CREATE) {
+		entry_made(w, dir, e, kid);
+	} else {
+		px_folder_tell(w, dir, what_of(e->mask), 0, e->name);
+		if (kid)
+			px_folder_drop(w, kid);
+	}
+	dir->came = e->mask & IN_MOVED_TO ? px_name_hash(0, e->name) : 0;
+}
+
+/* ---- events ---- */
+
+static void top_ends(px_fswatch *w, const struct inotify_event *e)
+{
+	w->quiet = false;
+	if (!(e->mask & IN_IGNORED))
+		px_folder_tell(w, w->top, what_of(e->mask), 0, "");
+	w->ended = true;
+}
+
+/* Folders may be among what was lost: all are looked for, and that it was lost is told behind. */
+static void all_lost(px_fswatch *w)
+{
+	px_node *kid;
+
+	while ((kid = px_list_first(&w->top->kids)))
+		px_folder_leave(w, PX_OF(kid, px_folder, kin), 0);
+	w->top->came = 0;
+	w->quiet = w->lost = true;
+	if (w->tree && !px_node_linked(&w->top->wait))
+		px_list_push_back(&w->pending, &w->top->wait);
 }
 
 static void event_take(px_fswatch *w, const struct inotify_event *e)
 {
-	folder **place = place_of(w, e->wd), *f = *place;
-	char *dir;
+	px_folder *f = px_folder_of(w, e->wd), *top;
 
-	if (e->mask & IN_Q_OVERFLOW) {
-		tell(w, PROA_W_OVERFLOW, 0, "", "");
-		if (w->tree)
-			tree_walk(w, "", false); /* folders may be among what was lost */
-		return;
-	}
+	if (e->mask & IN_Q_OVERFLOW)
+		all_lost(w);
 	if (!f)
 		return; /* let go of meanwhile */
-	if (!*f->path && e->mask & (SELF | IN_UNMOUNT | IN_IGNORED))
-		w->ended = true;
-	if (e->mask & IN_IGNORED) {
-		folder_free(place);
-		return;
-	}
-	if (!e->len && *f->path)
-		return; /* of a folder itself: its own folder tells it, by name */
-	if (!(dir = joined(f->path, ""))) {
-		tell(w, PROA_W_OVERFLOW, 0, "", "");
-		return;
-	}
-	tell(w, what_of(e->mask), e->cookie, dir, e->len ? e->name : "");
-	if (w->tree && e->len && e->mask & IN_ISDIR)
-		tree_follow(w, dir, e);
-	free(dir);
+	top = px_folder_top(f);
+	if (f == w->top && e->mask & (PX_IN_SELF | IN_UNMOUNT | IN_IGNORED))
+		top_ends(w, e);
+	else if (e->mask & IN_IGNORED)
+		px_folder_watched(w, f, -1);
+	else if (top != w->top)
+		top->missed = true;
+	else if (e->mask & IN_UNMOUNT)
+		px_folder_anew(w, f);
+	else if (e->mask & PX_IN_ENTRY)
+		entry_take(w, f, e);
+	else if (e->len || f == w->top) /* else its own folder tells it, by name */
+		px_folder_tell(w, f, what_of(e->mask), 0, e->len ? e->name : "");
 }
 
-/* Whether there was something. */
-static bool batch_take(px_fswatch *w)
+static void events_take(px_fswatch *w)
 {
-	ssize_t n, at = 0;
+	const struct inotify_event *e;
+	size_t at = 0;
 
-	do
-		n = read(w->fd, w->in, sizeof w->in);
-	while (n < 0 && errno == EINTR);
-	while (at < n) {
-		const struct inotify_event *e = (const struct inotify_event *)(const void *)(w->in +
-		                                                                             at);
-
-		at += (ssize_t)sizeof *e + (ssize_t)e->len;
+	w->taking = true;
+	while (!w->ended && (e = px_event_next(w, &at)))
 		event_take(w, e);
+	w->taking = false;
+	w->in_used = 0;
+}
+
+/* ---- reading ---- */
+
+static px_folder *pending_next(px_fswatch *w)
+{
+	px_node *n = px_list_first(&w->pending);
+
+	while (n && px_folder_top(PX_OF(n, px_folder, wait)) != w->top)
+		n = px_list_next(&w->pending, n);
+	return n ? PX_OF(n, px_folder, wait) : NULL;
+}
+
+/* Until nothing is left to do, or much has been done. */
+static void work(px_fswatch *w)
+{
+	unsigned fetches = 0, again = 0;
+	px_folder *f;
+
+	for (;;) {
+		events_take(w);
+		f = pending_next(w);
+		if (w->ended || w->out.used >= BATCH_BYTES || again == AGAIN)
+			break;
+		if (f)
+			again += !px_folder_settle(w, f);
+		else if (fetches++ == FETCHES || !px_events_fetch(w))
+			break;
 	}
-	return n > 0;
+	if (!w->quiet || f)
+		return;
+	w->quiet = false;
+	if (w->lost)
+		px_folder_tell(w, w->top, PROA_W_OVERFLOW, 0, "");
+	w->lost = false;
+}
+
+static void away_drop(px_fswatch *w)
+{
+	px_node *n;
+
+	while ((n = px_list_first(&w->away)))
+		px_folder_drop(w, PX_OF(n, px_folder, kin));
 }
 
 int64_t px_fswatch_read(px_fswatch *w, const void **changes)
@@ -460,14 +374,17 @@ int64_t px_fswatch_read(px_fswatch *w, const void **changes)
 	if (w->begun)
 		px_changes_begin(&w->out);
 	w->begun = true;
-	while (w->out.used < BATCH_BYTES && !w->ended && batch_take(w)) {
-		/* all that is there */
+	px_list_splice_back(&w->pending, &w->stuck);
+	work(w);
+	if (!px_list_empty(&w->away) || !px_list_empty(&w->stuck)) {
+		nanosleep(&twin, NULL); /* what they wait for is on the way, or there is none */
+		px_list_splice_back(&w->pending, &w->stuck);
+		work(w);
 	}
-	if (w->away_cookie) { /* its other end is on the way, or there is none */
-		nanosleep(&twin, NULL);
-		batch_take(w);
-	}
-	away_drop(w);
+	if (w->out.used < BATCH_BYTES)
+		away_drop(w);
+	if (!w->ended && (w->in_used || pending_next(w) || !px_list_empty(&w->away)))
+		wake(w);
 	*changes = w->out.bytes;
 	return (int64_t)w->out.used;
 }
