@@ -76,7 +76,7 @@ file(WRITE ${results_dir}/programs.txt "")
 
 # proa_test(NAME FILE... [ARGS ARG...] [BACKENDS] [SERIAL] [OWN_MAIN] [TIMEOUT SECONDS]): program
 # build/tests/NAME and a test of that name. BACKENDS: instead one test NAME-BACKEND for each, with
-# --backend. SERIAL: nothing else runs meanwhile. OWN_MAIN: not on the frame, only on tests/host*.
+# --backend. SERIAL: few others run meanwhile. OWN_MAIN: not on the frame, only on tests/host*.
 # It sees the internal headers (src/) too.
 function(proa_test name)
 	if(PROA_TEST_ONLY AND NOT name IN_LIST PROA_TEST_ONLY)
