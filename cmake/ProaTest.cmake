@@ -47,6 +47,11 @@ foreach(part host frame)
 	target_link_libraries(proa_test_${part} PRIVATE proa_flags proa_kqueue)
 endforeach()
 
+# Those that take long, and about how many seconds: they begin first, so that none of them is left
+# to run alone at the end. CTest itself knows that of tests it has run in this folder before.
+set(PROA_LONG_TESTS conform-iocp=67 wine=41 seam_can_fail=18 http_slow=18 seam_faults=15
+	campaign_can_fail=15 conform-.*=13 mutants_.*=12 lab=12 bench_load=10 http_command-iocp=9)
+
 # proa_add_test(NAME COMMAND...): add_test with this build's prefix and common properties.
 function(proa_add_test name)
 	set(environment ASAN_OPTIONS=detect_stack_use_after_return=1 TSAN_OPTIONS=halt_on_error=1)
@@ -54,6 +59,15 @@ function(proa_add_test name)
 		WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
 	set_tests_properties(${PROA_TEST_PREFIX}${name} PROPERTIES
 		TIMEOUT 600 SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
+	foreach(long ${PROA_LONG_TESTS})
+		string(REPLACE "=" ";" long ${long})
+		list(GET long 0 pattern)
+		list(GET long 1 seconds)
+		if(name MATCHES "^${pattern}")
+			set_tests_properties(${PROA_TEST_PREFIX}${name} PROPERTIES COST ${seconds})
+			break()
+		endif()
+	endforeach()
 endfunction()
 
 # What each program of BACKENDS told (--results), and which there are, for tools/conformance.
@@ -87,11 +101,14 @@ function(proa_test name)
 		set(tests ${PROA_TEST_PREFIX}${name})
 	endif()
 	# Sanitized builds say the same once more.
-	if(T_BACKENDS AND PROA_TREE MATCHES "^(kqueue|win|aarch64)?$")
+	if(T_BACKENDS AND PROA_TREE MATCHES "^(kqueue|win|aarch64|musl)?$")
 		set_tests_properties(${tests} PROPERTIES FIXTURES_SETUP results)
 	endif()
-	if(T_SERIAL) # with at most a few others: alone they would cost a minute
-		set_tests_properties(${tests} PROPERTIES PROCESSORS 3 RESOURCE_LOCK serial)
+	# With at most a few others, for alone they would cost a minute; before all others, for then
+	# three places are free at once.
+	if(T_SERIAL)
+		set_tests_properties(${tests} PROPERTIES
+			PROCESSORS 3 RESOURCE_LOCK serial COST 100)
 	endif()
 	if(T_TIMEOUT)
 		set_tests_properties(${tests} PROPERTIES TIMEOUT ${T_TIMEOUT})

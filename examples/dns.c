@@ -10,6 +10,8 @@ struct asked {
 	proa_reverse_request back;
 };
 
+static int unanswered;
+
 static void on_name(proa_op *op)
 {
 	struct asked *a = PROA_OF(op, struct asked, op);
@@ -25,6 +27,7 @@ static void on_addresses(proa_op *op)
 
 	if (op->result < 0) {
 		printf("%s: %s\n", a->names.name, proa_err_text((int)op->result));
+		unanswered++;
 		return;
 	}
 	for (unsigned i = 0; i < a->names.n; i++)
@@ -38,11 +41,15 @@ int main(int argc, char **argv)
 {
 	static struct asked asked[MOST];
 	proa_loop *loop;
-	int rc = proa_loop_open(&loop, NULL);
+	int rc;
 
-	if (rc < 0)
+	if (argc < 2 || argc > MOST + 1) {
+		fprintf(stderr, "usage: dns NAME... (%d at most)\n", MOST);
+		return 2;
+	}
+	if ((rc = proa_loop_open(&loop, NULL)) < 0)
 		return say_error("dns", rc);
-	for (int i = 1; i < argc && i <= MOST; i++) {
+	for (int i = 1; i < argc; i++) {
 		struct asked *a = &asked[i - 1];
 
 		a->names.name = argv[i];
@@ -51,5 +58,5 @@ int main(int argc, char **argv)
 	}
 	proa_run(loop); /* until nothing is asked any more */
 	proa_loop_close(&loop, proa_in(loop, PROA_SEC));
-	return 0;
+	return unanswered > 0;
 }

@@ -47,4 +47,8 @@ int host_sock_wait(const int *fd, bool *ready, int n, int ms);
 
 bool host_sock_pair(int fd[2]); /* HOST_PAIR */
 
+bool host_is_inherited(int fd); /* by programs that this one starts */
+/* One byte, and with it so many copies of `passed`: of a local socket (HOST_GRAMS). */
+bool host_sock_pass(int fd, int passed, unsigned n);
+
 #endif

@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -209,4 +210,31 @@ bool host_sock_pair(int fd[2])
 	sock_set_up(fd[0], false);
 	sock_set_up(fd[1], false);
 	return true;
+}
+
+bool host_is_inherited(int fd)
+{
+	return !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
+bool host_sock_pass(int fd, int passed, unsigned n)
+{
+	enum { MOST = 200 };
+	union {
+		char room[CMSG_SPACE(MOST * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {(char[]){"!"}, 1};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room};
+	struct cmsghdr *head;
+
+	memset(&control, 0, sizeof control);
+	m.msg_controllen = CMSG_SPACE(n * sizeof(int));
+	head = CMSG_FIRSTHDR(&m);
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(n * sizeof(int));
+	for (unsigned i = 0; i < n && i < MOST; i++)
+		memcpy(CMSG_DATA(head) + i * sizeof(int), &passed, sizeof(int));
+	return n <= MOST && sendmsg(fd, &m, 0) == 1;
 }

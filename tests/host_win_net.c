@@ -244,3 +244,19 @@ bool host_sock_pair(int fd[2])
 	(void)fd;
 	return false;
 }
+
+bool host_is_inherited(int fd)
+{
+	DWORD flags = 0;
+
+	GetHandleInformation((HANDLE)(intptr_t)fd, &flags);
+	return flags & HANDLE_FLAG_INHERIT;
+}
+
+bool host_sock_pass(int fd, int passed, unsigned n)
+{
+	(void)fd;
+	(void)passed;
+	(void)n;
+	return false;
+}

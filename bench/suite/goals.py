@@ -213,9 +213,16 @@ def task_goals():
                    "tasks", "pool_read_16_ns", f"proa {backend}", "plain", 1 / 0.9)
 
 
+def copy_goals():
+    for what in "20,000 small files", "one file of 2 GiB":
+        for where in "in memory", "on the disk":
+            yield Goal(f"copying {what} {where}: seconds, proa copy / cp -r", "copy",
+                       f"{what}, {where}", "seconds", "proa copy", "cp -r", 1.0)
+
+
 GOALS = (*echo_goals(), *time_goals(), *conns_goals(), *http_goals(), *relay_goals(),
          *udp_goals(), *timer_goals(), *post_goals(), *task_goals(),
-         *hung_goals())
+         *hung_goals(), *copy_goals())
 
 
 def verdicts(results, scenarios=None):

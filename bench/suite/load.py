@@ -21,6 +21,7 @@ class Load:
     busy: bool = True
     noise_max: float = NOISE_MAX
     more: tuple = ()
+    kept: int = 0  # descriptors that a server may keep for its next clients
 
     def command(self, build, address, *more):
         command = [f"{build}/bench/load", "--connect", address, "--engine", self.engine,
@@ -71,20 +72,18 @@ def command_idle(build, address, count):
             "--sources", "64", "--timeout", "30"]
 
 
+AS_TOLD = {"rps": "rps", "p50_us": "p50_us", "p99_us": "p99_us", "p999_us": "p999_us",
+           "mean_us": "mean_us", "requests": "requests", "server_resident": "resident"}
+EACH = ("server_ns", "client_ns", "slept", "preempted")
+
+
 def figures(report):
-    """What is measured once a round, each by request where it can be."""
-    each = 1 / max(1, report["requests"])
-    return {
-        "rps": report["rps"],
-        "bytes_s": report["bytes"] / max(report["seconds"], 1e-9),
-        **{key: report[key] for key in ("p50_us", "p99_us", "p999_us", "mean_us")},
-        "server_ns": report["server_ns"] * each,
-        "client_ns": report["client_ns"] * each,
-        "slept": report["slept"] * each,
-        "preempted": report["preempted"] * each,
-        "server_busy": report["server_ns"] / 1e9 / max(report["seconds"], 1e-9),
-        "requests": report["requests"], "resident": report["server_resident"],
-    }
+    """What is measured once a round, each by request where it can be; not all loads know all."""
+    requests, seconds = max(1, report["requests"]), max(report["seconds"], 1e-9)
+    return {**{name: report[key] for key, name in AS_TOLD.items() if key in report},
+            **{key: report[key] / requests for key in EACH if key in report},
+            "bytes_s": report["bytes"] / seconds,
+            "server_busy": report["server_ns"] / 1e9 / seconds}
 
 
 def once(build, server, load, *more):

@@ -119,7 +119,8 @@ def slab_bytes():
 
 def resident_bytes(pid):
     """Counted page by page: the figure in /proc/PID/status is off by some hundred KiB."""
-    return int(re.search(r"^Rss:\s*(\d+)", read(f"/proc/{pid}/smaps_rollup"), re.M)[1]) * 1024
+    found = re.search(r"^Rss:\s*(\d+)", read(f"/proc/{pid}/smaps_rollup"), re.M)
+    return int(found[1]) * 1024 if found else 0  # it has ended, and nobody has waited for it yet
 
 
 def describe():
@@ -129,11 +130,15 @@ def describe():
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1]}
 
 
-def commit():
-    """Of what is measured; "+" behind it: and changes."""
-    done = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty=+"],
-                          capture_output=True, text=True)
+def git(*words):
+    done = subprocess.run(["git", "-C", TOP, *words], capture_output=True, text=True)
     return done.stdout.strip()
+
+
+def commit():
+    """Of what is measured; "+" behind it: and changes of more than figures and pages."""
+    changed = git("status", "--porcelain", "-uno", "--", ".", ":!bench/results", ":!docs")
+    return git("describe", "--always") + ("+" if changed else "")
 
 
 class Progress:

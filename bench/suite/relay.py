@@ -31,6 +31,11 @@ listen l
 class Flood(Load):
     sink: str = ""
 
+    @staticmethod
+    def of(count, sink):
+        """proa's keeps pipes for the next: 64 at most, and two for each connection that was."""
+        return Flood(count, 65536, busy=False, kept=2 * min(64, 2 * count), sink=sink)
+
     def command(self, build, address, *more):
         return [f"{build}/bench/flood", "--connect", address, "--sink", self.sink,
                 "--connections", str(self.connections), *more]
@@ -71,7 +76,7 @@ def relay_run(bench):
         if bench.wants(name):
             sink = f"127.0.0.1:{port_free()}"
             yield contest(bare, name, list(relays(bench, sink)),
-                          Flood(count, 65536, busy=False, sink=sink))
+                          Flood.of(count, sink))
 
 
 SCENARIOS = (

@@ -96,17 +96,82 @@ def goals_print(verdicts):
           "the number.")
 
 
+# ---- the goals as a table of a page ----
+
+BEGIN, END = "<!-- goals -->\n", "<!-- goals end -->\n"
+
+
+def number(value):
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def goal_line(v):
+    i, at_most = v.interval, v.goal.at_most
+    bounds = "" if not i or i.low == i.high else f"{number(i.low)} to {number(i.high)}"
+    cells = [v.goal.what, f"{'≤' if at_most else '≥'} {number(v.goal.limit)}",
+             number(i.median) if i else "-", bounds, v.state, v.note]
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def measured_lines(results):
+    """Which commits the figures are of: those that the scenarios' cells name."""
+    by_commit = {}
+    for name, result in results.items():
+        for cell in result["cells"]:
+            by_commit.setdefault(cell.get("commit", result["commit"]), {})[name] = None
+    return "".join(f"Measured at {commit}: {', '.join(names)}.\n"
+                   for commit, names in by_commit.items())
+
+
+def page_text(text, verdicts, results):
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise machine.Failure(f"no lines {BEGIN.strip()} and {END.strip()} in that page")
+    counted = [v.state for v in verdicts]
+    said = (f"\n{counted.count('pass')} pass, {counted.count('fail')} fail, "
+            f"{counted.count('not measured')} not measured.\n")
+    head = "| goal | wants | is | interval | | of |\n|---|---|---|---|---|---|\n"
+    return (before + begin + head + "".join(map(goal_line, verdicts)) + said +
+            measured_lines(results) + end + after)
+
+
+def page_write(path, verdicts, results):
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(page_text(text, verdicts, results))
+
+
 # ---- files ----
+
+def cell_stamped(cell):
+    """With when it was measured and of what: cells of one file may come from several runs."""
+    return {**cell, "when": now(), "commit": machine.commit()}
+
+
+def now():
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+
+
+def cells_merged(old, new):
+    """Cells of an earlier run keep their place until they are measured again."""
+    again = {cell["name"]: cell for cell in new}
+    kept = [again.pop(cell["name"], cell) for cell in old]
+    return kept + list(again.values())
+
 
 def results_write(folder, scenario, options, cells):
     os.makedirs(folder, exist_ok=True)
     result = {"scenario": scenario.name, "about": scenario.about,
-              "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+              "when": now(),
               "commit": machine.commit(), "machine": machine.describe(), "options": options,
               "versions": versions(os.path.join(machine.TOP, options.get("build", ""))),
               "cells": cells}
-    with open(f"{folder}/{scenario.name}.json", "w") as file:
+    path = f"{folder}/{scenario.name}.json"
+    with open(f"{path}.new", "w") as file:
         file.write(json_text(result) + "\n")
+    os.replace(f"{path}.new", path)  # a run that is broken off leaves one or the other whole
     return result
 
 

@@ -1,5 +1,6 @@
 # What is measured: proa on each backend, the references on the bare interfaces, the peers.
 # SPDX-License-Identifier: MIT
+import contextlib
 import os
 import re
 import select
@@ -134,15 +135,24 @@ class Server:
         return found
 
     def cpu_ns(self):
-        return sum(cpu_ns(pid) for pid in self.pids())
+        return self.summed(cpu_ns)
+
+    def summed(self, figure):
+        """Of all its processes. One that was forked may end while it is looked at, and then has
+        nothing any more; the first may not."""
+        total = figure(self.process.pid)
+        for pid in self.pids()[1:]:
+            with contextlib.suppress(OSError):
+                total += figure(pid)
+        return total
 
     def memory(self):
-        return sum(resident_bytes(pid) for pid in self.pids())
+        return self.summed(resident_bytes)
 
     def files(self):
         if self.process.poll() is not None:
             self.fail(f"died, status {self.process.returncode}")
-        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids())
+        return self.summed(lambda pid: len(os.listdir(f"/proc/{pid}/fd")))
 
     def stop(self, patience=15):
         """Its status; killed when it does not end by itself."""

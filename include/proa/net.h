@@ -164,7 +164,8 @@ typedef struct proa_msg {
 	proa_addr addr;
 	/* recv, with proa_udp_options.info: out, where it was sent to, with the port 0; len 0
 	 * without. send: in, the address it comes from, one of this machine's (EADDRNOTAVAIL,
-	 * EINVAL else; ENOTSUP where it cannot be chosen); len 0: the system chooses. */
+	 * EINVAL, ENETUNREACH else; ENOTSUP where it cannot be chosen); len 0: the system
+	 * chooses. */
 	proa_addr local;
 	/* Several datagrams in one: each of so many bytes, the last one may be shorter; 0: it is
 	 * one. send: in, `buf` is cut into them, in as few calls as the system allows (UDP_SEGMENT

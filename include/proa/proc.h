@@ -23,8 +23,9 @@ PROA_API int proa_workers_open(proa_workers **workers, const proa_workers_option
  * the deadline (on the monotonic clock, 0: none); the pool is still there, to be closed again. */
 PROA_API int proa_workers_close(proa_workers **workers, int64_t deadline_ns);
 
-/* A serial queue on workers: its tasks run on any of them, never two at once, in submission order,
- * and their dones come in that order. All zero is ready. Belongs to one loop while it has tasks. */
+/* A serial queue on workers: its tasks run on any of one lane's, never two at once, in submission
+ * order, and their dones come in that order. All zero is ready. Its first task decides the lane;
+ * one for another lane is misuse. Belongs to one loop while it has tasks. */
 typedef struct proa_strand {
 	uint64_t px_[6];
 } proa_strand;
@@ -37,6 +38,11 @@ typedef int64_t proa_work_fn(proa_op *op);
  * function may ask. Errors: EFULL, ENOMEM (no thread could be started), ECANCELED. */
 PROA_API void proa_work(proa_handle *owner, proa_op *op, proa_strand *strand, proa_work_fn *fn,
                         proa_done *done);
+/* The same in a lane that the caller names: what blocks on a disk belongs to FILES and what waits
+ * for somebody else's answer to DNS, so that CPU's few threads keep computing. It waits there
+ * behind the library's own files and look-ups, and they behind it. */
+PROA_API void proa_work_in(proa_handle *owner, proa_op *op, proa_lane lane, proa_strand *strand,
+                           proa_work_fn *fn, proa_done *done);
 PROA_API bool proa_work_cancelled(
 	const proa_op *op); /* inside fn, on the worker: somebody asked to cancel */
 
@@ -93,7 +99,9 @@ typedef struct proa_spawn_options {
  * folder), EACCES, ENOEXEC, EPERM (user, group), EMFILE, EINVAL (no argv; a stdio handle that is
  * not init)... ENOTSUP in a simulation. Cancellable until a worker has begun. Allocates.
  * The close of the handle kills a program that still runs (its group, if it has one), and waits
- * until it is gone: no child outlives its handle, and none becomes a zombie. */
+ * until it is gone: no child outlives its handle, and none becomes a zombie. What this process may
+ * not kill (it has taken on another user, by its own right or as a set-user-ID program) ends by
+ * itself or not at all, and its handle's close, and its loop's, are told no sooner. */
 PROA_API void proa_spawn(proa_handle *child, proa_op *op, const proa_spawn_options *options,
                          proa_done *done);
 

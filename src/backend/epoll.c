@@ -52,7 +52,8 @@ static int set_open(px_ready *ready, char *why)
 	if (set->fd < 0)
 		error = errno;
 	else
-		error = set_control(ready, EPOLL_CTL_ADD, ready->wake.rd, EPOLLIN, NULL);
+		/* each ring of its counter is an edge, so it need not be read */
+		error = set_control(ready, EPOLL_CTL_ADD, ready->wake.rd, EPOLLIN | EPOLLET, NULL);
 	if (!error)
 		return 0;
 	px_ready_why(why, set->fd < 0 ? "epoll_create1" : "epoll_ctl", error);
@@ -138,10 +139,8 @@ static void set_wait(px_ready *ready, int64_t deadline_ns)
 	for (int i = 0; i < n; i++) { /* n < 0: interrupted; the loop comes again */
 		px_handle *h = set->events[i].data.ptr;
 
-		if (h)
+		if (h) /* else it was only woken */
 			px_ready_event(ready, h, ready_bits(set->events[i].events));
-		else
-			px_ready_woken(ready);
 	}
 }
 

@@ -53,6 +53,8 @@ bool px_gather_fill(px_gather *g, px_op *head)
 	px_node *out = head->handle->out, *node = &head->link;
 
 	px_assert(out == node);
+	if (head->handle->flags & PX_HF_BROKEN)
+		return false; /* it is from before, and those behind it are not */
 	g->ops = g->pieces = 0;
 	g->bytes = 0;
 	if (!op_add(g, head))

@@ -360,6 +360,7 @@ static void uring_wait(px_core *core, int64_t deadline_ns)
 	if (PX_UNLIKELY(!u->started))
 		px_ur_start(u);
 	u->woken = u->armed = false;
+	u->reads = 0;
 	px_ur_told(u);
 	do
 		wait_turn(u, wait, deadline_ns);

@@ -74,6 +74,7 @@ enum { PX_UR_I_WAKE, PX_UR_I_TIMEOUT };
 	X(PBUF_RING, "pbuf_ring", 0, "the kernel takes a pool's buffers when bytes are there") \
 	X(POLL_FIRST, "poll_first", 0, "no recv is tried that would come too early")           \
 	X(SUBMIT_NOW, "submit_now", 0, "a full submission queue is submitted at once")         \
+	X(READ_NOW, "read_now", 0, "a lone read of what memory holds is a plain call")         \
 	X(MSG_RING, "msg_ring", 0, "known, not used yet")                                      \
 	X(SEND_ZC, "send_zc", 0, "known, not used yet")                                        \
 	X(BUNDLE, "bundle", 0, "known, not used yet")                                          \
@@ -111,10 +112,11 @@ struct px_uring {
 	int fd;
 	int enter_fd; /* the same, or its registered index */
 	uint32_t enter_flags;
-	bool trial;   /* opened to try features, used by whoever opens it */
-	bool started; /* enabled, on the loop's own thread */
-	bool woken;   /* this wait: the wake-up rang */
-	bool armed;   /* this wait: a timer was set, so its deadline may be too late */
+	bool trial;     /* opened to try features, used by whoever opens it */
+	bool started;   /* enabled, on the loop's own thread */
+	bool woken;     /* this wait: the wake-up rang */
+	bool armed;     /* this wait: a timer was set, so its deadline may be too late */
+	unsigned reads; /* this wait: of files, completed */
 	px_core *core;
 	/* The submission queue. sq_tail is ours, published at enter; sq_head is as of the last
 	 * enter. */

@@ -1,6 +1,7 @@
 /* Files on a ring: read, write, fsync, and a file's bytes to a socket. */
 /* SPDX-License-Identifier: MIT */
 #include "backend/uring.h"
+#include "op/file.h"
 
 enum { FILE_MAX = 1 << 30 /* bytes in one entry, whose results are an int */ };
 
@@ -60,11 +61,22 @@ static void file_push(px_uring *u, px_op *op, bool writes)
 	sqe->off = (uint64_t)(op->args.io.off + op->count);
 }
 
+/* A plain call of the cache's bytes costs less than an entry, but for a turn that enters the ring
+ * anyway. So it is for a read with nothing beside it: nothing is to be submitted, no other has
+ * ended like that in this turn, nor have several come out of the ring, which will go there again.
+ */
+static bool read_now(const px_uring *u, px_op *op)
+{
+	return px_ur_has(u, PX_UR_READ_NOW) && !op->count && u->reads <= 1 &&
+	       u->sq_tail == u->sq_head && !u->spill_n && px_list_empty(&u->core->done) &&
+	       px_file_now(u->core, op);
+}
+
 void px_ur_read(px_uring *u, px_op *op)
 {
 	if (file_whole(op))
 		px_op_finish(op, 0, 0, 0); /* of nothing */
-	else
+	else if (!read_now(u, op))
 		file_push(u, op, false);
 }
 
@@ -72,6 +84,7 @@ void px_ur_read_cqe(px_uring *u, px_op *op, const px_uring_cqe *cqe)
 {
 	int res = cqe->res;
 
+	u->reads++;
 	if (res > 0) {
 		op->count += res;
 		px_count_add(&u->core->stat.bytes_in, (uint64_t)res);

@@ -57,6 +57,9 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* True, or the line is said: no such option, a value missing, wrong or too much. */
 bool cli_parse(int argc, char **argv, unsigned takes, cli_args *args);
 
+/* `status`, if all that was printed has gone out of stdout; or it says that it has not. */
+int cli_written(int status);
+
 /* The sentence for what opening a loop or a group said. */
 int cli_fail_backend(const cli_args *args, int rc);
 /* The same for listening. */
@@ -73,6 +76,7 @@ void cli_unlisten(const char *listen);
 typedef struct cli_signals {
 	proa_op term, interrupt;
 	unsigned count;
+	int signo; /* the last one */
 	void (*stop)(unsigned again, void *user);
 	void *user;
 } cli_signals;

@@ -14,17 +14,29 @@
 
 int cli_fail(const char *format, ...)
 {
-	char text[512];
+	char small[512], *large = NULL, *text = small;
 	va_list list;
+	int len;
 
 	va_start(list, format);
-	vsnprintf(text, sizeof text, format, list);
+	len = vsnprintf(small, sizeof small, format, list);
 	va_end(list);
+	if (len >= (int)sizeof small && (large = malloc((size_t)len + 1))) {
+		va_start(list, format); /* what is wrong is said behind a long name, too */
+		vsnprintf(text = large, (size_t)len + 1, format, list);
+		va_end(list);
+	}
 	for (char *at = text; *at; at++)
 		if ((unsigned char)*at < 0x20) /* one line, whatever an argument holds */
 			*at = '?';
 	fprintf(stderr, "proa: %s\n", text);
+	free(large);
 	return CLI_FAILED;
+}
+
+int cli_written(int status)
+{
+	return fflush(stdout) || ferror(stdout) ? cli_fail("cannot write to stdout") : status;
 }
 
 int cli_fail_backend(const cli_args *args, int rc)
@@ -112,20 +124,22 @@ void cli_stats_add(proa_stats *sum, const proa_stats *s)
 
 /* ---- signals ---- */
 
-static void signal_came(cli_signals *signals, const proa_op *op)
+static void signal_came(cli_signals *signals, const proa_op *op, int signo)
 {
+	if (op->result > 0)
+		signals->signo = signo;
 	for (int64_t n = op->result; n > 0; n--)
 		signals->stop(signals->count++ > 0, signals->user);
 }
 
 static void on_term(proa_op *op)
 {
-	signal_came(PROA_OF(op, cli_signals, term), op);
+	signal_came(PROA_OF(op, cli_signals, term), op, SIGTERM);
 }
 
 static void on_interrupt(proa_op *op)
 {
-	signal_came(PROA_OF(op, cli_signals, interrupt), op);
+	signal_came(PROA_OF(op, cli_signals, interrupt), op, SIGINT);
 }
 
 static volatile sig_atomic_t watched;

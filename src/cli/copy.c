@@ -3,6 +3,7 @@
 #include "copy.h"
 #include "host.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,10 +154,12 @@ static void on_batch(proa_op *op)
 
 	if (!(op->got & PROA_MORE)) {
 		c->walking = false;
-		if (op->result < 0)
+		if (op->result < 0 && !c->stopped)
 			copy_failed(c, c->from, NULL, op->result);
 		return;
 	}
+	if (c->stopped)
+		return;
 	if (b->error) {
 		char *folder = path_join(c->from, b->folder, "");
 
@@ -267,6 +270,42 @@ static bool copy_begin(copy *c, const cli_args *args)
 
 /* ---- the command ---- */
 
+/* So that no half of a file stays; a second one ends it wherever it is. */
+static void copy_stop(unsigned again, void *user)
+{
+	copy *c = user;
+
+	if (again) {
+		signal(c->signals.signo, SIG_DFL);
+		raise(c->signals.signo);
+	}
+	c->stopped = true;
+	c->held = false;
+	proa_cancel(&c->walk);
+	copy_jobs_stop(c);
+}
+
+/* As a shell without job control starts what is to go on behind it. */
+static bool is_ignored(int signo)
+{
+	void (*was)(int) = signal(signo, SIG_DFL);
+
+	if (was == SIG_IGN)
+		signal(signo, SIG_IGN);
+	return was == SIG_IGN;
+}
+
+static void signals_watch(copy *c)
+{
+	bool ignored = is_ignored(SIGINT);
+
+	c->signals.stop = copy_stop;
+	c->signals.user = c;
+	cli_signals_watch(&c->signals, c->loop);
+	if (ignored)
+		proa_cancel(&c->signals.interrupt);
+}
+
 static int copy_all(copy *c, const cli_args *args)
 {
 	int rc = CLI_FAILED;
@@ -274,6 +313,7 @@ static int copy_all(copy *c, const cli_args *args)
 	c->from = args->dir;
 	c->last = &c->first;
 	if (copy_begin(c, args)) {
+		signals_watch(c);
 		copy_bar_begin(c);
 		proa_run(c->loop);
 		finish_next(c);
@@ -310,7 +350,10 @@ static int copy_run(const cli_args *args)
 	rc = copy_all(&c, args);
 	proa_loop_close(&c.loop, 0);
 	proa_workers_close(&options.workers, 0);
-	return rc;
+	if (!c.stopped)
+		return rc;
+	raise(c.signals.signo); /* as if it had not been held up */
+	return CLI_FAILED;
 }
 
 const cli_command cli_copy = {

@@ -7,18 +7,30 @@
 
 /* So many files under way, and so many known of before the walk is held. */
 enum { COPY_FLYING = 64, COPY_QUEUE_MOST = 4096 };
+/* Of a large file, parts under way: one CPU copies about half as fast as memory can. */
+enum { COPY_PARTS = 2 };
 
 typedef struct copy copy;
+
+typedef struct copy_part {
+	proa_op op;
+	struct copy_job *job;
+} copy_part;
 
 /* A file or a link to be copied: two texts behind it. */
 typedef struct copy_job {
 	proa_op op;
 	copy *c;
-	struct copy_job *next;
+	struct copy_job *next; /* not begun */
+	unsigned slot;         /* under way: in flight[] */
 	proa_stat_info info;
 	proa_handle in, out; /* of a large one */
-	int64_t at, failed;  /* of that: how far it is, and why it ends */
-	char *link;          /* of a link: what it says */
+	copy_part part[COPY_PARTS];
+	unsigned parts;     /* under way */
+	int64_t at, failed; /* of that: where the next part begins, and why it ends */
+	bool made;          /* likewise: `to` was not there */
+	bool replaced;      /* of a link: what was there has made way */
+	char *link;         /* what it says */
 	const char *from, *to;
 	char text[];
 } copy_job;
@@ -37,6 +49,7 @@ struct copy {
 	char *to;
 	proa_op walk, tick, op;
 	copy_job *first, **last; /* jobs that have not begun */
+	copy_job *flight[COPY_FLYING];
 	unsigned queued, flying;
 	unsigned making; /* folders */
 	bool walking, held;
@@ -44,6 +57,8 @@ struct copy {
 	uint64_t files, files_found, failed;
 	int64_t bytes, bytes_found;
 	bool bar; /* there is a terminal to draw it on */
+	cli_signals signals;
+	bool stopped; /* by one of them */
 };
 
 void *copy_memory(size_t bytes); /* zeros; without any the program ends */
@@ -56,9 +71,13 @@ copy_job *copy_job_new(copy *c, const char *from, const char *to, const proa_sta
 void copy_job_add(copy *c, copy_job *job);
 /* It has ended: frees it, and begins the next. */
 void copy_job_end(copy_job *job, int64_t rc);
+/* What has not begun never does, and what is under way ends as soon as it can. */
+void copy_jobs_stop(copy *c);
 
 /* ---- copy_big.c ---- */
 void copy_big_start(copy_job *job);
+/* Any job: if it is a large one, there are no more parts. */
+void copy_big_stop(copy_job *job);
 
 /* ---- copy_bar.c ---- */
 void copy_bar_begin(copy *c);

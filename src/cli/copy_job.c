@@ -33,7 +33,7 @@ static void on_unlinked(proa_op *op)
 		copy_job_end(job, op->result);
 		return;
 	}
-	job->at = 1;
+	job->replaced = true;
 	proa_symlink(proa_root(job->c->loop), op, job->link, job->to, on_linked);
 }
 
@@ -41,7 +41,7 @@ static void on_linked(proa_op *op)
 {
 	copy_job *job = PROA_OF(op, copy_job, op);
 
-	if (op->result == -PROA_EEXIST && !job->at)
+	if (op->result == -PROA_EEXIST && !job->replaced)
 		proa_unlink(proa_root(job->c->loop), op, job->to, on_unlinked);
 	else
 		copy_job_end(job, op->result);
@@ -72,7 +72,8 @@ static void job_start(copy_job *job)
 {
 	proa_handle *root = proa_root(job->c->loop);
 
-	job->c->flying++;
+	job->slot = job->c->flying++;
+	job->c->flight[job->slot] = job;
 	if (job->info.type == PROA_S_LINK) {
 		job->link = copy_memory(LINK_BYTES);
 		proa_readlink(root, &job->op, job->from, job->link, LINK_BYTES, on_link_read);
@@ -113,13 +114,31 @@ void copy_job_add(copy *c, copy_job *job)
 void copy_job_end(copy_job *job, int64_t rc)
 {
 	copy *c = job->c;
+	copy_job *last = c->flight[--c->flying];
 
-	if (rc < 0)
-		copy_failed(c, job->from, job->to, rc);
-	else
+	if (rc >= 0)
 		c->files++;
-	c->flying--;
+	else if (!c->stopped || rc != -PROA_ECANCELED)
+		copy_failed(c, job->from, job->to, rc);
+	last->slot = job->slot;
+	c->flight[job->slot] = last;
 	free(job->link);
 	free(job);
 	jobs_start(c);
+}
+
+void copy_jobs_stop(copy *c)
+{
+	while (c->first) {
+		copy_job *job = c->first;
+
+		c->first = job->next;
+		free(job);
+	}
+	c->last = &c->first;
+	c->queued = 0;
+	for (unsigned i = 0; i < c->flying; i++) {
+		copy_big_stop(c->flight[i]);
+		proa_cancel(&c->flight[i]->op);
+	}
 }

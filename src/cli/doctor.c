@@ -80,7 +80,7 @@ static int doctor_run(const cli_args *args)
 		print_json(&report);
 	else
 		print_text(&report);
-	return fflush(stdout) ? cli_fail("cannot write to stdout") : CLI_OK;
+	return cli_written(CLI_OK);
 }
 
 const cli_command cli_doctor = {

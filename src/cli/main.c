@@ -47,11 +47,11 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_help(stdout);
-		return CLI_OK;
+		return cli_written(CLI_OK);
 	}
 	if (!strcmp(argv[1], "--version")) {
 		printf("proa %s\n", PROA_VERSION);
-		return CLI_OK;
+		return cli_written(CLI_OK);
 	}
 	command = command_find(argv[1]);
 	if (!command)
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 		return CLI_FAILED;
 	if (args.help) {
 		print_command_help(command);
-		return CLI_OK;
+		return cli_written(CLI_OK);
 	}
 	return command->run(&args);
 }

@@ -75,6 +75,10 @@ static const char *addr_text(const proa_addr *addr)
 
 static void print_text(const query *q)
 {
+	if (q->op.result == -PROA_EINVAL) {
+		cli_fail("'%s' is neither a name nor an address", q->text);
+		return;
+	}
 	if (q->op.result < 0) {
 		cli_fail("%s: %s", q->text, proa_err_text((int)q->op.result));
 		return;
@@ -122,7 +126,7 @@ static int results_print(const cli_args *args, const query *q)
 			status = CLI_FAILED;
 	}
 	printf(args->json ? "\n]\n" : "");
-	return fflush(stdout) ? cli_fail("cannot write to stdout") : status;
+	return cli_written(status);
 }
 
 static int servers_set(proa_loop *loop, const cli_args *args)

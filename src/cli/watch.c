@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 typedef struct watcher {
@@ -11,6 +12,7 @@ typedef struct watcher {
 	cli_signals signals;
 	int64_t result; /* of its end */
 	bool ended;
+	bool unwritten; /* what changed, and somebody may still wait for it */
 } watcher;
 
 static const struct {
@@ -91,6 +93,7 @@ static void on_change(proa_op *op)
 		proa_stop(w->loop);
 		return;
 	}
+	errno = 0;
 	if (!op->result)
 		begin_print(w->args);
 	while (at < op->result) {
@@ -99,8 +102,10 @@ static void on_change(proa_op *op)
 		at += c->bytes;
 		(w->args->json ? change_print_json : change_print)(c);
 	}
-	if (fflush(stdout) || ferror(stdout))
-		proa_stop(w->loop); /* nobody reads it any more */
+	if (fflush(stdout) || ferror(stdout)) {
+		w->unwritten = errno != EPIPE; /* that is: nobody reads it any more */
+		proa_stop(w->loop);
+	}
 }
 
 static void watch_stop(unsigned again, void *user)
@@ -126,7 +131,9 @@ static int watch_run(const cli_args *args)
 	proa_run(w.loop);
 	rc = w.ended ? (int)w.result : 0;
 	proa_loop_close(&w.loop, 0);
-	return rc < 0 ? cli_fail("cannot watch %s: %s", args->dir, proa_err_text(rc)) : CLI_OK;
+	if (w.unwritten)
+		return cli_fail("cannot write to stdout");
+	return rc < 0 ? cli_fail("cannot watch '%s': %s", args->dir, proa_err_text(rc)) : CLI_OK;
 }
 
 const cli_command cli_watch = {

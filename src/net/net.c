@@ -142,6 +142,8 @@ void proa_adopt_os(proa_handle *handle, proa_os_handle os, proa_kind kind)
 	px_handle_open(h, (int)os, kind);
 	if (kind == PROA_UDP && px_sock_peer((int)os, &peer) == 0)
 		h->flags |= PX_HF_PEER;
+	if (kind == PROA_FILE && px_file_near((int)os))
+		h->flags |= PX_HF_NEAR;
 }
 
 void proa_socket_close(proa_socket socket)

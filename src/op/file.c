@@ -233,7 +233,7 @@ static int64_t read_now(px_core *core, px_op *op)
 
 /* Nothing is kept of a read that came upon what is not there: the worker's is one of one moment, as
  * far as any is. */
-static bool done_now(px_core *core, px_op *op)
+bool px_file_now(px_core *core, px_op *op)
 {
 	int64_t n;
 
@@ -255,6 +255,6 @@ static bool done_now(px_core *core, px_op *op)
 
 void px_file_submit(px_core *core, px_op *op)
 {
-	if (!done_now(core, op))
+	if (!px_file_now(core, op))
 		px_work_submit(core, op, PROA_LANE_FILES);
 }

@@ -46,8 +46,10 @@ enum { PX_TEMP_CHARS = 6 };
 bool px_temp_is(const char *name); /* it ends so */
 int64_t px_temp_try(char *name, px_temp_make *make, void *arg, int32_t *sys_error);
 
-/* INFLIGHT op of a file kind: ended at once, if memory holds what it asks for; else to the FILES
- * lane. */
+/* INFLIGHT op of a file kind: ended at once, on the loop's thread, if memory holds what it asks
+ * for. False: it is as it was. */
+bool px_file_now(px_core *core, px_op *op);
+/* The same; else to the FILES lane. */
 void px_file_submit(px_core *core, px_op *op);
 /* On a worker: does it. */
 void px_file_run(px_op *op);

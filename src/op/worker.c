@@ -71,7 +71,6 @@ static void lane_push(lane *l, px_op *op)
 	op->more = (px_node){0};
 	px_list_push_back(&l->queue, &op->more);
 	l->ready++;
-	px_lock_wake_one(&l->lock);
 }
 
 static void lane_remove(lane *l, px_op *op)
@@ -101,15 +100,30 @@ static void task_run(px_op *op)
 		px_file_run(op);
 }
 
-/* The strand is read before the op is sent, because afterwards both may be gone; the next task is
- * pushed behind it, so that finals leave in the order of the tasks. */
-static void task_return(lane *l, px_op *op)
+/* Of a strand: under the lock, for the next task is pushed behind the final of this one, so that
+ * they leave in the order of the tasks. It is this worker, or one that it leaves free, that takes
+ * it: so nobody is woken. The strand is done with first, because it may go with the final. */
+static void strand_return(lane *l, px_op *op, px_strand *s)
 {
-	px_op *next = strand_next(task_strand(op));
+	px_op *next = strand_next(s);
 
 	px_core_send(px_handle_core(op->handle), op);
 	if (next)
 		lane_push(l, next);
+}
+
+/* Without the lock, which others would wait for while a loop is woken. */
+static void lane_run_one(lane *l, px_op *op)
+{
+	px_strand *s = task_strand(op);
+
+	px_lock_leave(&l->lock);
+	task_run(op);
+	if (!s)
+		px_core_send(px_handle_core(op->handle), op);
+	px_lock_enter(&l->lock);
+	if (s)
+		strand_return(l, op, s);
 }
 
 static void lane_run(void *arg)
@@ -128,10 +142,7 @@ static void lane_run(void *arg)
 		op = PX_OF(px_list_first(&l->queue), px_op, more);
 		lane_remove(l, op);
 		task_set(op, QUEUED, RUNNING);
-		px_lock_leave(&l->lock);
-		task_run(op);
-		px_lock_enter(&l->lock);
-		task_return(l, op);
+		lane_run_one(l, op);
 	}
 	l->ended++;
 	px_lock_wake_all(&l->lock);
@@ -316,14 +327,8 @@ void px_workers_free(px_core *core)
 {
 	if (!core->workers)
 		return;
-	if (core->own_workers) {
+	if (core->own_workers)
 		proa_workers_close(&core->workers, 0);
-		return;
-	}
-	for (unsigned i = 0; i < PX_LANES && !workers_forked(core->workers); i++) {
-		px_lock_enter(&core->workers->lanes[i].lock);
-		px_lock_leave(&core->workers->lanes[i].lock);
-	}
 }
 
 /* ---- from the loop ---- */
@@ -348,6 +353,10 @@ void px_work_submit(px_core *core, px_op *op, proa_lane which)
 	if (l) {
 		px_lock_enter(&l->lock);
 		rc = lane_take(l, op);
+		if (l->ready && l->idle)
+			/* Not behind the lock: who is woken waits for it, so several that are
+			 * submitted in a row are not taken turns with. */
+			px_lock_wake_one(&l->lock);
 		px_lock_leave(&l->lock);
 	}
 	if (rc < 0)

@@ -23,14 +23,14 @@ _Static_assert(PROA_LANE_DNS == PX_LANES - 1, "a lane for each name");
  * State, lane and "somebody asked to cancel" are bits of op->aux, changed under the lane's lock;
  * the running function reads it without.
  *
- * Results travel by px_core_send, which is called with the lane's lock held: so whoever has taken
- * the lock after a final knows that no worker is still waking that loop (px_workers_free rests on
- * it). */
+ * Results travel by px_core_send, which counts who is inside: a loop's close waits for them, not
+ * for the lane. */
 
-/* proa_strand from the inside. All of it is guarded by the lock of the CPU lane. */
+/* proa_strand from the inside. The lock of its lane guards what its tasks change. */
 typedef struct px_strand {
 	px_node *held; /* ring by op->more: tasks behind the one that is queued or running */
 	bool busy;     /* one is queued or running */
+	unsigned lane; /* its first task's and one more; 0: no task yet. The loop's thread alone */
 } px_strand;
 _Static_assert(sizeof(px_strand) <= sizeof(proa_strand), "px_strand is proa_strand");
 

@@ -109,4 +109,5 @@ elseif(NOT WIN32)
 endif()
 list(APPEND PROA_UNIT_TESTS
 	src/sys/addr_test.c
+	src/sys/changes_test.c
 	src/sys/sys_test.c)

@@ -119,6 +119,37 @@ TEST(datagram_batches_end_early)
 	kit_close(&loop);
 }
 
+/* What went before one that cannot go is told, and nothing behind it has gone. */
+TEST(datagram_batch_with_one_that_cannot_go)
+{
+	enum { TOO_LONG = 65530 }; /* an IP packet has no room for it */
+	char *bytes = calloc(1, TOO_LONG);
+	batch *out;
+	proa_handle a, b;
+	proa_addr at, from;
+	gram g = GRAM;
+	LOOP(loop);
+
+	udp_here(loop, &a, &at);
+	udp_here(loop, &b, &from);
+	out = batch_new(&at);
+	out->m[2].buf = bytes;
+	out->m[2].len = TOO_LONG;
+	SUBMIT(proa_send_msgs, &b, &out->r, out->m, 5);
+	CHECK_EQ(kit_await(loop, &out->r), -PROA_EMSGSIZE);
+	CHECK_EQ(out->r.count, 2);
+	for (int i = 0; i < 2; i++)
+		recv_is(loop, &a, out->buf[i], &from);
+	CHECK_EQ(recv_within(loop, &a, &g, 20), -PROA_ETIMEDOUT);
+	SUBMIT(proa_send_msgs, &b, &out->r, out->m + 3, 2); /* the handle goes on */
+	CHECK_EQ(kit_await(loop, &out->r), 2);
+	for (int i = 3; i < 5; i++)
+		recv_is(loop, &a, out->buf[i], &from);
+	free(bytes);
+	free(out);
+	kit_close(&loop);
+}
+
 /* ---- segments ---- */
 
 static void segments_are(proa_loop *loop, proa_handle *h, const char *bytes, size_t len,

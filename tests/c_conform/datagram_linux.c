@@ -102,39 +102,135 @@ TEST(datagram_send_that_waits_ends_by_idle_time_and_close)
 	kit_close(&loop);
 }
 
-/* With IP_RECVERR Linux tells an unconnected socket, too, as other systems do by themselves. */
-TEST(datagram_report_without_a_peer_is_passed_over)
+/* ---- reports without a peer: with IP_RECVERR Linux tells an unconnected socket, too, as other
+ * systems do by themselves ---- */
+
+typedef struct reported {
+	proa_handle a, b, closed; /* a's reports come from where `closed` takes nothing */
+	proa_addr a_at, b_at, closed_at;
+} reported;
+
+static void report(proa_loop *loop, reported *x)
 {
-	gram g = GRAM;
-	proa_handle closed, a, b;
-	proa_addr at, from, b_at;
+	CHECK_EQ(send_one(loop, &x->a, &x->closed_at, "anybody?"), 8);
+}
+
+static void reported_open(proa_loop *loop, reported *x)
+{
 	int on = 1, error = 0;
 	socklen_t len = sizeof error;
-	LOOP(loop);
 
-	udp_here(loop, &closed, &at);
-	CHECK_EQ(proa_udp_connect(&closed, &at), 0); /* gets nothing */
-	udp_here(loop, &a, &from);
-	udp_here(loop, &b, &b_at);
-	CHECK_EQ(setsockopt((int)proa_os(&a), IPPROTO_IP, IP_RECVERR, &on, sizeof on), 0);
-	CHECK_EQ(send_one(loop, &a, &at, "anybody?"), 8);
-	CHECK_EQ(getsockopt((int)proa_os(&a), SOL_SOCKET, SO_ERROR, &error, &len), 0);
+	udp_here(loop, &x->closed, &x->closed_at);
+	CHECK_EQ(proa_udp_connect(&x->closed, &x->closed_at), 0); /* gets nothing */
+	udp_here(loop, &x->a, &x->a_at);
+	udp_here(loop, &x->b, &x->b_at);
+	CHECK_EQ(setsockopt((int)proa_os(&x->a), IPPROTO_IP, IP_RECVERR, &on, sizeof on), 0);
+	report(loop, x);
+	CHECK_EQ(getsockopt((int)proa_os(&x->a), SOL_SOCKET, SO_ERROR, &error, &len), 0);
 	CHECK_EQ(error, ECONNREFUSED); /* it is so: the rest tests something */
-	gram_recv(&a, &g);
+}
+
+/* Many while `r` waits, which hears of none; then something comes. */
+static void reports_pass(proa_loop *loop, reported *x, const rec *r)
+{
 	for (int i = 0; i < 40; i++) {
-		CHECK_EQ(send_one(loop, &a, &at, "anybody?"), 8);
+		report(loop, x);
 		if (i % 3 == 0)
 			kit_once(loop, 1);
 	}
 	kit_settle(loop);
-	CHECK_EQ(g.r.finals, 0);
-	CHECK_EQ(send_one(loop, &b, &from, "I"), 1);
-	CHECK_EQ(kit_await(loop, &g.r), 1);
-	CHECK_MEM(&g.m.addr, &b_at, sizeof b_at);
-	CHECK_EQ(send_one(loop, &a, &at, "anybody?"), 8);
-	gram_recv(&a, &g);
+	CHECK_EQ(r->finals + r->mores, 0);
+	CHECK_EQ(send_one(loop, &x->b, &x->a_at, "I"), 1);
+	UNTIL(loop, r->finals + r->mores > 0);
+	CHECK_EQ(r->result, 1);
+}
+
+TEST(datagram_report_without_a_peer_is_passed_over)
+{
+	gram g = GRAM;
+	reported x;
+	LOOP(loop);
+
+	reported_open(loop, &x);
+	gram_recv(&x.a, &g);
+	reports_pass(loop, &x, &g.r);
+	CHECK_MEM(&g.m.addr, &x.b_at, sizeof x.b_at);
+	report(loop, &x);
+	gram_recv(&x.a, &g);
 	kit_settle(loop);
 	proa_cancel(&g.r.op);
 	CHECK_EQ(kit_await(loop, &g.r), -PROA_ECANCELED);
+	kit_close(&loop);
+}
+
+TEST(datagram_report_without_a_peer_is_passed_over_by_many)
+{
+	rec many = {0}, batch = {0}, out = {0};
+	char bytes[3][8] = {"1", "22", "333"};
+	proa_msg m[3] = {{.buf = NULL}};
+	reported x;
+	LOOP(loop);
+
+	reported_open(loop, &x);
+	for (int i = 0; i < 3; i++)
+		m[i] = (proa_msg){.buf = bytes[i], .len = sizeof bytes[i]};
+	SUBMIT(proa_recv_msgs, &x.a, &batch, m, 3);
+	reports_pass(loop, &x, &batch);
+	CHECK_EQ(batch.count, 1);
+	CHECK_MEM(&m[0].addr, &x.b_at, sizeof x.b_at);
+	SUBMIT(proa_recv_msg_many, &x.a, &many, NULL);
+	reports_pass(loop, &x, &many);
+	proa_buffer_return(loop, many.buf);
+	report(loop, &x);
+	for (int i = 0; i < 3; i++)
+		m[i] = (proa_msg){.buf = bytes[i], .len = (size_t)i + 1, .addr = x.b_at};
+	SUBMIT(proa_send_msgs, &x.a, &out, m, 3);
+	CHECK_EQ(kit_await(loop, &out), 3);
+	for (int i = 0; i < 3; i++) {
+		gram g = GRAM;
+
+		CHECK_EQ(recv_within(loop, &x.b, &g, 10000), i + 1);
+	}
+	proa_cancel(&many.op);
+	CHECK_EQ(kit_await(loop, &many), -PROA_ECANCELED);
+	CHECK_EQ(many.mores, 1);
+	kit_close(&loop);
+}
+
+/* ---- from where ---- */
+
+/* Bound to all addresses, one that has come to any of them is answered from that one. */
+TEST(datagram_answered_from_where_it_came_to)
+{
+	proa_udp_options o = {.info = true};
+	gram in = GRAM, back = GRAM;
+	proa_handle a, b;
+	proa_addr a_at, b_at, to;
+	char text[32];
+	LOOP(loop);
+
+	CHECK_EQ(udp_open(loop, &a, "0.0.0.0:0", &o, &a_at), 0);
+	udp_here(loop, &b, &b_at);
+	for (int i = 2; i < 5; i++) {
+		snprintf(text, sizeof text, "127.0.0.%d", i);
+		CHECK_EQ(proa_addr_parse(&to, text, proa_addr_port(&a_at)), 0);
+		CHECK_EQ(send_one(loop, &b, &to, "who?"), 4);
+		CHECK_EQ(recv_within(loop, &a, &in, 10000), 4);
+		in.m.len = 4;
+		if (i == 4) { /* among others in a batch */
+			SUBMIT(proa_send_msgs, &a, &in.r, &in.m, 1);
+			CHECK_EQ(kit_await(loop, &in.r), 1);
+		} else {
+			SUBMIT(proa_send_msg, &a, &in.r, &in.m);
+			CHECK_EQ(kit_await(loop, &in.r), 4);
+		}
+		CHECK_EQ(recv_within(loop, &b, &back, 10000), 4);
+		CHECK_MEM(&back.m.addr, &to, sizeof to);
+	}
+	CHECK_EQ(proa_addr_parse(&in.m.local, "203.0.113.7", 0), 0); /* nobody's: RFC 5737 */
+	SUBMIT(proa_send_msg, &a, &in.r, &in.m);
+	kit_await(loop, &in.r);
+	CHECK(in.r.result == -PROA_EINVAL || in.r.result == -PROA_EADDRNOTAVAIL ||
+	      in.r.result == -PROA_ENETUNREACH);
 	kit_close(&loop);
 }

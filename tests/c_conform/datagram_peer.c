@@ -43,6 +43,30 @@ TEST(datagram_connected_hears_its_peer_only)
 	kit_close(&loop);
 }
 
+/* Bound first, and connected then: with what that brings. */
+TEST(datagram_bound_and_then_connected)
+{
+	gram g = GRAM;
+	proa_handle server, other, client;
+	proa_addr at, other_at, mine;
+	LOOP(loop);
+
+	udp_here(loop, &server, &at);
+	udp_here(loop, &other, &other_at);
+	udp_here(loop, &client, &mine);
+	CHECK_EQ(send_one(loop, &client, NULL, "to whom?"), -PROA_ENOTCONN);
+	CHECK_EQ(proa_udp_connect(&client, &at), 0);
+	CHECK_EQ(send_one(loop, &client, NULL, "to you"), 6);
+	CHECK_EQ(recv_within(loop, &server, &g, 5000), 6);
+	CHECK_MEM(&g.m.addr, &mine, sizeof mine);
+	CHECK_EQ(send_one(loop, &client, &at, "twice told"), -PROA_EISCONN);
+	CHECK_EQ(send_one(loop, &other, &mine, "stranger"), 8);
+	CHECK_EQ(send_one(loop, &server, &mine, "friend"), 6);
+	CHECK_EQ(recv_within(loop, &client, &g, 5000), 6);
+	CHECK_MEM(g.buf, "friend", 6);
+	kit_close(&loop);
+}
+
 /* Told once, and the handle goes on. */
 TEST(datagram_refusal_is_told_to_who_has_a_peer)
 {

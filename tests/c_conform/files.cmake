@@ -48,7 +48,7 @@ endforeach()
 # io_uring with features forced off: everything in four groups and with none of them; each alone in
 # the soak. Once is enough: the release tree.
 set(groups
-	no_sqarray,defer_taskrun,ring_fd,multishot_accept,poll_first
+	no_sqarray,defer_taskrun,ring_fd,multishot_accept,poll_first,read_now
 	single_issuer,defer_taskrun,cqsize,multishot_poll,submit_now
 	coop_taskrun,taskrun_flag,defer_taskrun,submit_all,ext_arg,pbuf_ring
 	r_disabled,clamp,multishot_recv)

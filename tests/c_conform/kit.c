@@ -170,18 +170,6 @@ void kit_settle(proa_loop *loop)
 		kit_once(loop, 3);
 }
 
-void kit_still(proa_loop *loop)
-{
-	proa_stats s = {0};
-	uint64_t before;
-
-	do {
-		before = s.bytes_in + s.bytes_out;
-		kit_settle(loop);
-		proa_loop_stats(loop, &s);
-	} while (!before || s.bytes_in + s.bytes_out != before);
-}
-
 long long kit_patience_ns(void)
 {
 	return kit_put_in.patience_ns ? kit_put_in.patience_ns : 20 * PROA_SEC * host_slowness();

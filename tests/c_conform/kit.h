@@ -62,7 +62,6 @@ void kit_give_up_soon(void);
 int kit_once(proa_loop *loop, int ms);
 /* A few short iterations: what is not over by now, waits for something. */
 void kit_settle(proa_loop *loop);
-void kit_still(proa_loop *loop); /* until bytes have moved, and none moves any more */
 extern bool kit_running;
 
 long long kit_patience_ns(void);

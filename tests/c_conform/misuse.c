@@ -220,6 +220,30 @@ static void sends_what_is_none(void)
 	proa_send_pooled(&a_, &op_, buf_, 1, on_done);
 }
 
+static int64_t works(proa_op *op)
+{
+	(void)op;
+	return 0;
+}
+
+static void works_in_no_lane(void)
+{
+	start();
+	proa_work_in(proa_root(loop_), &op_, (proa_lane)3, NULL, works, NULL);
+}
+
+static void strand_in_two_lanes(void)
+{
+	proa_strand strand = {{0}};
+
+	start();
+	proa_work_in(proa_root(loop_), &op_, PROA_LANE_DNS, &strand, works, NULL);
+	proa_await(loop_, &op_);
+	proa_work_in(proa_root(loop_), &op_, PROA_LANE_DNS, &strand, works, NULL);
+	if (proa_await(loop_, &op_) == 0) /* its own lane is none of it */
+		proa_work(proa_root(loop_), &op_, &strand, works, NULL);
+}
+
 static void closes_a_pool_in_use(void)
 {
 	proa_buffers *pool;
@@ -254,6 +278,8 @@ TEST(misuse_stops_the_program)
 	CHECK_DIES(gives_back_what_is_none, "no pooled buffer");
 	CHECK_DIES(sends_what_is_none, "no pooled buffer");
 	CHECK_DIES(closes_a_pool_in_use, "in flight");
+	CHECK_DIES(works_in_no_lane, "no such lane");
+	CHECK_DIES(strand_in_two_lanes, "another lane");
 }
 
 /* ---- fork ---- */

@@ -1,90 +1,8 @@
-/* proa_forward: whole, slow readers, limits, ends, resets, cancels, closes, exhaustion. */
+/* proa_forward: whole, slow readers, limits, resets, exhaustion. */
 /* SPDX-License-Identifier: MIT */
-#include "c_conform/kit.h"
+#include "d_net/forward_kit.h"
 
 #include <stdlib.h>
-
-enum {
-	BIG = 3 << 20,
-	PIECE = 256 * 1024 /* that the far end receives at once */
-};
-
-/* src ---> from ==forward==> to ---> dst */
-typedef struct way {
-	proa_handle src, from, to, dst;
-	rec fwd, out, in;
-	proa_forwarding state;
-	unsigned char *sent, *got; /* BIG, PIECE */
-	uint64_t at;               /* received so far */
-	bool stop;                 /* receiving */
-} way;
-
-static void way_open(proa_loop *loop, way *w)
-{
-	memset(w, 0, sizeof *w);
-	kit_pair(loop, &w->src, &w->from);
-	kit_pair(loop, &w->to, &w->dst);
-	w->sent = malloc(BIG);
-	w->got = malloc(PIECE);
-	kit_fill(w->sent, BIG, 0);
-}
-
-static void way_close(proa_loop *loop, way *w)
-{
-	w->stop = true;
-	kit_end(loop, &w->src);
-	kit_end(loop, &w->from);
-	kit_end(loop, &w->to);
-	kit_end(loop, &w->dst);
-	free(w->sent);
-	free(w->got);
-}
-
-static void way_start(way *w, int64_t limit)
-{
-	proa_forward(&w->from, &w->to, kit_op(&w->fwd), &w->state, limit, kit_done);
-}
-
-static void then_recv_more(rec *r)
-{
-	way *w = r->ctx;
-
-	if (r->result <= 0)
-		return;
-	CHECK(kit_filled(w->got, (size_t)r->result, w->at));
-	w->at += (uint64_t)r->result;
-	if (!w->stop)
-		SUBMIT(proa_recv, &w->dst, r, w->got, PIECE);
-}
-
-static void way_receive(way *w)
-{
-	w->in.ctx = w;
-	w->in.then = then_recv_more;
-	SUBMIT(proa_recv, &w->dst, &w->in, w->got, PIECE);
-}
-
-static void way_send(way *w, size_t len)
-{
-	SUBMIT(proa_send, &w->src, &w->out, w->sent, len);
-}
-
-static unsigned kind_index(const char *name)
-{
-	unsigned i = 0;
-
-	while (proa_stats_kind(i) && strcmp(proa_stats_kind(i), name))
-		i++;
-	return CHECK(proa_stats_kind(i) != NULL) ? i : 0;
-}
-
-static uint64_t submitted(const proa_loop *loop, const char *name)
-{
-	proa_stats s;
-
-	proa_loop_stats(loop, &s);
-	return s.submitted[kind_index(name)];
-}
 
 /* ---- whole ---- */
 
@@ -208,6 +126,36 @@ TEST(forward_of_pieces_of_all_sizes)
 	kit_close(&loop);
 }
 
+/* Where the program's own words stand among its pieces. */
+TEST(forward_beside_other_sends)
+{
+	static const char *const word[] = {"one ", "two ", "three "};
+	char got[64];
+	size_t n = 0;
+	rec own = {0}, r = {0};
+	way w;
+	LOOP(loop);
+
+	way_open(loop, &w);
+	way_start(&w, 0);
+	for (int i = 0; i < 6; i++) {
+		const char *text = word[i / 2];
+		size_t len = strlen(text);
+
+		SUBMIT(proa_send, i % 2 ? &w.to : &w.src, &own, text, len);
+		CHECK_EQ(kit_await(loop, &own), (long long)len);
+		for (size_t from = n; n < from + len; n += (size_t)r.result) {
+			SUBMIT(proa_recv, &w.dst, &r, got + n, sizeof got - n);
+			REQUIRE(kit_await(loop, &r) > 0);
+		}
+	}
+	CHECK_EQ(n, 28);
+	CHECK_MEM(got, "one one two two three three ", 28);
+	way_close(loop, &w);
+	CHECK_EQ(w.fwd.count, 14);
+	kit_close(&loop);
+}
+
 /* ---- pace ---- */
 
 /* Nobody receives: what is under way stays small, and the sender waits. */
@@ -217,21 +165,19 @@ TEST(forward_waits_for_a_slow_reader)
 	way w;
 	LOOP(loop);
 
-	way_open(loop, &w);
-	w.sent = realloc(w.sent, 16 * BIG); /* more than two connections hold by themselves */
-	kit_fill(w.sent, 16 * BIG, 0);
+	way_open_more(loop, &w);
 	way_start(&w, 0);
-	way_send(&w, 16 * BIG);
+	way_send(&w, STALL);
 	kit_settle(loop);
 	kit_settle(loop);
 	CHECK_EQ(w.out.finals, 0);
 	CHECK_EQ(w.fwd.finals, 0);
 	CHECK_LT(kit_mem.bytes, MEMORY);
 	way_receive(&w);
-	CHECK_EQ(kit_await(loop, &w.out), 16 * BIG);
-	UNTIL(loop, w.at == 16 * BIG);
+	CHECK_EQ(kit_await(loop, &w.out), STALL);
+	UNTIL(loop, w.at == STALL);
 	way_close(loop, &w);
-	CHECK_EQ(w.fwd.count, 16 * BIG);
+	CHECK_EQ(w.fwd.count, STALL);
 	kit_close(&loop);
 }
 
@@ -344,6 +290,25 @@ TEST(forward_between_handles_that_are_not_open)
 	kit_close(&loop);
 }
 
+TEST(forward_to_one_that_is_shut_down)
+{
+	rec shut = {0};
+	way w;
+	LOOP(loop);
+
+	way_open(loop, &w);
+	SUBMIT0(proa_shutdown, &w.to, &shut);
+	CHECK_EQ(kit_await(loop, &shut), 0);
+	way_start(&w, 0);
+	way_send(&w, 10);
+	CHECK_EQ(kit_await(loop, &w.fwd), -PROA_EPIPE);
+	CHECK_EQ(w.fwd.got, PROA_FAR);
+	CHECK_EQ(w.fwd.count, 0);
+	kit_await(loop, &w.out);
+	way_close(loop, &w);
+	kit_close(&loop);
+}
+
 /* ---- resets ---- */
 
 static void reset_check(proa_loop *loop, bool far, size_t len)
@@ -368,8 +333,7 @@ static void reset_check(proa_loop *loop, bool far, size_t len)
 	kit_end(loop, &w.from);
 	kit_end(loop, &w.to);
 	UNTIL(loop, w.out.finals == w.out.submits);
-	free(w.sent);
-	free(w.got);
+	way_free(&w);
 }
 
 TEST(forward_tells_which_end_was_reset)
@@ -378,172 +342,6 @@ TEST(forward_tells_which_end_was_reset)
 
 	reset_check(loop, false, 10);
 	reset_check(loop, true, 10);
-	kit_close(&loop);
-}
-
-/* ---- cancel, deadline, close ---- */
-
-/* Waiting, it has nothing, and the next recv has all. */
-TEST(forward_cancelled_while_it_waits_loses_nothing)
-{
-	rec r = {0};
-	way w;
-	LOOP(loop);
-
-	way_open(loop, &w);
-	way_start(&w, 0);
-	way_receive(&w);
-	way_send(&w, BIG / 2);
-	CHECK_EQ(kit_await(loop, &w.out), BIG / 2);
-	UNTIL(loop, w.at == BIG / 2);
-	proa_cancel(&w.fwd.op);
-	CHECK_EQ(kit_await(loop, &w.fwd), -PROA_ECANCELED);
-	CHECK_EQ(w.fwd.count, BIG / 2);
-	SUBMIT(proa_send, &w.src, &w.out, w.sent + w.at, 1000);
-	CHECK_EQ(kit_await(loop, &w.out), 1000);
-	SUBMIT(proa_recv, &w.from, &r, w.sent, 1000);
-	CHECK_EQ(kit_await(loop, &r), 1000);
-	CHECK(kit_filled(w.sent, 1000, w.at));
-	SUBMIT(proa_send, &w.to, &r, w.sent, 1000); /* `to` is whole */
-	CHECK_EQ(kit_await(loop, &r), 1000);
-	UNTIL(loop, w.at == BIG / 2 + 1000);
-	way_close(loop, &w);
-	kit_close(&loop);
-}
-
-/* Stalled with bytes in its hands, and then ended. */
-static void stall(proa_loop *loop, way *w)
-{
-	way_open(loop, w);
-	w->sent = realloc(w->sent, 16 * BIG);
-	kit_fill(w->sent, 16 * BIG, 0);
-	way_start(w, 0);
-	way_send(w, 16 * BIG);
-	kit_still(loop);
-	CHECK_EQ(w->fwd.finals, 0);
-}
-
-TEST(forward_cancelled_with_bytes_breaks_its_target)
-{
-	rec r = {0};
-	way w;
-	LOOP(loop);
-
-	stall(loop, &w);
-	proa_cancel(&w.fwd.op);
-	CHECK_EQ(kit_await(loop, &w.fwd), -PROA_ECANCELED);
-	CHECK_GT(w.fwd.count, 0);
-	SUBMIT(proa_send, &w.to, &r, "x", 1);
-	CHECK_EQ(kit_await(loop, &r), -PROA_EBROKEN);
-	way_receive(&w); /* what was told to have moved comes */
-	UNTIL(loop, w.at == (uint64_t)w.fwd.count);
-	way_close(loop, &w);
-	kit_close(&loop);
-}
-
-TEST(forward_by_a_deadline)
-{
-	way w;
-	LOOP(loop);
-
-	way_open(loop, &w);
-	w.fwd.op.deadline_ns = proa_in(loop, 20 * PROA_MSEC);
-	way_start(&w, 0);
-	CHECK_EQ(kit_await(loop, &w.fwd), -PROA_ETIMEDOUT);
-	CHECK_EQ(w.fwd.count, 0);
-	way_close(loop, &w);
-	stall(loop, &w);
-	proa_deadline(&w.fwd.op, proa_in(loop, 20 * PROA_MSEC));
-	CHECK_EQ(kit_await(loop, &w.fwd), -PROA_ETIMEDOUT);
-	CHECK_GT(w.fwd.count, 0);
-	way_close(loop, &w);
-	kit_close(&loop);
-}
-
-TEST(forward_ends_with_its_source)
-{
-	way w;
-	LOOP(loop);
-
-	for (int stalled = 0; stalled < 2; stalled++) {
-		if (stalled)
-			stall(loop, &w);
-		else {
-			way_open(loop, &w);
-			way_start(&w, 0);
-		}
-		kit_end(loop, &w.from);
-		CHECK_EQ(w.fwd.finals, w.fwd.submits);
-		CHECK_EQ(w.fwd.result, -PROA_ECANCELED);
-		kit_end(loop, &w.src);
-		kit_end(loop, &w.to);
-		kit_end(loop, &w.dst);
-		free(w.sent);
-		free(w.got);
-	}
-	kit_close(&loop);
-}
-
-/* Its target's close awaits it, though nothing was under way there. */
-TEST(forward_ends_with_its_target)
-{
-	rec r = {0};
-	way w;
-	LOOP(loop);
-
-	for (int stalled = 0; stalled < 2; stalled++) {
-		if (stalled)
-			stall(loop, &w);
-		else {
-			way_open(loop, &w);
-			way_start(&w, 0);
-		}
-		kit_end(loop, &w.to);
-		memset(&w.to, 0xee, sizeof w.to);
-		CHECK_EQ(kit_await(loop, &w.fwd), -PROA_ECANCELED);
-		CHECK_EQ(w.fwd.got, PROA_FAR);
-		if (!stalled) { /* `from` lives, and all is there */
-			way_send(&w, 10);
-			SUBMIT(proa_recv, &w.from, &r, w.got, 100);
-			CHECK_EQ(kit_await(loop, &r), 10);
-		}
-		kit_end(loop, &w.src);
-		kit_end(loop, &w.from);
-		kit_end(loop, &w.dst);
-		free(w.sent);
-		free(w.got);
-	}
-	kit_close(&loop);
-}
-
-TEST(forward_to_one_that_closes)
-{
-	way w;
-	LOOP(loop);
-
-	way_open(loop, &w);
-	proa_close(&w.to, kit_closed);
-	way_start(&w, 0);
-	CHECK_EQ(kit_await(loop, &w.fwd), -PROA_ECANCELED);
-	CHECK_EQ(w.fwd.got, PROA_FAR);
-	kit_end(loop, &w.src);
-	kit_end(loop, &w.from);
-	kit_end(loop, &w.dst);
-	free(w.sent);
-	free(w.got);
-	kit_close(&loop);
-}
-
-TEST(forward_by_the_idle_time)
-{
-	way w;
-	LOOP(loop);
-
-	way_open(loop, &w);
-	proa_set_idle(&w.from, 30 * PROA_MSEC);
-	way_start(&w, 0);
-	CHECK_EQ(kit_await(loop, &w.fwd), -PROA_ETIMEDOUT);
-	way_close(loop, &w);
 	kit_close(&loop);
 }
 
@@ -567,7 +365,7 @@ TEST(forward_without_descriptors)
 	way_send(&w, BIG);
 	CHECK_EQ(kit_await(loop, &w.out), BIG);
 	UNTIL(loop, w.at == BIG);
-	CHECK_EQ(submitted(loop, "splice_out"), 0);
+	CHECK_EQ(kind_submitted(loop, "splice_out"), 0);
 	host_relieve();
 	host_limit_back();
 	way_close(loop, &w);

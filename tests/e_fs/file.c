@@ -117,6 +117,96 @@ TEST(file_many_at_once)
 	kit_close(&loop);
 }
 
+/* ---- what reads of bytes in memory cost ---- */
+
+enum { AT_ONCE = 16, READ_BYTES = 512, READS = 800 };
+
+typedef struct reader {
+	proa_handle h;
+	proa_op op[AT_ONCE];
+	char buf[AT_ONCE][READ_BYTES];
+	unsigned left, ended;
+} reader;
+
+static void read_again(proa_op *op);
+
+static void read_next(reader *r, proa_op *op)
+{
+	size_t i = (size_t)(op - r->op);
+
+	r->left--;
+	proa_read(&r->h, op, r->buf[i], READ_BYTES, (int64_t)(r->left % 8) * READ_BYTES,
+	          read_again);
+}
+
+static void read_again(proa_op *op)
+{
+	reader *r = op->user;
+
+	CHECK_EQ(op->result, READ_BYTES);
+	r->ended++;
+	if (r->left)
+		read_next(r, op);
+}
+
+/* So many reads, some at once, the statistics of these alone. */
+static proa_stats reads_cost(proa_loop *loop, reader *r, unsigned at_once)
+{
+	proa_stats before, after;
+
+	r->left = READS;
+	r->ended = 0;
+	proa_loop_stats(loop, &before);
+	for (unsigned i = 0; i < at_once; i++) {
+		r->op[i].user = r;
+		read_next(r, &r->op[i]);
+	}
+	UNTIL(loop, r->ended == READS);
+	proa_loop_stats(loop, &after);
+	after.system_calls -= before.system_calls;
+	after.waits -= before.waits;
+	test_note("%u at once: %.3f system calls a read, %.3f waits", at_once,
+	          (double)after.system_calls / (double)READS, (double)after.waits / (double)READS);
+	return after;
+}
+
+/* With tiny queues it takes what it takes. */
+static uint64_t at_most(uint64_t n)
+{
+#ifdef PX_TORTURE
+	return n ? UINT64_MAX : 0;
+#else
+	return n;
+#endif
+}
+
+/* A ring is for several: a lone read of what is in memory is one call, and nothing is slept for. */
+TEST(file_reads_cost)
+{
+	bool ring, now = !getenv("PROA_URING_OFF");
+	reader *r = calloc(1, sizeof *r);
+	proa_stats alone, several;
+	rec w = {0};
+
+	LOOP(loop);
+	ring = !strcmp(proa_loop_backend(loop), "io_uring");
+	CHECK_EQ(file_open(loop, &r->h, path_new(), RW | PROA_O_TRUNC), 0);
+	SUBMIT(proa_write, &r->h, &w, r->buf, 8 * READ_BYTES, 0);
+	CHECK_EQ(kit_await(loop, &w), 8 * READ_BYTES);
+	alone = reads_cost(loop, r, 1);
+	several = reads_cost(loop, r, AT_ONCE);
+	if (ring) {
+		CHECK_LE(alone.system_calls, at_most(READS + READS / 5));
+		CHECK_LE(several.system_calls, at_most(READS / 4));
+	}
+	if (ring && now)
+		CHECK_LE(alone.waits, at_most(READS / 10));
+	kit_end(loop, &r->h);
+	host_remove(path);
+	kit_close(&loop);
+	free(r);
+}
+
 TEST(file_append)
 {
 	proa_handle h;

@@ -2,8 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "e_fs/gate.h"
 
-#include "op/worker.h"
-
 #include <stdlib.h>
 
 struct gate {
@@ -68,12 +66,8 @@ gate *gate_shut(proa_loop *loop, proa_lane lane, unsigned n)
 	shut = g;
 	kit_let_go = gates_let_go;
 	for (unsigned i = 0; i < n; i++) {
-		px_op *op = px_op_begin(proa_root(loop), &g->ops[i], PX_WORK, gate_done);
-
 		g->ops[i].user = g;
-		op->args.work.fn = gate_stand;
-		op->state = PX_INFLIGHT;
-		px_work_submit(px_core_of(loop), op, lane);
+		proa_work_in(proa_root(loop), &g->ops[i], lane, NULL, gate_stand, gate_done);
 	}
 	host_lock_enter(&g->lock);
 	while (g->inside < n)

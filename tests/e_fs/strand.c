@@ -8,6 +8,7 @@
 
 typedef struct line {
 	proa_strand strand;
+	proa_lane lane;
 	atomic_int inside;
 	atomic_int next; /* the number that must run next */
 	int told;        /* the number that must be told next; the loop's thread */
@@ -52,31 +53,46 @@ static void lines_submit(proa_loop *loop, line *lines, job *jobs, int n_lines, i
 		j->line = &lines[i % n_lines];
 		j->number = i / n_lines;
 		j->r.then = job_told;
-		SUBMIT(proa_work, proa_root(loop), &j->r, &j->line->strand, job_run);
+		SUBMIT(proa_work_in, proa_root(loop), &j->r, j->line->lane, &j->line->strand,
+		       job_run);
 	}
 }
 
-TEST(strand_order)
+/* Several strands, all in one lane or each in its own. */
+static void order_is_kept(bool lanes, int each)
 {
-	enum { LINES = 3, EACH = 1000 };
+	enum { LINES = 3, THREADS = 4 };
+	proa_workers_options o = {.threads = {THREADS, THREADS, THREADS}};
 	line lines[LINES];
-	job *jobs = calloc(LINES * EACH, sizeof *jobs);
+	job *jobs = calloc((size_t)(LINES * each), sizeof *jobs);
 	proa_workers *w;
 	proa_loop *loop;
 
 	memset(lines, 0, sizeof lines);
-	CHECK_EQ(proa_workers_open(&w, &(proa_workers_options){.threads = {4}}), 0);
+	for (int i = 0; lanes && i < LINES; i++)
+		lines[i].lane = (proa_lane)i;
+	CHECK_EQ(proa_workers_open(&w, &o), 0);
 	if ((loop = kit_open(&(proa_loop_options){.workers = w}))) {
-		lines_submit(loop, lines, jobs, LINES, EACH);
+		lines_submit(loop, lines, jobs, LINES, each);
 		for (int i = 0; i < LINES; i++) {
-			UNTIL(loop, lines[i].told == EACH);
-			CHECK_EQ(lines[i].plain, EACH);
+			UNTIL(loop, lines[i].told == each);
+			CHECK_EQ(lines[i].plain, each);
 			CHECK(!lines[i].overlapped && !lines[i].disordered);
 		}
 		kit_close(&loop);
 	}
 	CHECK_EQ(proa_workers_close(&w, 0), 0);
 	free(jobs);
+}
+
+TEST(strand_order)
+{
+	order_is_kept(false, 1000);
+}
+
+TEST(strand_order_in_each_lane)
+{
+	order_is_kept(true, 300);
 }
 
 /* Taken out of the middle, off the head of the queue, and off the end: the others go on in order.

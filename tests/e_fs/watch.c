@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "watched.h"
 
+#include <string.h>
+
 TEST(watch_folder)
 {
 	static watched w;
@@ -295,6 +297,37 @@ TEST(watch_cancelled_in_its_callback)
 	proa_watch(proa_root(loop), kit_op(&r), ".", 0, kit_done);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
 	CHECK_EQ(r.mores, 1);
+	kit_close(&loop);
+}
+
+/* Not followed where they are met, but where they are what is to be watched. */
+TEST(watch_and_links)
+{
+	static watched w, v;
+	char outside[PATH], link[2 * PATH], in[2 * PATH];
+	NEED(HOST_WATCH);
+	NEED(HOST_LINKS);
+	LOOP(loop);
+
+	REQUIRE(host_temp_dir(outside, sizeof outside));
+	watched_open(loop, &w, PROA_WATCH_TREE);
+	snprintf(link, sizeof link, "%s/link", w.dir);
+	snprintf(in, sizeof in, "%s/one", outside);
+	CHECK(host_make_link(link, outside));
+	TOLD(loop, &w, "+link");
+	CHECK(host_make_file(in));
+	CHECK(host_make_file(watched_in(&w, "end")));
+	TOLD(loop, &w, "+end");
+	CHECK(!strstr(w.said, "one"));
+	v = (watched){.r = {.then = watched_took, .ctx = &v}};
+	proa_watch(proa_root(loop), kit_op(&v.r), link, 0, kit_done);
+	UNTIL(loop, v.begun || v.r.finals);
+	CHECK(host_remove(in));
+	TOLD(loop, &v, "-one");
+	proa_cancel(&v.r.op);
+	CHECK_EQ(kit_await(loop, &v.r), -PROA_ECANCELED);
+	CHECK(host_remove(watched_in(&w, "end")) && host_remove(link) && host_remove(outside));
+	watched_close(loop, &w);
 	kit_close(&loop);
 }
 

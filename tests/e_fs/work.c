@@ -307,6 +307,44 @@ TEST(work_lanes_apart)
 	CHECK_EQ(proa_workers_close(&w, 0), 0);
 }
 
+static int64_t lane_runs(proa_op *op)
+{
+	atomic_store((atomic_bool *)((rec *)op)->ctx, true);
+	return 0;
+}
+
+/* The same for the program's own tasks, and each lane has its own bound. */
+TEST(work_in_lanes_apart)
+{
+	proa_workers *w = one_thread_each(1);
+	proa_loop *loop = open_with(w);
+
+	for (unsigned hangs = 0; loop && hangs < 3; hangs++) {
+		gate *g = gate_shut(loop, (proa_lane)hangs, 1);
+		rec behind = {0}, full = {0};
+		atomic_bool ran = false;
+
+		behind.ctx = &ran;
+		SUBMIT(proa_work_in, proa_root(loop), &behind, (proa_lane)hangs, NULL, lane_runs);
+		SUBMIT(proa_work_in, proa_root(loop), &full, (proa_lane)hangs, NULL, work_seven);
+		CHECK_EQ(kit_await(loop, &full), -PROA_EFULL);
+		for (unsigned other = 1; other < 3; other++) {
+			proa_lane lane = (proa_lane)((hangs + other) % 3);
+			rec r = {0};
+
+			SUBMIT(proa_work_in, proa_root(loop), &r, lane, NULL, work_seven);
+			CHECK_EQ(kit_await(loop, &r), 7);
+		}
+		CHECK(proa_in_flight(&behind.op) && !atomic_load(&ran));
+		gate_open(loop, g);
+		CHECK_EQ(kit_await(loop, &behind), 0);
+		CHECK(atomic_load(&ran));
+	}
+	if (loop)
+		kit_close(&loop);
+	CHECK_EQ(proa_workers_close(&w, 0), 0);
+}
+
 /* ---- pools ---- */
 
 TEST(workers_options)

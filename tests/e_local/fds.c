@@ -355,6 +355,7 @@ TEST(fds_passed)
 	CHECK_EQ(kit_await(loop, &r), 4);
 	CHECK_MEM(buf, "take", 4);
 	CHECK_EQ(in.n, 1);
+	CHECK(!host_is_inherited((int)in.fd[0]));
 	kit_end(loop, &p.a);
 	proa_handle_init(proa_root(loop), &rd);
 	proa_adopt_os(&rd, in.fd[0], PROA_PIPE);
@@ -414,6 +415,71 @@ TEST(fds_with_many_bytes)
 	kit_close(&loop);
 }
 
+/* As many as there is room for; the others are closed, which is told. */
+TEST(fds_more_than_there_is_room_for)
+{
+	char buf[4];
+	proa_fds in = {.buf = buf, .len = sizeof buf};
+	rec r = {0};
+	long before;
+	two t;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK_EQ(proa_pair(&t.a, &t.b), 0);
+	before = host_descriptors();
+	for (unsigned n = PROA_FDS_MOST; n <= PROA_FDS_MOST + 20; n += 4) {
+		SUBMIT(proa_recv_fds, &t.b, &r, &in);
+		if (n % 8)
+			kit_settle(loop); /* it waits */
+		CHECK(host_sock_pass((int)proa_os(&t.a), (int)proa_os(&t.a), n));
+		CHECK_EQ(kit_await(loop, &r), 1);
+		CHECK_EQ(in.n, PROA_FDS_MOST);
+		CHECK_EQ(r.got & PROA_TRUNC, n > PROA_FDS_MOST ? PROA_TRUNC : 0);
+		CHECK_EQ(host_descriptors() - before, PROA_FDS_MOST);
+		for (unsigned i = 0; i < in.n; i++)
+			host_sock_close((int)in.fd[i]);
+	}
+	CHECK_EQ(host_descriptors(), before);
+	two_end(loop, &t);
+	kit_close(&loop);
+}
+
+/* Another recv takes the bytes alone: nobody has the descriptor then, and its pipe ends. */
+TEST(fds_to_another_recv_are_closed)
+{
+	char buf[4], byte;
+	proa_fds out = {.buf = "x", .len = 1, .n = 1};
+	rec s = {0}, r = {0}, end = {0};
+	two t, p;
+
+	NEED(HOST_GRAMS);
+	LOOP(loop);
+	two_init(loop, &t);
+	CHECK_EQ(proa_pair(&t.a, &t.b), 0);
+	for (int pooled = 0; pooled < 2; pooled++) {
+		two_init(loop, &p);
+		CHECK_EQ(proa_pipe(&p.a, &p.b), 0);
+		out.fd[0] = proa_os(&p.b);
+		if (pooled)
+			SUBMIT(proa_recv_pooled, &t.b, &r, NULL);
+		else
+			SUBMIT(proa_recv, &t.b, &r, buf, sizeof buf);
+		SUBMIT(proa_send_fds, &t.a, &s, &out);
+		CHECK_EQ(kit_await(loop, &s), 1);
+		CHECK_EQ(kit_await(loop, &r), 1);
+		if (pooled)
+			proa_buffer_return(loop, r.buf);
+		kit_end(loop, &p.b);
+		SUBMIT(proa_recv, &p.a, &end, &byte, 1);
+		CHECK_EQ(kit_await(loop, &end), 0);
+		kit_end(loop, &p.a);
+	}
+	two_end(loop, &t);
+	kit_close(&loop);
+}
+
 TEST(fds_refused_and_cancelled)
 {
 	char buf[8];
@@ -451,6 +517,9 @@ TEST(fds_refused_and_cancelled)
 	memset(tcp, 0, sizeof tcp);
 	kit_pair(loop, &tcp[0], &tcp[1]);
 	SUBMIT(proa_recv_fds, &tcp[0], &r, &in);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
+	closed.fd[0] = proa_os(&tcp[1]);
+	SUBMIT(proa_send_fds, &tcp[0], &r, &closed);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ENOTSUP);
 	kit_end(loop, &tcp[0]);
 	kit_end(loop, &tcp[1]);

@@ -91,6 +91,42 @@ TEST_PIPES(pipe_bytes)
 	kit_close(&loop);
 }
 
+/* From a pipe into a connection, and from that into another pipe. */
+TEST_PIPES(pipe_forwarded)
+{
+	static char bytes[BIG];
+	proa_forwarding state[2];
+	rec s = {0}, in = {0}, out = {0}, shut = {0};
+	proa_handle a, b;
+	ends first, last;
+	LOOP(loop);
+
+	ends_open(loop, &first, open);
+	ends_open(loop, &last, open);
+	kit_pair(loop, &a, &b);
+	kit_fill(bytes, sizeof bytes, 0);
+	proa_forward(&first.rd, &a, kit_op(&in), &state[0], 0, kit_done);
+	proa_forward(&b, &last.wr, kit_op(&out), &state[1], 0, kit_done);
+	SUBMIT(proa_send, &first.wr, &s, bytes, sizeof bytes);
+	recv_all(loop, &last.rd, sizeof bytes);
+	CHECK_EQ(kit_await(loop, &s), BIG);
+	SUBMIT0(proa_shutdown, &first.wr, &shut);
+	CHECK_EQ(kit_await(loop, &shut), 0);
+	CHECK_EQ(kit_await(loop, &in), BIG);
+	CHECK_EQ(in.got, PROA_END);
+	kit_end(loop, &last.rd); /* nobody reads any more */
+	SUBMIT(proa_send, &a, &s, "x", 1);
+	CHECK_EQ(kit_await(loop, &s), 1);
+	CHECK_EQ(kit_await(loop, &out), -PROA_ECONNRESET);
+	CHECK_EQ(out.got, PROA_FAR);
+	CHECK_EQ(out.count, BIG);
+	kit_end(loop, &a);
+	kit_end(loop, &b);
+	ends_close(loop, &first);
+	kit_end(loop, &last.wr);
+	kit_close(&loop);
+}
+
 TEST(pair_both_ways)
 {
 	static char bytes[BIG];

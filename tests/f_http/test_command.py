@@ -36,6 +36,15 @@ class Words(kit.Command):
             self.assertIn(b"usage: proa " + command.encode(), r.stdout)
             self.assertIn(command.encode(), run("--help").stdout)
 
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no file that is always full here")
+    def test_what_cannot_be_printed(self):
+        for args in (["--version"], ["--help"], ["copy", "--help"], ["doctor"],
+                     ["resolve", "127.0.0.1"], ["watch", self.folder]):
+            with open("/dev/full", "wb") as full:
+                r = subprocess.run([*kit.RUN, kit.PROA, *args], stdout=full,
+                                   stderr=subprocess.PIPE, timeout=20)
+            self.assertEqual((r.returncode, r.stderr), (2, b"proa: cannot write to stdout\n"), args)
+
     def test_bad_arguments(self):
         for args, word in [
                 (["frob"], "frob"), (["serve", "--frob"], "--frob"), (["serve", "a", "b"], "b"),

@@ -94,7 +94,7 @@ class System(unittest.TestCase):
         r = resolve("a..b", "localhost", "--family", "4")
         self.assertEqual(r.returncode, 2)
         self.assertIn(b"localhost 127.0.0.1", r.stdout)
-        self.assertRegex(r.stderr.decode(), r"\Aproa: a\.\.b: [^\n]+\n\Z")
+        self.assertEqual(r.stderr, b"proa: 'a..b' is neither a name nor an address\n")
 
 
 class Asked(unittest.TestCase):
@@ -145,13 +145,13 @@ class Asked(unittest.TestCase):
 class Arguments(kit.Command):
     def test_bad_arguments(self):
         for args, word in [
-                ([], "a name or an address"), ([""], "invalid"), (["127.1"], "127.1"),
+                ([], "a name or an address"), ([""], "neither a name nor"), (["127.1"], "127.1"),
                 (["a", "--how", "frob"], "frob"), (["a", "--how"], "--how"),
                 (["a", "--family", "5"], "--family"),
                 (["a", "--servers", "x"], "servers"),  # none, or it was built without c-ares
                 (["a", "--seconds", "0"], "--seconds"), (["a", "--json=1"], "--json"),
                 (["a", "--backend", "epoll"], "--backend"), (["a"] * 65, "too many"),
-                (["a" * 64 + ".test"], "invalid"), (["x." * 127 + "x"], "invalid")]:
+                (["a" * 64 + ".test"], "a.test' is neither"), (["x." * 600], "neither")]:
             self.fails("resolve", *args, word=word)
 
     def test_backend_that_is_none(self):

@@ -35,6 +35,48 @@ TEST(wait_keeps_order_behind_a_full_array)
 	kit_close(&loop);
 }
 
+/* A send that was submitted to a broken direction while one from before was still on its way, went
+ * out together with the rest of that one. */
+TEST(send_behind_a_broken_one_goes_with_none)
+{
+	enum { LEN = 1 << 20, AT_ONCE = 30000, ROOM = 64 * 1024 };
+	unsigned char *big = malloc(LEN), *in = malloc(LEN);
+	rec front = {0}, torn = {.op.want = PROA_CHAIN}, later = {0};
+	proa_handle h;
+	int64_t got = 0;
+	int fd;
+	LOOP(loop);
+
+	fd = kit_half(loop, &h);
+	kit_fd_small(fd, ROOM);
+	kit_fd_small((int)proa_os(&h), ROOM);
+	kit_fill(big, LEN, 0);
+	SUBMIT(proa_send, &h, &front, big, LEN);
+	SUBMIT(proa_send, &h, &torn, "gone", 4);
+	kit_settle(loop);
+	proa_cancel(&torn.op);
+	CHECK_EQ(kit_await(loop, &torn), -PROA_ECANCELED);
+	SUBMIT(proa_send, &h, &later, "late", 4);
+	while (got < LEN) {
+		size_t left = (size_t)(LEN - got);
+		long n = kit_fd_read(fd, in + got, left < AT_ONCE ? left : AT_ONCE);
+
+		if (n < -1 || n == 0)
+			break;
+		got += n > 0 ? n : 0;
+		kit_once(loop, n > 0 ? 0 : 1);
+	}
+	CHECK(got == LEN && kit_filled(in, LEN, 0));
+	CHECK_EQ(kit_await(loop, &front), LEN);
+	CHECK_EQ(kit_await(loop, &later), -PROA_EBROKEN);
+	CHECK_EQ(kit_fd_read(fd, in, 4), -1);
+	kit_fd_close(fd);
+	free(big);
+	free(in);
+	kit_end(loop, &h);
+	kit_close(&loop);
+}
+
 /* A shutdown that stood behind a torn send when it tore was broken with it, a later one was not. */
 TEST(shutdown_behind_a_torn_send)
 {

@@ -4,7 +4,7 @@ include(tests/s_script/sources.cmake)
 
 # How many seeds: some seconds' worth of them.
 set(seeds 1000)
-if(PROA_TREE MATCHES "^(win|aarch64|tsan)$")
+if(PROA_TREE MATCHES "^(win|aarch64|musl|tsan)$")
 	set(seeds 60)
 elseif(PROA_TREE)
 	set(seeds 300)

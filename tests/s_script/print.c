@@ -199,8 +199,8 @@ static void say_other_op(const script_step *s)
 		break;
 	case S_work:
 		say("op[%u].op.user = (void *)(intptr_t)%u;", s->op, s->n);
-		say("SUBMIT(proa_work, %s, &op[%u], %s, work);", owner_of(s->h), s->op,
-		    s->how & SCRIPT_STRAND ? "&strand" : "NULL");
+		say("SUBMIT(proa_work_in, %s, &op[%u], (proa_lane)%u, %s, work);", owner_of(s->h),
+		    s->op, script_lane(s->how, s->n), s->how & SCRIPT_STRAND ? "&strand" : "NULL");
 		break;
 	default:
 		say("SUBMIT(proa_resolve, %s, &op[%u], &request[%u]);", owner_of(s->h), s->op,

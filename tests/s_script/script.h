@@ -54,7 +54,7 @@ enum {
  *   recv...   n: bytes; recv_pooled_many: n buffers out at most
  *   sendfile  n bytes of file `to` from `at`
  *   timer     owned by h, in `us`
- *   work      n is what it returns
+ *   work      n is what it returns; in lane n % 3, through the strand always in lane 0
  *   file_open h; n: which file; how: PROA_O_...
  *   finish    with a deadline in `us`
  *   ..._thread  the same from another thread, where there are threads */
@@ -154,6 +154,11 @@ static inline bool script_is_read(unsigned kind)
 static inline bool script_is_file(unsigned kind)
 {
 	return kind >= S_file_open && kind <= S_dir_read;
+}
+
+static inline unsigned script_lane(unsigned how, unsigned n)
+{
+	return how & SCRIPT_STRAND ? 0 : n % 3;
 }
 
 static inline uint32_t script_send_bytes(const script_step *s)

@@ -246,8 +246,10 @@ static int64_t work(proa_op *op)
 
 static void submit_work(slot *t)
 {
-	proa_work(owner_of(t), &t->op, t->how & SCRIPT_STRAND ? &r.strand : NULL, work,
-	          run_done_of());
+	bool strand = (t->how & SCRIPT_STRAND) != 0;
+
+	proa_work_in(owner_of(t), &t->op, (proa_lane)script_lane(t->how, t->len),
+	             strand ? &r.strand : NULL, work, run_done_of());
 }
 
 static void submit_resolve(slot *t)

@@ -167,6 +167,9 @@ void script_world_open(proa_loop **loop, const script_env *env, const proa_loop_
 	proa_world_add(here.w, NULL, &(proa_node_options){.name = "here", .addr = "10.0.0.1"});
 	snprintf(path, sizeof path, "%s/made", env->dir);
 	proa_world_file_put(here.w, "here", path, NULL, 0);
+	/* Its own program, which does nothing, has begun before anything may fail: it would end,
+	 * and the loop of the script with it. */
+	proa_world_run(here.w, PROA_USEC);
 	if (proa_node_open(proa_world_find(here.w, "here"), loop, o) < 0)
 		proa_world_close(&here.w);
 	else if (env->chances)

@@ -48,14 +48,17 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING
 	string(REGEX MATCHALL "\tX\\([a-z ]+[*]?, [a-z_]+" wraps "${wraps}")
 	list(TRANSFORM wraps REPLACE ".*, " "-Wl,--wrap=")
 	proa_files(files tests/s_sim/kit_sim.c tests/s_sim/kit_sock.c)
+	add_library(proa_sim_kit OBJECT ${files})
+	target_include_directories(proa_sim_kit PRIVATE ${PROJECT_SOURCE_DIR}/include
+		${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+	target_link_libraries(proa_sim_kit PRIVATE proa_flags)
 	foreach(name loop conform stream forward serve work dns)
 		if(NOT TARGET test_${name}) # PROA_TEST_ONLY has some
 			continue()
 		endif()
-		add_executable(sim_${name} ${files} $<TARGET_OBJECTS:test_${name}>
+		add_executable(sim_${name} $<TARGET_OBJECTS:proa_sim_kit>
+			$<TARGET_OBJECTS:test_${name}>
 			$<TARGET_OBJECTS:proa_test_frame> $<TARGET_OBJECTS:proa_test_host>)
-		target_include_directories(sim_${name} PRIVATE
-			${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
 		target_link_options(sim_${name} PRIVATE ${wraps})
 		target_link_libraries(sim_${name} PRIVATE proa_static proa_flags)
 		set_target_properties(sim_${name} PROPERTIES OUTPUT_NAME ${name}

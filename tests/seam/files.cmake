@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: MIT
 
 # proa_seam_program(NAME OBJECT...): build/seam/NAME, of these, the seam and tests/host*, linked
-# with the copy.
+# with the copy. All of them are target seam_programs; elsewhere than in the first tree the default
+# has those only that are tests by themselves.
 function(proa_seam_program name)
 	add_executable(seam_${name}
 		${ARGN} $<TARGET_OBJECTS:proa_test_host> $<TARGET_OBJECTS:proa_seam>)
 	add_dependencies(seam_${name} proa_seam_archive)
+	add_dependencies(seam_programs seam_${name})
+	if(PROA_TREE AND NOT name MATCHES "^(direct|lacks|script)$")
+		set_target_properties(seam_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+	endif()
 	target_include_directories(seam_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include
 		${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
 	target_link_libraries(seam_${name} PRIVATE
@@ -43,6 +48,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 			$<TARGET_FILE:${PROA_PARTS}> ${PROA_SEAM_ARCHIVE}
 		DEPENDS ${PROA_PARTS} ${PROJECT_SOURCE_DIR}/tests/seam/symbols VERBATIM)
 	add_custom_target(proa_seam_archive DEPENDS ${PROA_SEAM_ARCHIVE})
+	add_custom_target(seam_programs)
 	proa_files(seam_files
 		tests/seam/seam.c tests/seam/seam_posix.c tests/seam/seam_file.c
 		tests/seam/seam_child.c tests/seam/seam_uring.c)

@@ -29,12 +29,14 @@ typedef struct cache_stat {
 } cache_stat;
 
 /* A cached path says nothing of open(2) itself, which on network file systems and FUSE asks the
- * other side each time. So those that are known to ask nobody are named. */
+ * other side each time. So those that are known to ask nobody are named. Who asked for O_DIRECT
+ * would wait for the disk itself, in any call. */
 bool px_os_file_near(int fd)
 {
+	int flags = fcntl(fd, F_GETFL);
 	struct statfs fs;
 
-	if (fstatfs(fd, &fs))
+	if (flags < 0 || (flags & O_DIRECT) || fstatfs(fd, &fs))
 		return false;
 	switch ((uint32_t)fs.f_type) {
 	case EXT4_SUPER_MAGIC:

@@ -62,6 +62,25 @@ TEST(now_opens_and_reads)
 	CHECK_EQ(rmdir(top), 0);
 }
 
+/* Its reads wait for the disk, whatever they are told. */
+TEST(now_not_past_the_cache)
+{
+	char top[] = "proa-now-XXXXXX";
+	int dir, fd;
+
+	REQUIRE(mkdtemp(top));
+	dir = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	file_make(dir, "file");
+	fd = openat(dir, "file", O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (fd >= 0) { /* else this file system has no such thing */
+		CHECK(!px_os_file_near(fd));
+		close(fd);
+	}
+	CHECK_EQ(unlinkat(dir, "file", 0), 0);
+	close(dir);
+	CHECK_EQ(rmdir(top), 0);
+}
+
 TEST(now_leads_nowhere_else)
 {
 	static const char *const out[] = {"..", "../x", "/etc/passwd", "up", "away", "../sys_now"};
