@@ -107,6 +107,9 @@ TEST(wheel_due_at_once)
 	CHECK(px_wheel_next(&w) == UINT64_MAX);
 }
 
+/* What is so many circles away takes years to get to on one as small as in torture. */
+static const uint64_t most_turns = PX_WHEEL_LEVELS > 2 ? UINT64_MAX : 10000;
+
 /* One jump to the tick before, one to the tick. */
 static void one_jump(px_wheel *w, uint64_t start, uint64_t tick)
 {
@@ -149,15 +152,13 @@ TEST(wheel_every_distance_and_boundary)
 	                                  4096,
 	                                  UINT64_C(0x3ffffffffff),
 	                                  UINT64_C(0xfffffffffffff000)};
-	/* The farthest of all take years on a circle as small as in torture. */
-	const uint64_t turns = PX_WHEEL_LEVELS > 2 ? UINT64_MAX : 10000;
 	static px_wheel w;
 
 	for (unsigned i = 0; i < PX_COUNT(starts); i++) {
 		for (unsigned shift = 1; shift < 64; shift++) {
 			uint64_t distance = UINT64_C(1) << shift;
 
-			if (distance >= UINT64_MAX - starts[i] || distance / range >= turns)
+			if (distance >= UINT64_MAX - starts[i] || distance / range >= most_turns)
 				break;
 			for (uint64_t d = distance - 1; d <= distance + 1; d++) {
 				one_jump(&w, starts[i], starts[i] + d);
@@ -222,7 +223,8 @@ TEST(wheel_never_comes)
 	for (uint64_t now = range; now < range * 1000; now += range * 3 / 4)
 		CHECK(wheel_run(&w, now) == 0);
 	CHECK(t.armed && px_node_linked(&t.node));
-	CHECK(wheel_run(&w, UINT64_MAX) == 1);
+	if (UINT64_MAX / range < most_turns)
+		CHECK(wheel_run(&w, UINT64_MAX) == 1);
 }
 
 TEST(wheel_fifo_in_a_slot)

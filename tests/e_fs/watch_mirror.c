@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES = 64, NAME = 64, DEPTH = 3, STEPS = 60, SEEDS = 15 };
+enum { NAMES = 512, SEVERAL = 32, NAME = 64, DEPTH = 3, STEPS = 60, SEEDS = 15 };
 enum { RENAMED = 1, SWAPPED, OUTSIDE }; /* pairs of the truth's own */
 
 /* All names below a folder. Those that have moved away have the rest of theirs, and a pair. */
@@ -35,15 +35,6 @@ static int mirror_find(const mirror *m, const char *name)
 	return -1;
 }
 
-static void mirror_add(mirror *m, const char *name, bool dir)
-{
-	if (mirror_find(m, name) >= 0 || !CHECK(m->n < NAMES))
-		return;
-	snprintf(m->name[m->n], NAME, "%s", name);
-	m->pair[m->n] = 0;
-	m->dir[m->n++] = dir;
-}
-
 static void mirror_drop(mirror *m, unsigned i)
 {
 	m->n--;
@@ -52,18 +43,30 @@ static void mirror_drop(mirror *m, unsigned i)
 	m->dir[i] = m->dir[m->n];
 }
 
-static void mirror_remove(mirror *m, const char *name)
-{
-	for (unsigned i = m->n; i--;)
-		if (!m->pair[i] && rest_of(m->name[i], name))
-			mirror_drop(m, i);
-}
-
 /* What moved away, and never back. */
 static void mirror_forget(mirror *m)
 {
 	for (unsigned i = m->n; i--;)
 		if (m->pair[i])
+			mirror_drop(m, i);
+}
+
+static void mirror_add(mirror *m, const char *name, bool dir)
+{
+	if (mirror_find(m, name) >= 0)
+		return;
+	if (m->n == NAMES)
+		mirror_forget(m);
+	REQUIRE(m->n < NAMES);
+	snprintf(m->name[m->n], NAME, "%s", name);
+	m->pair[m->n] = 0;
+	m->dir[m->n++] = dir;
+}
+
+static void mirror_remove(mirror *m, const char *name)
+{
+	for (unsigned i = m->n; i--;)
+		if (!m->pair[i] && rest_of(m->name[i], name))
 			mirror_drop(m, i);
 }
 
@@ -113,10 +116,8 @@ static void mirror_take(const proa_change *c)
 
 	if (c->what & PROA_W_OVERFLOW)
 		mirror_look(c->name);
-	if (c->what & PROA_W_REMOVED && moved) {
-		mirror_forget(m); /* one thing is moved at a time */
+	if (c->what & PROA_W_REMOVED && moved)
 		mirror_away(m, c->name, c->pair);
-	}
 	if (c->what & PROA_W_REMOVED && !moved)
 		mirror_remove(m, c->name);
 	if (!(c->what & PROA_W_CREATED))
@@ -227,7 +228,7 @@ static void step(unsigned *seed)
 	if (what > 8) {
 		step_outside(name, i);
 	} else if (i < 0) {
-		if (truth.n < NAMES / 2 && strlen(name) + 8 < NAME)
+		if (truth.n < SEVERAL && strlen(name) + 8 < NAME)
 			step_make(name, what & 1);
 	} else if (what < 5) {
 		step_rename(name, to, what > 2);

@@ -47,10 +47,11 @@ bool px_events_fetch(px_fswatch *w)
 
 const struct inotify_event *px_event_next(const px_fswatch *w, size_t *at)
 {
-	const struct inotify_event *e = (const void *)(w->in + *at);
+	const struct inotify_event *e;
 
 	if (*at >= w->in_used)
 		return NULL;
+	e = (const void *)(w->in + *at);
 	*at += sizeof *e + e->len;
 	return e;
 }
