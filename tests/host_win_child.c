@@ -25,16 +25,15 @@ static CALLBACK void nothing(void *arg, BOOLEAN timed_out)
 	(void)timed_out;
 }
 
-/* The system's thread that waits for handles, and what it needs. */
+/* The system's thread that waits for handles, and what it needs: for good, as it would end, and
+ * close that, when it has had nothing to wait for in some seconds. */
 void host_children_begin(void)
 {
-	HANDLE event = CreateEventW(NULL, TRUE, TRUE, NULL), wait;
+	HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL), wait;
 
-	if (event &&
-	    RegisterWaitForSingleObject(&wait, event, nothing, NULL, INFINITE, WT_EXECUTEONLYONCE))
-		UnregisterWaitEx(wait, INVALID_HANDLE_VALUE);
 	if (event)
-		CloseHandle(event);
+		RegisterWaitForSingleObject(&wait, event, nothing, NULL, INFINITE,
+		                            WT_EXECUTEONLYONCE);
 }
 
 bool host_childless(void)
