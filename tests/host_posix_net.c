@@ -229,7 +229,7 @@ bool host_sock_pass(int fd, int passed, unsigned n)
 	struct cmsghdr *head;
 
 	memset(&control, 0, sizeof control);
-	m.msg_controllen = CMSG_SPACE(n * sizeof(int));
+	m.msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof(int)); /* as macOS has it */
 	head = CMSG_FIRSTHDR(&m);
 	head->cmsg_level = SOL_SOCKET;
 	head->cmsg_type = SCM_RIGHTS;

@@ -71,7 +71,7 @@ PROA_API void proa_datasync(proa_handle *file, proa_op *op, proa_done *done);
 /* Makes an open file so long: what is behind goes, what is new reads as zeros. */
 PROA_API void proa_truncate(proa_handle *file, proa_op *op, int64_t size, proa_done *done);
 /* Takes room for len bytes (> 0) at offset, so that writing there finds the disk not full; a file
- * that ends before has them as zeros. */
+ * that ends before has them as zeros. OpenBSD has no call for that: PROA_ENOTSUP. */
 PROA_API void proa_allocate(proa_handle *file, proa_op *op, int64_t offset, int64_t len,
                             proa_done *done);
 
