@@ -23,8 +23,8 @@ function(proa_seam_program name)
 		RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/seam)
 endfunction()
 
-# For real, so on the library as it is. Alone: a sysctl is the whole machine's, and a test that opens
-# a ring while it is set would fail.
+# For real, so on the library as it is. Alone: a sysctl is the whole machine's, and a test that
+# opens a ring while it is set would fail.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND PROA_TREE STREQUAL "")
 	proa_test(refused tests/seam/refused_test.c tests/seam/echo.c)
 	if(TARGET test_refused) # PROA_TEST_ONLY has some
