@@ -138,9 +138,9 @@ def page_text(text, verdicts, results):
 
 def page_write(path, verdicts, results):
     with open(path) as file:
-        text = file.read()
+        text = page_text(file.read(), verdicts, results)
     with open(path, "w") as file:
-        file.write(page_text(text, verdicts, results))
+        file.write(text)
 
 
 # ---- files ----
