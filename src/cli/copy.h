@@ -7,15 +7,8 @@
 
 /* So many files under way, and so many known of before the walk is held. */
 enum { COPY_FLYING = 64, COPY_QUEUE_MOST = 4096 };
-/* Of a large file, parts under way: one CPU copies about half as fast as memory can. */
-enum { COPY_PARTS = 2 };
 
 typedef struct copy copy;
-
-typedef struct copy_part {
-	proa_op op;
-	struct copy_job *job;
-} copy_part;
 
 /* A file or a link to be copied: two texts behind it. */
 typedef struct copy_job {
@@ -25,12 +18,10 @@ typedef struct copy_job {
 	unsigned slot;         /* under way: in flight[] */
 	proa_stat_info info;
 	proa_handle in, out; /* of a large one */
-	copy_part part[COPY_PARTS];
-	unsigned parts;     /* under way */
-	int64_t at, failed; /* of that: where the next part begins, and why it ends */
-	bool made;          /* likewise: `to` was not there */
-	bool replaced;      /* of a link: what was there has made way */
-	char *link;         /* what it says */
+	int64_t at, failed;  /* of that: how far it is, and why it ends */
+	bool made;           /* likewise: `to` was not there */
+	bool replaced;       /* of a link: what was there has made way */
+	char *link;          /* what it says */
 	const char *from, *to;
 	char text[];
 } copy_job;
@@ -76,8 +67,6 @@ void copy_jobs_stop(copy *c);
 
 /* ---- copy_big.c ---- */
 void copy_big_start(copy_job *job);
-/* Any job: if it is a large one, there are no more parts. */
-void copy_big_stop(copy_job *job);
 
 /* ---- copy_bar.c ---- */
 void copy_bar_begin(copy *c);

@@ -1,8 +1,9 @@
-/* proa copy: a large file in parts, two at a time; so one sees how far it is, too. */
+/* proa copy: a large file in parts, so that one sees how far it is. */
 /* SPDX-License-Identifier: MIT */
 #include "copy.h"
 
-enum { PART_BYTES = 16 << 20 };
+/* One at a time: what copies holds the file's lock, so two take turns, and more of the CPU. */
+enum { PART_BYTES = 32 << 20 };
 
 static void on_gone(proa_op *op)
 {
@@ -51,51 +52,28 @@ static void on_mode(proa_op *op)
 
 static void on_part(proa_op *op);
 
-/* The next one, if there is any. */
-static void part_next(copy_part *p)
-{
-	copy_job *job = p->job;
-	int64_t at = job->at, left = job->info.size_bytes - at;
-
-	if (left <= 0 || job->failed)
-		return;
-	job->at += left < PART_BYTES ? left : PART_BYTES;
-	job->parts++;
-	proa_copy_range(&job->out, &p->op, &job->in, at, job->at - at, on_part);
-}
-
-static void parts_ended(copy_job *job)
+/* The next one, or the end. */
+static void part_next(copy_job *job)
 {
 	if (job->failed)
 		big_end(job, job->failed);
+	else if (job->at < job->info.size_bytes)
+		proa_copy_range(&job->out, &job->op, &job->in, job->at, PART_BYTES, on_part);
 	else
 		proa_chmod(&job->out, &job->op, NULL, job->info.mode, on_mode);
 }
 
 static void on_part(proa_op *op)
 {
-	copy_part *p = PROA_OF(op, copy_part, op);
-	copy_job *job = p->job;
+	copy_job *job = PROA_OF(op, copy_job, op);
 
+	job->at += op->count;
 	job->c->bytes += op->count;
 	if (op->got & PROA_END)
-		job->info.size_bytes = 0; /* it became shorter: there are no more parts */
+		job->info.size_bytes = job->at; /* it became shorter */
 	if (op->result < 0 && !job->failed)
 		job->failed = op->result;
-	job->parts--;
-	part_next(p);
-	if (!job->parts)
-		parts_ended(job);
-}
-
-static void parts_start(copy_job *job)
-{
-	for (unsigned i = 0; i < COPY_PARTS; i++) {
-		job->part[i].job = job;
-		part_next(&job->part[i]);
-	}
-	if (!job->parts) /* it was stopped meanwhile */
-		parts_ended(job);
+	part_next(job);
 }
 
 static void on_out_there(proa_op *op)
@@ -105,7 +83,7 @@ static void on_out_there(proa_op *op)
 	if (op->result < 0)
 		big_end(job, op->result);
 	else
-		parts_start(job);
+		part_next(job);
 }
 
 static void on_out_open(proa_op *op)
@@ -136,11 +114,4 @@ void copy_big_start(copy_job *job)
 	proa_handle_init(proa_root(job->c->loop), &job->in);
 	proa_handle_init(proa_root(job->c->loop), &job->out);
 	proa_file_open(&job->in, &job->op, job->from, PROA_O_READ, 0, on_in_open);
-}
-
-void copy_big_stop(copy_job *job)
-{
-	job->failed = -PROA_ECANCELED;
-	for (unsigned i = 0; i < COPY_PARTS; i++)
-		proa_cancel(&job->part[i].op);
 }

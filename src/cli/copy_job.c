@@ -138,7 +138,7 @@ void copy_jobs_stop(copy *c)
 	c->last = &c->first;
 	c->queued = 0;
 	for (unsigned i = 0; i < c->flying; i++) {
-		copy_big_stop(c->flight[i]);
+		c->flight[i]->failed = -PROA_ECANCELED; /* of a large one there are no more parts */
 		proa_cancel(&c->flight[i]->op);
 	}
 }
