@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 set(named)
 if(WIN32)
-	set(named tests/e_local/named.c tests/e_local/named_wait.c)
+	set(named tests/e_local/named.c tests/e_local/named_wait.c tests/e_local/named_other.c)
 endif()
 proa_test(local
 	tests/e_local/fds.c

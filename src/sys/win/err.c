@@ -22,7 +22,8 @@ enum {
  * anybody asks; so is WSAEWOULDBLOCK, except of an overlapped call, where it means that too many
  * are under way. An aborted operation is not "canceled": that word is only for what the program
  * asked for, which the backend knows. A connection whose keep-alive is unanswered has timed out,
- * as it is called elsewhere; for what WSAENETRESET says of a datagram see px_msg_stray. */
+ * as it is called elsewhere; for what WSAENETRESET says of a datagram see px_msg_stray. A pipe that
+ * is not connected was: its server has thrown it away, and what was in it. */
 #define WSA_LIST(X)                         \
 	X(WSAEACCES, EACCES)                \
 	X(WSAEADDRINUSE, EADDRINUSE)        \
@@ -92,10 +93,10 @@ enum {
 	X(ERROR_REM_NOT_LIST, ECONNREFUSED)             \
 	X(ERROR_PORT_UNREACHABLE, ECONNREFUSED)         \
 	X(ERROR_GRACEFUL_DISCONNECT, ECONNRESET)        \
+	X(ERROR_PIPE_NOT_CONNECTED, ECONNRESET)         \
 	X(ERROR_CONNECTION_ABORTED, ECONNABORTED)       \
 	X(ERROR_UNEXP_NET_ERR, ECONNABORTED)            \
 	X(ERROR_CONNECTION_INVALID, ENOTCONN)           \
-	X(ERROR_PIPE_NOT_CONNECTED, ENOTCONN)           \
 	X(ERROR_NOT_CONNECTED, ENOTCONN)                \
 	X(ERROR_CONNECTION_ACTIVE, EISCONN)             \
 	X(ERROR_ADDRESS_ALREADY_ASSOCIATED, EADDRINUSE) \
