@@ -267,9 +267,10 @@ TEST(named_refused)
 /* The longest name, and one in which other paths would find a way out. */
 TEST(named_anything)
 {
+	static const char longest[] = "pipe:nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+				      "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn";
 	static const char *const names[] = {"pipe:..\\..\\proa-test", "pipe:a/b c:\xc3\xa4.*?",
-	                                    "pipe:nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
-	                                    "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"};
+	                                    longest};
 	LOOP(loop);
 
 	for (int i = 0; i < 3; i++) {
