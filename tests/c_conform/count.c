@@ -4,15 +4,6 @@
 
 #include <stdlib.h>
 
-static unsigned kind_index(const char *name)
-{
-	unsigned i = 0;
-
-	while (proa_stats_kind(i) && strcmp(proa_stats_kind(i), name))
-		i++;
-	return CHECK(proa_stats_kind(i) != NULL) ? i : 0;
-}
-
 TEST(stats_count)
 {
 	rec r = {0}, timer = {0}, late = {0}, post = {0};
@@ -42,10 +33,10 @@ TEST(stats_count)
 	SUBMIT0(proa_post, loop, &post);
 	kit_await(loop, &post);
 	proa_loop_stats(loop, &s);
-	CHECK_EQ(s.submitted[kind_index("recv")], 1);
-	CHECK_EQ(s.submitted[kind_index("send")], 1);
-	CHECK_EQ(s.submitted[kind_index("timer")], 2);
-	CHECK_EQ(s.submitted[kind_index("post")], 1);
+	CHECK_EQ(kit_submitted(loop, "recv"), 1);
+	CHECK_EQ(kit_submitted(loop, "send"), 1);
+	CHECK_EQ(kit_submitted(loop, "timer"), 2);
+	CHECK_EQ(kit_submitted(loop, "post"), 1);
 	CHECK_EQ(s.completed, 5);
 	CHECK_EQ(s.canceled, 1);
 	CHECK_EQ(s.timed_out, 1);

@@ -170,6 +170,17 @@ void kit_settle(proa_loop *loop)
 		kit_once(loop, 3);
 }
 
+uint64_t kit_submitted(const proa_loop *loop, const char *kind)
+{
+	proa_stats s;
+	unsigned i = 0;
+
+	proa_loop_stats(loop, &s);
+	while (proa_stats_kind(i) && strcmp(proa_stats_kind(i), kind))
+		i++;
+	return CHECK(proa_stats_kind(i) != NULL) ? s.submitted[i] : 0;
+}
+
 long long kit_patience_ns(void)
 {
 	return kit_put_in.patience_ns ? kit_put_in.patience_ns : 20 * PROA_SEC * host_slowness();

@@ -62,6 +62,7 @@ void kit_give_up_soon(void);
 int kit_once(proa_loop *loop, int ms);
 /* A few short iterations: what is not over by now, waits for something. */
 void kit_settle(proa_loop *loop);
+uint64_t kit_submitted(const proa_loop *loop, const char *kind); /* ops, ever */
 extern bool kit_running;
 
 long long kit_patience_ns(void);

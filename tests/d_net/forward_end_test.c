@@ -60,7 +60,7 @@ TEST(forward_cancelled_behind_a_send_breaks_its_target)
 	SUBMIT(proa_send, &w.to, &front, w.sent, STALL);
 	way_start(&w, 0);
 	way_send(&w, 10);
-	UNTIL(loop, kind_submitted(loop, "send_pooled") == 1);
+	UNTIL(loop, kit_submitted(loop, "send_pooled") == 1);
 	CHECK_EQ(front.finals, 0);
 	proa_cancel(&w.fwd.op);
 	CHECK_EQ(kit_await(loop, &w.fwd), -PROA_ECANCELED);
@@ -246,18 +246,24 @@ TEST(forward_by_a_deadline)
 	kit_close(&loop);
 }
 
+/* Waiting for bytes, or stalled with some in its hands. */
+static void way_begin(proa_loop *loop, way *w, bool stalled)
+{
+	if (stalled) {
+		way_stall(loop, w);
+		return;
+	}
+	way_open(loop, w);
+	way_start(w, 0);
+}
+
 TEST(forward_ends_with_its_source)
 {
 	way w;
 	LOOP(loop);
 
 	for (int stalled = 0; stalled < 2; stalled++) {
-		if (stalled)
-			way_stall(loop, &w);
-		else {
-			way_open(loop, &w);
-			way_start(&w, 0);
-		}
+		way_begin(loop, &w, stalled);
 		kit_end(loop, &w.from);
 		CHECK_EQ(w.fwd.finals, w.fwd.submits);
 		CHECK_EQ(w.fwd.result, -PROA_ECANCELED);
@@ -277,12 +283,7 @@ TEST(forward_ends_with_its_target)
 	LOOP(loop);
 
 	for (int stalled = 0; stalled < 2; stalled++) {
-		if (stalled)
-			way_stall(loop, &w);
-		else {
-			way_open(loop, &w);
-			way_start(&w, 0);
-		}
+		way_begin(loop, &w, stalled);
 		kit_end(loop, &w.to);
 		memset(&w.to, 0xee, sizeof w.to);
 		CHECK_EQ(kit_await(loop, &w.fwd), -PROA_ECANCELED);

@@ -106,14 +106,3 @@ void way_whole(proa_loop *loop)
 	kit_await(loop, &w.out);
 	way_close(loop, &w);
 }
-
-uint64_t kind_submitted(const proa_loop *loop, const char *name)
-{
-	proa_stats s;
-	unsigned i = 0;
-
-	proa_loop_stats(loop, &s);
-	while (proa_stats_kind(i) && strcmp(proa_stats_kind(i), name))
-		i++;
-	return CHECK(proa_stats_kind(i) != NULL) ? s.submitted[i] : 0;
-}

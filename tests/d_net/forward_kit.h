@@ -35,7 +35,4 @@ void way_stall(proa_loop *, way *);
 /* Another one from its beginning to its end. */
 void way_whole(proa_loop *);
 
-/* How many ops of this kind the loop was given. */
-uint64_t kind_submitted(const proa_loop *, const char *name);
-
 #endif

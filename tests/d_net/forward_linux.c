@@ -10,17 +10,6 @@ enum {
 	SMALL = 8 /* bytes at a time */
 };
 
-static uint64_t submitted(const proa_loop *loop, const char *name)
-{
-	proa_stats s;
-	unsigned i = 0;
-
-	proa_loop_stats(loop, &s);
-	while (proa_stats_kind(i) && strcmp(proa_stats_kind(i), name))
-		i++;
-	return CHECK(proa_stats_kind(i) != NULL) ? s.submitted[i] : 0;
-}
-
 typedef struct way {
 	proa_handle src, from, to, dst;
 	rec fwd, out, in;
@@ -79,7 +68,8 @@ TEST(forward_of_much_goes_through_a_pipe)
 	way_open(loop, &w);
 	SUBMIT(proa_send, &w.src, &w.out, bytes, BIG);
 	way_receive(loop, &w, BIG);
-	CHECK_GT(submitted(loop, "splice_out"), 300); /* of pieces of at most 64 KiB: it stays so */
+	CHECK_GT(kit_submitted(loop, "splice_out"),
+	         300); /* of pieces of at most 64 KiB: it stays so */
 	way_close(loop, &w);
 	CHECK_EQ(w.fwd.count, BIG);
 	kit_close(&loop);
@@ -99,16 +89,16 @@ TEST(forward_of_little_does_not)
 		SUBMIT(proa_send, &w.src, &w.out, bytes + i, SMALL);
 		way_receive(loop, &w, i + SMALL);
 	}
-	CHECK_EQ(submitted(loop, "splice_in"), 0);
+	CHECK_EQ(kit_submitted(loop, "splice_in"), 0);
 	SUBMIT(proa_send, &w.src, &w.out, bytes + w.at, BIG / 2);
 	way_receive(loop, &w, w.at + BIG / 2);
-	before = submitted(loop, "splice_in");
+	before = kit_submitted(loop, "splice_in");
 	CHECK_GT(before, 0);
 	for (int i = 0; i < 100; i++) { /* little again */
 		SUBMIT(proa_send, &w.src, &w.out, bytes + w.at, SMALL);
 		way_receive(loop, &w, w.at + SMALL);
 	}
-	CHECK_LT(submitted(loop, "splice_in") - before, 20);
+	CHECK_LT(kit_submitted(loop, "splice_in") - before, 20);
 	way_close(loop, &w);
 	kit_close(&loop);
 	buffers_close();
@@ -131,7 +121,7 @@ TEST(forwards_that_wait_have_no_pipes)
 	}
 	for (unsigned i = 0; i < WAYS; i++)
 		way_receive(loop, &w[i], EACH);
-	CHECK_GT(submitted(loop, "splice_out"), WAYS);
+	CHECK_GT(kit_submitted(loop, "splice_out"), WAYS);
 	CHECK_LE(host_descriptors() - before, 4 * WAYS + 2 * KEPT + 4);
 	for (unsigned i = 0; i < WAYS; i++)
 		way_close(loop, &w[i]);
@@ -153,13 +143,13 @@ TEST(forward_goes_through_a_pipe_once_it_can)
 	host_exhaust();
 	SUBMIT(proa_send, &w.src, &w.out, bytes, BIG / 2);
 	way_receive(loop, &w, BIG / 2);
-	CHECK_EQ(submitted(loop, "splice_out"), 0);
+	CHECK_EQ(kit_submitted(loop, "splice_out"), 0);
 	kit_await(loop, &w.out);
 	host_relieve();
 	host_limit_back();
 	SUBMIT(proa_send, &w.src, &w.out, bytes + BIG / 2, BIG / 2);
 	way_receive(loop, &w, BIG);
-	CHECK_GT(submitted(loop, "splice_out"), 10);
+	CHECK_GT(kit_submitted(loop, "splice_out"), 10);
 	way_close(loop, &w);
 	kit_close(&loop);
 	buffers_close();

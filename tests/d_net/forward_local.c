@@ -45,7 +45,7 @@ static void back_moves(proa_loop *loop, way *w, uint64_t from, size_t len)
 
 static void both_ways(proa_loop *loop, void (*pair)(proa_loop *, proa_handle *, proa_handle *))
 {
-	uint64_t spliced = kind_submitted(loop, "splice_out");
+	uint64_t spliced = kit_submitted(loop, "splice_out");
 	proa_forwarding state;
 	rec back = {0}, shut = {0};
 	way w;
@@ -58,7 +58,7 @@ static void both_ways(proa_loop *loop, void (*pair)(proa_loop *, proa_handle *, 
 	back_moves(loop, &w, 0, BIG);
 	CHECK_EQ(kit_await(loop, &w.out), BIG);
 	UNTIL(loop, w.at == BIG);
-	CHECK_GT(kind_submitted(loop, "splice_out") - spliced, 20);
+	CHECK_GT(kit_submitted(loop, "splice_out") - spliced, 20);
 	SUBMIT0(proa_shutdown, &w.src, &shut);
 	CHECK_EQ(kit_await(loop, &w.fwd), BIG);
 	CHECK_EQ(w.fwd.got, PROA_END);
@@ -184,7 +184,7 @@ TEST(forward_passes_no_descriptors)
 		way_send(&w, BIG);
 		CHECK_EQ(kit_await(loop, &w.out), BIG);
 		UNTIL(loop, w.at == BIG);
-		CHECK_GT(kind_submitted(loop, "splice_out"), 0);
+		CHECK_GT(kit_submitted(loop, "splice_out"), 0);
 		proa_cancel(&w.in.op);
 		kit_await(loop, &w.in);
 	}

@@ -365,7 +365,7 @@ TEST(forward_without_descriptors)
 	way_send(&w, BIG);
 	CHECK_EQ(kit_await(loop, &w.out), BIG);
 	UNTIL(loop, w.at == BIG);
-	CHECK_EQ(kind_submitted(loop, "splice_out"), 0);
+	CHECK_EQ(kit_submitted(loop, "splice_out"), 0);
 	host_relieve();
 	host_limit_back();
 	way_close(loop, &w);
