@@ -330,6 +330,15 @@ void kit_fd_close(int fd)
 	host_sock_close(fd);
 }
 
+int kit_fd_refusing(proa_addr *addr)
+{
+	int fd;
+
+	CHECK_EQ(proa_addr_parse(addr, "127.0.0.1:0", 0), 0);
+	CHECK_GE(fd = host_sock_bound(addr), 0);
+	return fd;
+}
+
 void kit_fd_reset(int fd)
 {
 	host_sock_reset(fd);

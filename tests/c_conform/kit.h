@@ -127,6 +127,9 @@ int kit_connect(const proa_addr *addr);
 /* ---- plain sockets: host_net.h's, checked ---- */
 
 void kit_fd_close(int fd);
+/* Bound to a port of 127.0.0.1, and no listener: whoever connects is refused, and nobody else is
+ * given the port before it is closed (not even who connects to it, and would be its own peer). */
+int kit_fd_refusing(proa_addr *);
 void kit_fd_reset(int fd);                                /* closes with RST */
 void kit_fd_fin(int fd);                                  /* shuts the send side */
 void kit_fd_write(int fd, const void *bytes, size_t len); /* all */

@@ -161,23 +161,16 @@ TEST(order_ops_behind_a_connect_wait_for_it)
 	kit_close(&loop);
 }
 
-static void refused_addr(proa_loop *loop, proa_addr *addr)
-{
-	proa_handle l;
-
-	kit_listen(loop, &l, addr); /* a port that nobody listens on: it was just closed */
-	kit_end(loop, &l);
-}
-
 TEST(order_ops_behind_a_failing_connect_end_with_its_error)
 {
 	rec connect = {0}, r[4] = {{.submits = 0}};
 	proa_handle c = {0}, l;
 	proa_addr addr;
 	char buf[8];
+	int fd;
 	LOOP(loop);
 
-	refused_addr(loop, &addr);
+	fd = kit_fd_refusing(&addr);
 	proa_handle_init(proa_root(loop), &c);
 	SUBMIT(proa_connect, &c, &connect, &addr);
 	SUBMIT(proa_send, &c, &r[0], "hello", 5);
@@ -188,6 +181,7 @@ TEST(order_ops_behind_a_failing_connect_end_with_its_error)
 	CHECK_NE(connect.sys_error, 0);
 	for (int i = 0; i < 4; i++)
 		CHECK_EQ(kit_await(loop, &r[i]), -PROA_ECONNREFUSED);
+	kit_fd_close(fd);
 	/* It is init again: not open, and can be connected anew. */
 	CHECK(!proa_is_open(&c));
 	CHECK_EQ(proa_os(&c), -1);

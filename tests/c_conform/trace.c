@@ -199,17 +199,17 @@ static void end_both(script *s, proa_handle *a, proa_handle *b)
 
 static void refuse(script *s)
 {
-	proa_handle l, h = {0};
+	proa_handle h = {0};
 	proa_addr addr;
+	int fd = kit_fd_refusing(&addr);
 
-	kit_listen(s->loop, &l, &addr);
-	kit_end(s->loop, &l);
 	proa_handle_init(proa_root(s->loop), &h);
 	recv_next(s, &h, &s->refused, 3);
 	SUBMIT(proa_connect, &h, next(s, &s->refused, "connect"), &addr);
 	SUBMIT(proa_send, &h, next(s, &s->refused, "send"), "x", 1);
 	all_final(s);
 	kit_end(s->loop, &h);
+	kit_fd_close(fd);
 }
 
 TEST(trace_is_canonical)

@@ -13,16 +13,6 @@ static const char *port_of(const proa_addr *a)
 	return port_text;
 }
 
-/* An address where nothing listens. */
-static void addr_refusing(proa_addr *out)
-{
-	int fd;
-
-	CHECK_EQ(proa_addr_parse(out, "127.0.0.1:0", 0), 0);
-	CHECK_GE(fd = host_sock_bound(out), 0);
-	host_sock_close(fd);
-}
-
 /* One that does not answer: a listener whose queue is full, so that the system drops what knocks.
  * HOST_SILENT. */
 typedef struct silent {
@@ -86,15 +76,16 @@ TEST(connect_name_works)
 
 TEST(connect_name_fails)
 {
-	proa_addr refusing;
+	proa_addr addr;
 	proa_handle h;
 	rec c = {0}, s = {0}, twice = {0};
+	int fd;
 
 	LOOP(loop);
-	addr_refusing(&refusing);
+	fd = kit_fd_refusing(&addr);
 	handle_new(loop, &h);
-	SUBMIT(proa_connect_name, &h, &c, "127.0.0.1", port_of(&refusing));
-	SUBMIT(proa_connect_name, &h, &twice, "127.0.0.1", port_of(&refusing));
+	SUBMIT(proa_connect_name, &h, &c, "127.0.0.1", port_of(&addr));
+	SUBMIT(proa_connect_name, &h, &twice, "127.0.0.1", port_of(&addr));
 	SUBMIT(proa_send, &h, &s, "x", 1);
 	CHECK_EQ(kit_await(loop, &twice), -PROA_EALREADY);
 	CHECK_EQ(kit_await(loop, &c), -PROA_ECONNREFUSED);
@@ -103,6 +94,7 @@ TEST(connect_name_fails)
 	SUBMIT(proa_connect_name, &h, &c, "not a name", "80"); /* init again */
 	CHECK_EQ(kit_await(loop, &c), -PROA_EINVAL);
 	kit_end(loop, &h);
+	kit_fd_close(fd);
 	kit_close(&loop);
 }
 
@@ -112,10 +104,11 @@ TEST(race_refused_goes_on_at_once)
 	proa_addr addr[3];
 	rec c = {0};
 	long long begin;
+	int fd[2];
 
 	LOOP(loop);
-	addr_refusing(&addr[0]);
-	addr_refusing(&addr[1]);
+	fd[0] = kit_fd_refusing(&addr[0]);
+	fd[1] = kit_fd_refusing(&addr[1]);
 	kit_listen(loop, &listener, &addr[2]);
 	handle_new(loop, &h);
 	begin = test_now_ns();
@@ -124,6 +117,8 @@ TEST(race_refused_goes_on_at_once)
 	CHECK_LT(test_now_ns() - begin, 200 * PROA_MSEC);
 	kit_end(loop, &h);
 	kit_end(loop, &listener);
+	kit_fd_close(fd[0]);
+	kit_fd_close(fd[1]);
 	kit_close(&loop);
 }
 
@@ -164,17 +159,19 @@ TEST(race_first_one_counts)
 	proa_handle h;
 	silent s;
 	rec c = {0};
+	int fd;
 
 	NEED(HOST_SILENT);
 	LOOP(loop);
 	silent_make(&s);
 	addr[0] = s.addr;
-	addr_refusing(&addr[1]);
+	fd = kit_fd_refusing(&addr[1]);
 	handle_new(loop, &h);
 	c.op.deadline_ns = proa_in(loop, 400 * PROA_MSEC);
 	px_connect_addrs(&h, kit_op(&c), addr, 2, kit_done);
 	CHECK_EQ(kit_await(loop, &c), -PROA_ETIMEDOUT);
 	kit_end(loop, &h);
+	kit_fd_close(fd);
 	silent_drop(&s);
 	kit_close(&loop);
 }
@@ -186,17 +183,19 @@ TEST(race_last_one_counts)
 	proa_handle h;
 	silent s;
 	rec c = {0};
+	int fd;
 
 	NEED(HOST_SILENT);
 	LOOP(loop);
 	silent_make(&s);
-	addr_refusing(&addr[0]);
+	fd = kit_fd_refusing(&addr[0]);
 	addr[1] = s.addr;
 	handle_new(loop, &h);
 	c.op.deadline_ns = proa_in(loop, 100 * PROA_MSEC);
 	px_connect_addrs(&h, kit_op(&c), addr, 2, kit_done);
 	CHECK_EQ(kit_await(loop, &c), -PROA_ETIMEDOUT);
 	kit_end(loop, &h);
+	kit_fd_close(fd);
 	silent_drop(&s);
 	kit_close(&loop);
 }

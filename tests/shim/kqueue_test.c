@@ -47,7 +47,7 @@ static int user(int kq, int ident, int flags, unsigned fflags)
 	return kevent(kq, &c, 1, NULL, 0, NULL);
 }
 
-static int listener_open(struct sockaddr_in *at)
+static int bound_open(struct sockaddr_in *at)
 {
 	socklen_t len = sizeof *at;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -55,8 +55,15 @@ static int listener_open(struct sockaddr_in *at)
 	*at = (struct sockaddr_in){.sin_family = AF_INET};
 	at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	CHECK_EQ(bind(fd, (struct sockaddr *)at, len), 0);
-	CHECK_EQ(listen(fd, 8), 0);
 	CHECK_EQ(getsockname(fd, (struct sockaddr *)at, &len), 0);
+	return fd;
+}
+
+static int listener_open(struct sockaddr_in *at)
+{
+	int fd = bound_open(at);
+
+	CHECK_EQ(listen(fd, 8), 0);
 	return fd;
 }
 
@@ -275,11 +282,10 @@ TEST(a_reset_says_its_error_and_keeps_it)
 TEST(a_refused_connect_ends_the_write_side)
 {
 	struct timespec second = {.tv_sec = 1};
-	int kq = kqueue(), fd, error = 0;
 	struct sockaddr_in at;
+	int kq = kqueue(), refusing = bound_open(&at), fd, error = 0;
 	socklen_t len = sizeof error;
 
-	close(listener_open(&at));
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	CHECK_EQ(change(kq, fd, EVFILT_WRITE, EV_ADD | EV_CLEAR, NULL), 0);
 	CHECK_EQ(connect(fd, (struct sockaddr *)&at, sizeof at), -1);
@@ -289,6 +295,7 @@ TEST(a_refused_connect_ends_the_write_side)
 	CHECK_EQ(got[0].fflags, ECONNREFUSED);
 	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len), 0);
 	CHECK_EQ(error, ECONNREFUSED);
+	close(refusing);
 	close(fd);
 	close(kq);
 }
