@@ -47,7 +47,7 @@ static int user(int kq, int ident, int flags, unsigned fflags)
 	return kevent(kq, &c, 1, NULL, 0, NULL);
 }
 
-static int bound_open(struct sockaddr_in *at)
+static int bound_open(struct sockaddr_in *at, int backlog) /* 0: no listener */
 {
 	socklen_t len = sizeof *at;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -55,22 +55,15 @@ static int bound_open(struct sockaddr_in *at)
 	*at = (struct sockaddr_in){.sin_family = AF_INET};
 	at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	CHECK_EQ(bind(fd, (struct sockaddr *)at, len), 0);
+	CHECK_EQ(backlog ? listen(fd, backlog) : 0, 0);
 	CHECK_EQ(getsockname(fd, (struct sockaddr *)at, &len), 0);
-	return fd;
-}
-
-static int listener_open(struct sockaddr_in *at)
-{
-	int fd = bound_open(at);
-
-	CHECK_EQ(listen(fd, 8), 0);
 	return fd;
 }
 
 static void tcp_pair(int fd[2])
 {
 	struct sockaddr_in at;
-	int listener = listener_open(&at);
+	int listener = bound_open(&at, 8);
 
 	fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK_EQ(connect(fd[0], (struct sockaddr *)&at, sizeof at), 0);
@@ -208,7 +201,7 @@ TEST(a_listener_s_data_is_its_backlog)
 	int kq = kqueue(), client[2], listener;
 	struct sockaddr_in at;
 
-	listener = listener_open(&at);
+	listener = bound_open(&at, 8);
 	CHECK_EQ(change(kq, listener, EVFILT_READ, EV_ADD, NULL), 0);
 	CHECK_EQ(change(kq, listener, EVFILT_WRITE, EV_ADD, NULL), 0);
 	CHECK_EQ(look(kq), 0);
@@ -283,7 +276,7 @@ TEST(a_refused_connect_ends_the_write_side)
 {
 	struct timespec second = {.tv_sec = 1};
 	struct sockaddr_in at;
-	int kq = kqueue(), refusing = bound_open(&at), fd, error = 0;
+	int kq = kqueue(), refusing = bound_open(&at, 0), fd, error = 0;
 	socklen_t len = sizeof error;
 
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
