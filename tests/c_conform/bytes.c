@@ -235,7 +235,7 @@ TEST(send_file_under_an_idle_time)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	file_adopt(loop, &f, LEN);
 	proa_set_idle(&a, 30 * PROA_SEC);
 	SUBMIT(proa_send_file, &a, &r, &f, 0, LEN);
@@ -281,7 +281,7 @@ TEST(send_file_that_shrinks)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	proa_set_buffers(&a, 0, 16384);
 	file_adopt(loop, &f, LEN);
 	SUBMIT(proa_send_file, &a, &r, &f, 0, LEN);
@@ -308,7 +308,7 @@ TEST(send_file_holds_the_files_close)
 	int fd, before = kit_n_closed;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	file_adopt(loop, &f, LEN);
 	SUBMIT(proa_send_file, &a, &r, &f, 0, LEN);
 	kit_settle(loop);
@@ -332,7 +332,7 @@ TEST(send_file_cancelled_and_reset)
 	LOOP(loop);
 
 	file_adopt(loop, &f, LEN);
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	SUBMIT(proa_send_file, &a, &r[0], &f, 0, LEN);
 	SUBMIT(proa_send_file, &a, &r[1], &f, 0, LEN);
 	kit_settle(loop);
@@ -343,13 +343,13 @@ TEST(send_file_cancelled_and_reset)
 	kit_end(loop, &a);
 	kit_fd_close(fd);
 	/* sendfile has no flag against SIGPIPE: this would end the program. */
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	SUBMIT(proa_send_file, &a, &r[0], &f, 0, LEN);
 	kit_settle(loop);
 	kit_fd_reset(fd);
 	CHECK_EQ(kit_await(loop, &r[0]), -PROA_ECONNRESET);
 	kit_end(loop, &a);
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	proa_handle_init(proa_root(loop), &not_open);
 	SUBMIT(proa_send_file, &a, &r[0], &not_open, 0, 1);
 	SUBMIT(proa_send_file, &a, &r[1], &f, -1, 1);

@@ -94,7 +94,7 @@ TEST(close_results_are_canceled_and_count_is_told)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	SUBMIT(proa_send, &a, &send[0], big, LEN);
 	SUBMIT(proa_send, &a, &send[1], big, LEN);
 	SUBMIT(proa_recv, &a, &recv, buf, sizeof buf);

@@ -21,6 +21,7 @@ TEST(deadline_of_each_kind)
 
 	for (int i = 0; i < 4; i++)
 		kit_pair(loop, &a[i], &b[i]);
+	proa_set_buffers(&b[3], 65536, 0);
 	kit_listen(loop, &l, &addr);
 	at = proa_clock(loop) + 20 * PROA_MSEC;
 	for (int i = 0; i < 6; i++)
@@ -430,7 +431,7 @@ TEST(idle_tears_a_send_that_does_not_move)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	proa_set_idle(&a, 50 * PROA_MSEC);
 	SUBMIT(proa_send, &a, &r, big, LEN);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);

@@ -219,7 +219,7 @@ TEST(reset_with_both_directions_in_flight)
 	for (int i = 0; i < 10; i++) {
 		rec recv = {0}, send = {0};
 		proa_handle a;
-		int fd = kit_half(loop, &a);
+		int fd = kit_half_small(loop, &a);
 
 		SUBMIT(proa_recv, &a, &recv, buf, sizeof buf);
 		SUBMIT(proa_send, &a, &send, big, LEN);
@@ -288,7 +288,7 @@ TEST(finish_deadline_is_a_plain_close)
 	LOOP(loop);
 
 	for (int i = 0; i < 2; i++)
-		fd[i] = kit_half(loop, &a[i]);
+		fd[i] = kit_half_small(loop, &a[i]);
 	SUBMIT(proa_send, &a[0], &send, big, LEN); /* a reader that never reads */
 	proa_finish(&a[0], proa_clock(loop) + 20 * PROA_MSEC, kit_closed);
 	proa_finish(&a[1], proa_clock(loop) + 20 * PROA_MSEC,

@@ -298,6 +298,14 @@ int kit_half(proa_loop *loop, proa_handle *h)
 	return fd[1];
 }
 
+int kit_half_small(proa_loop *loop, proa_handle *h)
+{
+	int fd = kit_half(loop, h);
+
+	kit_fd_small(fd, 65536);
+	return fd;
+}
+
 void kit_listen(proa_loop *loop, proa_handle *listener, proa_addr *addr)
 {
 	kit_listen_at(loop, listener, host_loopback(), addr);

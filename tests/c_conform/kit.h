@@ -118,6 +118,9 @@ bool kit_tcp(int fd[2], bool v6);
 void kit_pair(proa_loop *loop, proa_handle *a, proa_handle *b);
 /* One, and the plain socket of its peer. */
 int kit_half(proa_loop *loop, proa_handle *h);
+/* The same, of a peer with little room: a send of some megabytes waits until it reads. Else a
+ * system may take all of them, for it lets receivers grow as it likes. */
+int kit_half_small(proa_loop *loop, proa_handle *h);
 /* A listener on a port of its own, owned by the root. */
 void kit_listen(proa_loop *loop, proa_handle *listener, proa_addr *addr);
 void kit_listen_at(proa_loop *loop, proa_handle *listener, const char *text, proa_addr *addr);

@@ -103,7 +103,7 @@ TEST(order_directions_wait_apart)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	kit_fill(big, LEN, 0);
 	SUBMIT(proa_send, &a, &send, big, LEN);
 	kit_settle(loop);
@@ -253,7 +253,7 @@ TEST(torn_send_breaks_its_direction)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	SUBMIT(proa_send, &a, &r[0], big, LEN);
 	SUBMIT(proa_send, &a, &r[1], "queued", 6);
 	SUBMIT(proa_sendv, &a, &r[2], (&(proa_vec){"vec", 3}), 1);
@@ -286,7 +286,7 @@ TEST(order_chained_send_breaks_what_is_behind)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	kit_fill(big, LEN, 0);
 	SUBMIT(proa_send, &a, &r[0], big, LEN);
 	for (unsigned i = 1; i < 4; i++) {
@@ -327,7 +327,7 @@ TEST(untorn_cancelled_send_leaves_its_direction_whole)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	kit_fill(big, LEN, 0);
 	SUBMIT(proa_send, &a, &r[0], big, LEN / 2);
 	SUBMIT(proa_send, &a, &r[1], "gone", 4);
@@ -396,7 +396,7 @@ TEST(send_torn_by_a_reset_breaks_the_queue)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	for (int i = 0; i < 2; i++)
 		SUBMIT(proa_send, &a, &r[i], big, LEN);
 	kit_settle(loop);

@@ -332,7 +332,7 @@ TEST(sigpipe_is_left_as_it_was)
 	LOOP(loop);
 
 	before = host_sigpipe_now();
-	fd = kit_half(loop, &a);
+	fd = kit_half_small(loop, &a);
 	proa_handle_init(proa_root(loop), &f);
 	proa_adopt_os(&f, kit_file(4 << 20), PROA_FILE);
 	SUBMIT(proa_send_file, &a, &r, &f, 0, 4 << 20);

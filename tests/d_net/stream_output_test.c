@@ -103,6 +103,7 @@ TEST(stream_put_waits_behind_a_send)
 	LOOP(loop);
 
 	side_open(loop, &x, &o);
+	kit_fd_small(x.fd, 65536);
 	kit_fill(big, ALL, 0);
 	SUBMIT(proa_send, &x.h, &send[0], big, BIG);
 	kit_settle(loop);

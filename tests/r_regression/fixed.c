@@ -32,6 +32,7 @@ TEST(torn_send_with_two_behind)
 	LOOP(loop);
 
 	kit_pair(loop, &a, &b);
+	proa_set_buffers(&b, 65536, 0);
 	for (int i = 0; i < 4; i++)
 		SUBMIT(proa_send, &a, &r[i], big, i ? 1 : LEN);
 	kit_settle(loop);

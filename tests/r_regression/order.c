@@ -88,7 +88,7 @@ TEST(shutdown_behind_a_torn_send)
 	int fd;
 	LOOP(loop);
 
-	fd = kit_half(loop, &h);
+	fd = kit_half_small(loop, &h);
 	SUBMIT(proa_send, &h, &send, big, LEN);
 	SUBMIT0(proa_shutdown, &h, &queued);
 	kit_settle(loop);
