@@ -306,7 +306,10 @@ TEST(soak_from_fixed_seeds)
 		soak(s * 0x9e3779b97f4a7c15u, (int)TEST_TIMES(6000));
 }
 
-TEST(soak_from_a_new_seed)
+/* By default the same one each time: what a change is tested by is no matter of chance. */
+TEST(soak_from_a_given_seed)
 {
-	soak((uint64_t)test_now_ns() | 1, (int)TEST_TIMES(10000));
+	const char *given = getenv("PROA_SEED");
+
+	soak(given ? strtoull(given, NULL, 0) | 1 : 20261129, (int)TEST_TIMES(10000));
 }

@@ -122,8 +122,8 @@ static void settle_fail(const char *what)
 
 void run_until(bool (*there)(void), const char *what)
 {
-	int64_t most = r.env->simulated ? script_patience_ns() : 2 * PROA_SEC * host_slowness();
-	int64_t limit = proa_clock(r.loop) + most;
+	int64_t most = r.env->patience_ns ? r.env->patience_ns : 30 * PROA_SEC * host_slowness();
+	int64_t limit = proa_clock(r.loop) + (r.env->simulated ? script_patience_ns() : most);
 
 	while (!there() && !r.result->failure) {
 		if (proa_clock(r.loop) > limit)

@@ -43,12 +43,13 @@ enum { CHANCES_NONE, CHANCES_UNSEEN, CHANCES_ALL };
 /* Where and how to run. */
 typedef struct script_env {
 	const char *backend;
-	uint64_t seed;     /* of the world, for the simulation */
-	const char *dir;   /* an empty folder for files */
-	bool simulated;    /* no threads, no signals, no time but the world's */
-	uint8_t chances;   /* CHANCES_..., drawn from the seed */
-	int plant;         /* >= 0: a final of an op of this kind ... */
-	int64_t plant_min; /* ... with so much for a result is a failure; for tests */
+	uint64_t seed;       /* of the world, for the simulation */
+	const char *dir;     /* an empty folder for files */
+	bool simulated;      /* no threads, no signals, no time but the world's */
+	uint8_t chances;     /* CHANCES_..., drawn from the seed */
+	int plant;           /* >= 0: a final of an op of this kind ... */
+	int64_t plant_min;   /* ... with so much for a result is a failure; for tests */
+	int64_t patience_ns; /* what has not come by then does not come; 0: 30 s */
 } script_env;
 
 /* What the model knows of a race-free script. */

@@ -17,13 +17,15 @@ static int child_main(const char *unused)
 {
 	static script_result result;
 	static plan p;
+	script_env env = *work.env;
 	unsigned step;
 	bool race_free = script_plan(&work.candidate, &p, &step);
 
 	(void)unused;
+	env.patience_ns = 2 * PROA_SEC * host_slowness(); /* many shorter ones wait in vain */
 	host_watchdog(10 * host_slowness(), "");
 	race_free &= work.env->chances != CHANCES_ALL; /* which are more than a plan knows of */
-	script_run(&work.candidate, race_free ? &p : NULL, work.env, &result);
+	script_run(&work.candidate, race_free ? &p : NULL, &env, &result);
 	return (int)result.failure;
 }
 

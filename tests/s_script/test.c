@@ -19,7 +19,7 @@ static const char *const usage =
 	"  --print      the script, and what each backend told of it\n"
 	"  --plan       what the model says of it, without running it\n"
 	"  --keep-on    with the next seed behind one that failed\n"
-	"  --limit SEC  a script that takes longer ends the program (default 30)\n"
+	"  --limit SEC  a script that takes longer ends the program (default 100)\n"
 	"  --shrink     makes one that fails as short as it can be, and prints it\n"
 	"  --c FILE     ... and writes it there as a C test\n"
 	"  --plant ...  takes an op of that kind with at least that result for a failure\n";
@@ -135,7 +135,7 @@ static bool shortens(void)
 
 static int limit_sec(void)
 {
-	return asked.limit ? (int)strtol(asked.limit, NULL, 10) : 30 * host_slowness();
+	return asked.limit ? (int)strtol(asked.limit, NULL, 10) : 100 * host_slowness();
 }
 
 /* A panic, or what a sanitizer makes one. */
