@@ -50,7 +50,7 @@ endforeach()
 # Those that take long, and about how many seconds: they begin first, so that none of them is left
 # to run alone at the end. CTest itself knows that of tests it has run in this folder before.
 set(PROA_LONG_TESTS conform-iocp=67 wine=41 seam_can_fail=18 http_slow=18 seam_faults=15
-	campaign_can_fail=15 conform-.*=13 mutants_.*=12 lab=12 bench_load=10 http_command-iocp=9)
+	campaign_can_fail=30 conform-.*=13 mutants_.*=12 lab=12 bench_load=10 http_command-iocp=9)
 
 # proa_add_test(NAME COMMAND...): add_test with this build's prefix and common properties.
 function(proa_add_test name)
