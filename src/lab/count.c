@@ -15,12 +15,13 @@
 enum {
 	ROUNDS = 20,
 	REQUESTS_MIN = 200,
+	REQUESTS_FEW = 50, /* among which the calls of a beginning would count */
 	OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
 	          PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL
 };
 /* Of the client; and then, on a machine with much else to do, of the tracer. */
-#define RUN_NS   (INT64_C(1500) * 1000000)
-#define COUNT_NS (INT64_C(10) * 1000000000)
+#define RUN_NS   (INT64_C(6) * 1000000000)
+#define COUNT_NS (INT64_C(20) * 1000000000)
 
 static bool thread_seize(pid_t tid)
 {
@@ -109,7 +110,8 @@ double px_lab_count(const px_lab_model *model, uint32_t connections)
 
 			atomic_store(&load->go, true);
 			stops = stops_count(load);
-			if (atomic_load(&load->phase) == LOAD_DONE && load->requests)
+			if (atomic_load(&load->phase) == LOAD_DONE &&
+			    load->requests >= REQUESTS_FEW)
 				calls = (double)stops / 2 / (double)load->requests;
 		}
 		kill(client, SIGKILL);
