@@ -102,7 +102,7 @@ void kit_close(proa_loop **loop)
 
 	kit_loop = NULL; /* what fails from here on is not for giving up */
 	kit_running = true;
-	CHECK_ALWAYS_EQ(proa_loop_close(loop, proa_clock(*loop) + 10 * PROA_SEC), 0);
+	CHECK_ALWAYS_EQ(proa_loop_close(loop, proa_clock(*loop) + 60 * PROA_SEC), 0);
 	kit_running = false;
 	if (*loop) {
 		proa_loop_stats(*loop, &stats);
@@ -183,7 +183,7 @@ uint64_t kit_submitted(const proa_loop *loop, const char *kind)
 
 long long kit_patience_ns(void)
 {
-	return kit_put_in.patience_ns ? kit_put_in.patience_ns : 20 * PROA_SEC * host_slowness();
+	return kit_put_in.patience_ns ? kit_put_in.patience_ns : 60 * PROA_SEC * host_slowness();
 }
 
 /* ---- recorded ops ---- */
