@@ -20,9 +20,7 @@ static bool readable(proa_loop *loop, int ms)
 
 static void turn(proa_loop *loop)
 {
-	kit_running = true;
-	proa_run_once(loop, PROA_POLL);
-	kit_running = false;
+	kit_once(loop, 0);
 }
 
 /* One iteration of the foreign loop. */
