@@ -32,8 +32,10 @@ typedef struct proa_resolve_request {
 	proa_addr addr[8]; /* out */
 } proa_resolve_request;
 
-/* result: how many addresses (n), >= 1. Errors: ENONAME, ENAMETEMP, EINVAL (empty, or over 253
- * characters, or ones that no host name has), ENOTSUP, EFULL, ETIMEDOUT, ECANCELED. Cancel and
+/* result: how many addresses (n), >= 1. Errors: ENONAME (also of a service that is neither a
+ * number nor "http" or "https", where no thread asks the system), ENAMETEMP, EINVAL (empty, or over
+ * 253 characters, or ones that no host name has; no service), EAFNOSUPPORT (family), ENOTSUP,
+ * EFULL, ETIMEDOUT, ECANCELED. Cancel and
  * deadline answer at once: the look-up itself may go on in its thread and touches nothing of yours.
  */
 PROA_API void proa_resolve(proa_handle *owner, proa_op *op, proa_resolve_request *request,
@@ -52,8 +54,8 @@ PROA_API void proa_reverse(proa_handle *owner, proa_op *op, proa_reverse_request
                            proa_done *done);
 
 /* Whom PROA_DNS_EVENTED asks on this loop, "9.9.9.9,127.0.0.1:5353,[::1]:53"; NULL: the system's
- * (resolv.conf). Not while questions are on their way. 0, or EINVAL, ENOTSUP, ENOMEM, ETOOLONG,
- * ENAMETEMP (they are). */
+ * (resolv.conf). Not while questions are on their way, also such as were cancelled: ENAMETEMP. 0,
+ * or EINVAL, ENOTSUP, ENOMEM, ETOOLONG, and nothing has changed. */
 PROA_API int proa_dns_servers(proa_loop *loop, const char *servers);
 
 /* Resolves, then races the addresses (RFC 8305: the families in turn, 250 ms apart, first

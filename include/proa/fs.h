@@ -136,9 +136,10 @@ PROA_API void proa_write_file(proa_handle *owner, proa_op *op, const char *path,
 
 enum {
 	PROA_COPY_EXCL = 1, /* what is there is not written over: EEXIST */
-	PROA_COPY_ATTRS = 2 /* mode and time of writing, too */
+	PROA_COPY_ATTRS = 2 /* mode (but set-user-ID and set-group-ID) and time of writing, too */
 };
-/* A regular file into another one, within the kernel where it can. result: bytes. */
+/* A regular file into another one, within the kernel where it can. result: bytes. What is no
+ * regular file is ENOTSUP, on either side; one into itself, by whatever name, EINVAL. */
 PROA_API void proa_copy_file(proa_handle *owner, proa_op *op, const char *from, const char *to,
                              unsigned flags, proa_done *done);
 

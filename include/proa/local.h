@@ -11,9 +11,9 @@ PROA_C_BEGIN
  * raises no SIGPIPE. */
 
 /* Opens two init handles as the ends of a new pipe, PROA_PIPE: what is sent on `writer` is received
- * on `reader`; the other way round is EBADF. proa_shutdown of the writer, or its close, is the end
- * of the stream. Both are of one thread's loops. 0, or EMFILE, ENFILE, EINVAL (a handle is not
- * init), ENOTSUP (in a simulation). */
+ * on `reader`; the other way round is EBADF, and so is to shut the reader down. proa_shutdown of
+ * the writer, or its close, is the end of the stream. Both are of one thread's loops. 0, or EMFILE,
+ * ENFILE, EINVAL (a handle is not init), ENOTSUP (in a simulation). */
 PROA_API int proa_pipe(proa_handle *reader, proa_handle *writer);
 
 /* Opens two init handles as a pair of connected stream sockets, PROA_LOCAL (on Windows PROA_PIPE,
@@ -89,8 +89,9 @@ PROA_API void proa_send_fds(proa_handle *handle, proa_op *op, const proa_fds *fd
 
 /* A proa_recv, and with it the descriptors that came at these bytes: yours to adopt
  * (proa_adopt_os) or close, also if the result is not wanted; no child inherits them. PROA_TRUNC:
- * there were more than PROA_FDS_MOST, which are closed. What another recv receives comes without
- * its descriptors: they are closed. Cancellable always; nothing is lost by it. */
+ * there were more than PROA_FDS_MOST, or than this process may open; those are closed. What another
+ * recv receives comes without its descriptors: they are closed. Cancellable always; nothing is lost
+ * by it. */
 PROA_API void proa_recv_fds(proa_handle *handle, proa_op *op, proa_fds *fds, proa_done *done);
 
 /* ---- standard streams and terminals ---- */

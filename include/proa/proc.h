@@ -24,8 +24,9 @@ PROA_API int proa_workers_open(proa_workers **workers, const proa_workers_option
 PROA_API int proa_workers_close(proa_workers **workers, int64_t deadline_ns);
 
 /* A serial queue on workers: its tasks run on any of one lane's, never two at once, in submission
- * order, and their dones come in that order. All zero is ready. Its first task decides the lane;
- * one for another lane is misuse. Belongs to one loop while it has tasks. */
+ * order, and their dones come in that order; what is cancelled before it begins is told at once.
+ * All zero is ready. Its first task decides the lane; one for another lane is misuse. Belongs to
+ * one loop while it has tasks. */
 typedef struct proa_strand {
 	uint64_t px_[6];
 } proa_strand;
@@ -96,12 +97,13 @@ typedef struct proa_spawn_options {
 /* Opens an init handle as a child process (PROA_CHILD) that runs a program; everything is copied.
  * It gets the descriptors that it is given, no others, and no blocked or ignored signal. 0 when the
  * program runs; or why it does not, also if only its last step failed: ENOENT (no program, no
- * folder), EACCES, ENOEXEC, EPERM (user, group), EMFILE, EINVAL (no argv; a stdio handle that is
- * not init)... ENOTSUP in a simulation. Cancellable until a worker has begun. Allocates.
- * The close of the handle kills a program that still runs (its group, if it has one), and waits
- * until it is gone: no child outlives its handle, and none becomes a zombie. What this process may
- * not kill (it has taken on another user, by its own right or as a set-user-ID program) ends by
- * itself or not at all, and its handle's close, and its loop's, are told no sooner. */
+ * folder), EACCES, ENOEXEC, EPERM (user, group), EMFILE, ETOOLONG (arguments and environment),
+ * EINVAL (no argv; a stdio handle that is not init)... ENOTSUP in a simulation. Cancellable until a
+ * worker has begun. Allocates. The close of the handle kills a program that still runs (its group,
+ * if it has one), and waits until it is gone: no child outlives its handle, and none becomes a
+ * zombie. What this process may not kill (it has taken on another user, by its own right or as a
+ * set-user-ID program) ends by itself or not at all, and its handle's close, and its loop's, are
+ * told no sooner. */
 PROA_API void proa_spawn(proa_handle *child, proa_op *op, const proa_spawn_options *options,
                          proa_done *done);
 

@@ -45,7 +45,7 @@ bool px_try_poll(px_core *core, px_op *op)
 		return px_ready_turn_over(h, px_ready_flags(want), px_again_flags(want));
 	got = poll_got(p.revents, want);
 	px_ready_clear(h, px_ready_flags(want & ~got));
-	if (p.revents & POLLNVAL)
+	if (p.fd < 0 || p.revents & POLLNVAL) /* poll(2) passes over what is below 0 */
 		px_op_finish(op, -PROA_EBADF, 0, EBADF);
 	else if (got)
 		px_op_finish(op, (int64_t)got, 0, 0);

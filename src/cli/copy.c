@@ -19,15 +19,27 @@ void *copy_memory(size_t bytes)
 	return memory;
 }
 
-void copy_failed(copy *c, const char *from, const char *to, int64_t rc)
+/* Counts it, and leaves the bar's line. */
+static void failure_begin(copy *c)
 {
 	c->failed++;
 	if (c->bar)
 		fprintf(stderr, "\n");
+}
+
+void copy_failed(copy *c, const char *from, const char *to, int64_t rc)
+{
+	failure_begin(c);
 	if (to)
 		cli_fail("cannot copy '%s' to '%s': %s", from, to, proa_err_text(rc));
 	else
 		cli_fail("cannot copy '%s': %s", from, proa_err_text(rc));
+}
+
+void copy_refused(copy *c, const char *why, const char *from, const char *to)
+{
+	failure_begin(c);
+	cli_fail(why, from, to);
 }
 
 /* ---- paths ---- */
@@ -57,7 +69,7 @@ static const char *path_name(char *path)
 
 /* ---- folders: made before what is in them, finished behind it ---- */
 
-static void folder_add(copy *c, const char *path, const proa_stat_info *info)
+static void folder_add(copy_folder **list, const char *path, const proa_stat_info *info)
 {
 	size_t len = strlen(path) + 1;
 	copy_folder *f = copy_memory(sizeof *f + len);
@@ -65,19 +77,46 @@ static void folder_add(copy *c, const char *path, const proa_stat_info *info)
 	f->mode = info->mode;
 	f->mtime_ns = info->mtime_ns;
 	memcpy(f->path, path, len);
-	f->next = c->folders;
-	c->folders = f;
+	f->next = *list;
+	*list = f;
 }
 
-/* One that is there already is as good. */
-static void on_made(proa_op *op)
+static void folders_free(copy_folder *f)
 {
-	copy_job *job = PROA_OF(op, copy_job, op);
+	while (f) {
+		copy_folder *next = f->next;
+
+		free(f);
+		f = next;
+	}
+}
+
+static bool is_within(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return !strncmp(path, folder, len) && (!path[len] || cli_host_separates(path[len]));
+}
+
+/* Nothing goes into one that could not be made: it has been said, and what is there in its place is
+ * somebody else's. */
+static bool is_refused(const copy *c, const char *in)
+{
+	char *path = path_join(c->to, in, "");
+	const copy_folder *f = c->refused;
+
+	while (f && !is_within(path, f->path))
+		f = f->next;
+	free(path);
+	return f != NULL;
+}
+
+static void folder_end(copy_job *job, bool there)
+{
 	copy *c = job->c;
 
+	folder_add(there ? &c->folders : &c->refused, job->to, &job->info);
 	c->making--;
-	if (op->result < 0 && op->result != -PROA_EEXIST)
-		copy_failed(c, job->from, job->to, op->result);
 	free(job);
 	if (c->held && !c->making && c->queued < COPY_QUEUE_MOST) {
 		c->held = false;
@@ -85,9 +124,36 @@ static void on_made(proa_op *op)
 	}
 }
 
+/* One that is there already is as good, but a link to one is not: what it leads to may be anywhere.
+ */
+static void on_there(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+	bool folder = op->result == 0 && job->there.type == PROA_S_DIR;
+
+	if (op->result < 0)
+		copy_failed(job->c, job->from, job->to, op->result);
+	else if (!folder)
+		copy_refused(job->c, "cannot copy folder '%s' over '%s', which is none", job->from,
+		             job->to);
+	folder_end(job, folder);
+}
+
+static void on_made(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+
+	if (op->result == -PROA_EEXIST) {
+		proa_lstat(proa_root(job->c->loop), op, job->to, &job->there, on_there);
+		return;
+	}
+	if (op->result < 0)
+		copy_failed(job->c, job->from, job->to, op->result);
+	folder_end(job, op->result == 0);
+}
+
 static void folder_make(copy *c, copy_job *job)
 {
-	folder_add(c, job->to, &job->info);
 	c->making++;
 	proa_mkdir(proa_root(c->loop), &job->op, job->to, job->info.mode | OWNER_ALL, on_made);
 }
@@ -100,7 +166,8 @@ static void on_timed(proa_op *op)
 	copy_folder *f = c->folders;
 
 	if (op->result < 0)
-		copy_failed(c, c->from, f->path, op->result);
+		copy_refused(c, "cannot set the mode and time of '%s': %s", f->path,
+		             proa_err_text(op->result));
 	c->folders = f->next;
 	free(f);
 	finish_next(c);
@@ -136,7 +203,8 @@ static void entry_take(copy *c, const proa_dir_batch *b, const proa_dirent *d)
 	if (d->stat.type == PROA_S_DIR) {
 		folder_make(c, job);
 	} else if (d->stat.type == PROA_S_OTHER) {
-		copy_failed(c, from, NULL, -PROA_ENOTSUP);
+		copy_refused(c, "cannot copy '%s': %s", from,
+		             "it is no file, no folder and no link");
 		free(job);
 	} else {
 		copy_job_add(c, job);
@@ -158,7 +226,7 @@ static void on_batch(proa_op *op)
 			copy_failed(c, c->from, NULL, op->result);
 		return;
 	}
-	if (c->stopped)
+	if (c->stopped || is_refused(c, b->folder))
 		return;
 	if (b->error) {
 		char *folder = path_join(c->from, b->folder, "");
@@ -189,9 +257,7 @@ static int64_t look(copy *c, const char *path, bool itself, proa_stat_info *info
 static bool is_elsewhere(const char *from, const char *in, const char *to)
 {
 	char *whole = cli_host_full_path(from), *target = cli_host_full_path(in);
-	size_t len = whole ? strlen(whole) : 0;
-	bool inside = whole && target && !strncmp(whole, target, len) &&
-	              (!target[len] || cli_host_separates(target[len]));
+	bool inside = whole && target && is_within(target, whole);
 
 	free(whole);
 	free(target);
@@ -200,28 +266,37 @@ static bool is_elsewhere(const char *from, const char *in, const char *to)
 	return !inside;
 }
 
-static bool tree_begin(copy *c, const proa_stat_info *info, const char *parent)
+/* `given`: by this name, and then a link to a folder is as good as one. */
+static bool top_make(copy *c, const proa_stat_info *info, bool given)
 {
-	copy_job *job;
+	proa_stat_info there;
+	int64_t rc;
 
-	if (!is_elsewhere(c->from, parent, c->to))
+	proa_mkdir(proa_root(c->loop), &c->op, c->to, info->mode | OWNER_ALL, NULL);
+	rc = proa_await(c->loop, &c->op);
+	if (rc == -PROA_EEXIST)
+		rc = look(c, c->to, !given, &there);
+	else
+		there.type = PROA_S_DIR;
+	if (rc < 0)
+		cli_fail("cannot make '%s': %s", c->to, proa_err_text(rc));
+	else if (there.type != PROA_S_DIR)
+		cli_fail("cannot copy folder '%s' over '%s', which is none", c->from, c->to);
+	return rc == 0 && there.type == PROA_S_DIR;
+}
+
+static bool tree_begin(copy *c, const proa_stat_info *info, const char *parent, bool given)
+{
+	if (!is_elsewhere(c->from, parent, c->to) || !top_make(c, info, given))
 		return false;
-	job = copy_job_new(c, c->from, c->to, info);
-	folder_add(c, c->to, info);
-	proa_mkdir(proa_root(c->loop), &job->op, c->to, info->mode | OWNER_ALL, NULL);
-	if (proa_await(c->loop, &job->op) < 0 && job->op.result != -PROA_EEXIST) {
-		cli_fail("cannot make '%s': %s", c->to, proa_err_text(job->op.result));
-		free(job);
-		return false;
-	}
-	free(job);
+	folder_add(&c->folders, c->to, info);
 	c->walking = true;
 	proa_walk(proa_root(c->loop), &c->walk, c->from, 0, on_batch);
 	return true;
 }
 
 /* The folder that `to` is or will be in. */
-static bool folder_begin(copy *c, const proa_stat_info *info)
+static bool folder_begin(copy *c, const proa_stat_info *info, bool given)
 {
 	char *parent = path_join(c->to, "", "");
 	const char *name = path_name(parent);
@@ -230,7 +305,7 @@ static bool folder_begin(copy *c, const proa_stat_info *info)
 
 	if (*name && look(c, c->to, false, &there) < 0)
 		parent[name - parent] = 0;
-	begun = tree_begin(c, info, *parent ? parent : ".");
+	begun = tree_begin(c, info, *parent ? parent : ".", given);
 	free(parent);
 	return begun;
 }
@@ -255,7 +330,7 @@ static bool copy_begin(copy *c, const cli_args *args)
 		return false;
 	}
 	if (info.type == PROA_S_DIR)
-		return folder_begin(c, &info);
+		return folder_begin(c, &info, !strcmp(c->to, args->to));
 	if (info.type == PROA_S_OTHER) {
 		cli_fail("cannot copy '%s': it is no file, no folder and no link", args->dir);
 		return false;
@@ -321,12 +396,8 @@ static int copy_all(copy *c, const cli_args *args)
 		copy_bar_end(c);
 		rc = c->failed ? CLI_FAILED : CLI_OK;
 	}
-	while (c->folders) {
-		copy_folder *f = c->folders;
-
-		c->folders = f->next;
-		free(f);
-	}
+	folders_free(c->folders);
+	folders_free(c->refused);
 	free(c->to);
 	return rc;
 }

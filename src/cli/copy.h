@@ -14,14 +14,15 @@ typedef struct copy copy;
 typedef struct copy_job {
 	proa_op op;
 	copy *c;
-	struct copy_job *next; /* not begun */
-	unsigned slot;         /* under way: in flight[] */
-	proa_stat_info info;
-	proa_handle in, out; /* of a large one */
-	int64_t at, failed;  /* of that: how far it is, and why it ends */
-	bool made;           /* likewise: `to` was not there */
-	bool replaced;       /* of a link: what was there has made way */
-	char *link;          /* what it says */
+	struct copy_job *next;      /* not begun */
+	unsigned slot;              /* under way: in flight[] */
+	proa_stat_info info, there; /* of `from`; of what is at `to` already */
+	proa_handle in, out;        /* of a large one */
+	int64_t at, failed;         /* of that: how far it is, and why it ends */
+	bool made;                  /* likewise: `to` was not there */
+	bool same;                  /* `to` is another name of it */
+	bool replaced;              /* of a link: what was there has made way */
+	char *link;                 /* what it says */
 	const char *from, *to;
 	char text[];
 } copy_job;
@@ -45,6 +46,7 @@ struct copy {
 	unsigned making; /* folders */
 	bool walking, held;
 	copy_folder *folders; /* the last one first */
+	copy_folder *refused; /* could not be made */
 	uint64_t files, files_found, failed;
 	int64_t bytes, bytes_found;
 	bool bar; /* there is a terminal to draw it on */
@@ -55,6 +57,8 @@ struct copy {
 void *copy_memory(size_t bytes); /* zeros; without any the program ends */
 /* Says so, on one line; `to` may be NULL. */
 void copy_failed(copy *c, const char *from, const char *to, int64_t rc);
+/* The same for what has no number: `why` takes two texts. */
+void copy_refused(copy *c, const char *why, const char *from, const char *to);
 
 /* ---- copy_job.c ---- */
 copy_job *copy_job_new(copy *c, const char *from, const char *to, const proa_stat_info *info);

@@ -3,7 +3,7 @@
 #include "copy.h"
 
 /* One at a time: what copies holds the file's lock, so two take turns, and more of the CPU. */
-enum { PART_BYTES = 32 << 20 };
+enum { PART_BYTES = 32 << 20, MODE_KEPT = 01777 };
 
 static void on_gone(proa_op *op)
 {
@@ -60,7 +60,7 @@ static void part_next(copy_job *job)
 	else if (job->at < job->info.size_bytes)
 		proa_copy_range(&job->out, &job->op, &job->in, job->at, PART_BYTES, on_part);
 	else
-		proa_chmod(&job->out, &job->op, NULL, job->info.mode, on_mode);
+		proa_chmod(&job->out, &job->op, NULL, job->info.mode & MODE_KEPT, on_mode);
 }
 
 static void on_part(proa_op *op)
@@ -86,14 +86,31 @@ static void on_out_there(proa_op *op)
 		part_next(job);
 }
 
+/* What is written over must be a file, and another one. */
+static void on_out_known(proa_op *op)
+{
+	copy_job *job = PROA_OF(op, copy_job, op);
+	const proa_stat_info *there = &job->there;
+
+	job->same = op->result == 0 && there->ino == job->info.ino && there->dev == job->info.dev;
+	if (op->result < 0)
+		big_end(job, op->result);
+	else if (job->same)
+		big_end(job, -PROA_EINVAL);
+	else if (there->type != PROA_S_FILE)
+		big_end(job, there->type == PROA_S_DIR ? -PROA_EISDIR : -PROA_ENOTSUP);
+	else
+		proa_file_open(&job->out, op, job->to, PROA_O_WRITE | PROA_O_TRUNC, 0,
+		               on_out_there);
+}
+
 static void on_out_open(proa_op *op)
 {
 	copy_job *job = PROA_OF(op, copy_job, op);
 
 	job->made = op->result == 0;
 	if (op->result == -PROA_EEXIST)
-		proa_file_open(&job->out, op, job->to, PROA_O_WRITE | PROA_O_TRUNC, 0,
-		               on_out_there);
+		proa_stat(proa_root(job->c->loop), op, job->to, &job->there, on_out_known);
 	else
 		on_out_there(op);
 }
@@ -106,7 +123,8 @@ static void on_in_open(proa_op *op)
 	if (op->result < 0)
 		big_end(job, op->result);
 	else
-		proa_file_open(&job->out, op, job->to, flags, job->info.mode | 0200, on_out_open);
+		proa_file_open(&job->out, op, job->to, flags, (job->info.mode & MODE_KEPT) | 0200,
+		               on_out_open);
 }
 
 void copy_big_start(copy_job *job)

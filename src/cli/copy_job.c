@@ -65,6 +65,8 @@ static void on_copied(proa_op *op)
 
 	if (op->result > 0)
 		job->c->bytes += op->result;
+	job->same = op->result == -PROA_EINVAL &&
+	            !op->sys_error; /* it is not the system that says so */
 	copy_job_end(job, op->result);
 }
 
@@ -111,6 +113,17 @@ void copy_job_add(copy *c, copy_job *job)
 	jobs_start(c);
 }
 
+static void job_failed(copy_job *job, int64_t rc)
+{
+	if (job->same)
+		copy_refused(job->c, "'%s' and '%s' are the same file", job->from, job->to);
+	else if (rc == -PROA_ENOTSUP)
+		copy_refused(job->c, "cannot copy '%s' over '%s', which is no file", job->from,
+		             job->to);
+	else
+		copy_failed(job->c, job->from, job->to, rc);
+}
+
 void copy_job_end(copy_job *job, int64_t rc)
 {
 	copy *c = job->c;
@@ -119,7 +132,7 @@ void copy_job_end(copy_job *job, int64_t rc)
 	if (rc >= 0)
 		c->files++;
 	else if (!c->stopped || rc != -PROA_ECANCELED)
-		copy_failed(c, job->from, job->to, rc);
+		job_failed(job, rc);
 	last->slot = job->slot;
 	c->flight[job->slot] = last;
 	free(job->link);

@@ -126,6 +126,31 @@ static bool name_take(relay *r, const char *text)
 	return true;
 }
 
+/* True for "99999" and "0", which no look-up could answer. */
+static bool is_no_port(const char *service)
+{
+	return !service[strspn(service, "0123456789")] &&
+	       (strlen(service) > 5 || strtoul(service, NULL, 10) - 1 >= UINT16_MAX);
+}
+
+/* Whom to connect: an address, or a name for each connection. */
+static int target_take(relay *r, const char *text)
+{
+	int rc = proa_addr_parse(&r->target, text, 0);
+
+	if (rc == -PROA_EAFNOSUPPORT)
+		return cli_fail("cannot connect to %s: %s", text, proa_err_text(rc));
+	if (rc < 0) {
+		r->target.len = 0;
+		if (!name_take(r, text) || is_no_port(r->service))
+			return cli_fail("'%s' is neither an address nor NAME:PORT", text);
+	} else if (strncmp(text, "unix:", 5) && strncmp(text, "pipe:", 5) &&
+	           !proa_addr_port(&r->target)) {
+		return cli_fail("'%s' names no port to connect to", text);
+	}
+	return CLI_OK;
+}
+
 /* A reader that stalls keeps the buffer of its direction: there are as many as all connections
  * could keep, or others would wait for those. */
 static unsigned buffers_needed(const cli_args *args)
@@ -151,13 +176,8 @@ static int relay_run(const cli_args *args)
 		return cli_fail_listen(args->dir, rc);
 	if (rc < 0)
 		return cli_fail("'%s' is not an address to listen on", args->dir);
-	if ((rc = proa_addr_parse(&r.target, args->to, 0)) < 0) {
-		if (rc == -PROA_EAFNOSUPPORT)
-			return cli_fail("cannot connect to %s: %s", args->to, proa_err_text(rc));
-		r.target.len = 0;
-		if (!name_take(&r, args->to))
-			return cli_fail("'%s' is neither an address nor NAME:PORT", args->to);
-	}
+	if ((rc = target_take(&r, args->to)) != CLI_OK)
+		return rc;
 	given.buffers = buffers_needed(args);
 	r.idle_ns = (int64_t)(args->idle * (double)PROA_SEC);
 	r.tcp.serve = (proa_serve_options){.conn_bytes = sizeof(conn),

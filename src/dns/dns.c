@@ -47,15 +47,22 @@ int proa_dns_servers(proa_loop *loop, const char *servers)
 {
 	px_core *core = px_core_of(loop);
 	size_t len = servers ? strlen(servers) : 0;
+	char before[sizeof((px_dns *)0)->servers];
 	px_dns *d;
+	int rc;
 
 	px_core_enter(core);
 	if (!px_evented_is() || core->system)
 		return -PROA_ENOTSUP;
+	if (servers && !len)
+		return -PROA_EINVAL;
 	if (len >= sizeof d->servers)
 		return -PROA_ETOOLONG;
 	if (!(d = px_dns_of(core)))
 		return -PROA_ENOMEM;
+	memcpy(before, d->servers, sizeof before);
 	memcpy(d->servers, servers ? servers : "", len + 1);
-	return px_evented_servers(d);
+	if ((rc = px_evented_servers(d)) < 0)
+		memcpy(d->servers, before, sizeof before);
+	return rc;
 }

@@ -207,13 +207,29 @@ static px_evented *evented_of(px_dns *d, int *status)
 	return e;
 }
 
+/* A new one in its place: only when it is opened it reads whom the system asks. */
+static int channel_renew(px_evented *e)
+{
+	ares_channel before = e->channel;
+	int status = channel_open(e);
+
+	if (status == ARES_SUCCESS)
+		ares_destroy(before);
+	else
+		e->channel = before;
+	return status;
+}
+
+/* c-ares lets its servers be taken from under the questions that are on their way. */
 int px_evented_servers(px_dns *d)
 {
 	px_evented *e = d->evented;
 	int status = ARES_SUCCESS;
 
+	if (e && e->questions)
+		return -PROA_ENAMETEMP;
 	if (e)
-		status = ares_set_servers_ports_csv(e->channel, d->servers);
+		status = channel_renew(e);
 	else
 		evented_of(d, &status);
 	return (int)(status == ARES_SUCCESS ? 0 : error_of(status));

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dns/dns.h"
 #include "dns/lookup.h"
-#include "sys/sys.h"
+#include "sys/inet.h"
 
 #include <string.h>
 
@@ -63,6 +63,8 @@ static int64_t answer_inline(px_core *core, proa_resolve_request *r, question *q
 
 	if (!name_take(q, r) || q->port == -PROA_EINVAL)
 		return -PROA_EINVAL;
+	if (r->family && r->family != AF_INET && r->family != AF_INET6)
+		return -PROA_EAFNOSUPPORT;
 	if (r->how == PROA_DNS_POOL)
 		return 0;
 	if (q->port == PX_SERVICE_ASK) /* only the system knows, and the pool asks it */

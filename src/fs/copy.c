@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* Not whose rights a program takes on: the copy is somebody else's. */
+enum { MODE_KEPT = 01777 };
+
 typedef struct copy {
 	int base;
 	unsigned flags;
@@ -25,12 +28,14 @@ static int64_t copy_call(copy *c, px_call_args a, int32_t *sys_error)
 static int64_t out_reuse(copy *c, int32_t *sys_error)
 {
 	proa_stat_info info;
-	int64_t rc = px_file_open(c->base, c->to, PROA_O_WRITE, 0, sys_error);
+	int64_t rc = px_file_open(c->base, c->to, PROA_O_WRITE | PX_O_NO_WAIT, 0, sys_error);
 
-	if (rc < 0)
-		return rc;
+	if (rc < 0) /* ENODEV: a FIFO that nobody reads, a socket */
+		return rc == -PROA_ENODEV ? -PROA_ENOTSUP : rc;
 	c->out = (int)rc;
 	rc = px_file_stat(c->out, &info, sys_error);
+	if (rc == 0 && info.type != PROA_S_FILE)
+		return -PROA_ENOTSUP;
 	if (rc == 0 && info.ino == c->info.ino && info.dev == c->info.dev)
 		rc = -PROA_EINVAL;
 	if (rc == 0)
@@ -62,6 +67,7 @@ static int64_t copy_open(copy *c, int32_t *sys_error)
 	rc = px_file_stat(c->in, &c->info, sys_error);
 	if (rc == 0 && c->info.type != PROA_S_FILE)
 		rc = c->info.type == PROA_S_DIR ? -PROA_EISDIR : -PROA_ENOTSUP;
+	c->info.mode &= MODE_KEPT;
 	return rc < 0 ? rc : out_open(c, sys_error);
 }
 

@@ -22,6 +22,7 @@ TEST(errors)
 	CHECK_EQ(px_sys_error(ECONNRESET), -PROA_ECONNRESET);
 	CHECK_EQ(px_sys_error(ENOSPC), -PROA_ENOSPC);
 	CHECK_EQ(px_sys_error(ESPIPE), -PROA_ESEEK);
+	CHECK_EQ(px_sys_error(E2BIG), -PROA_ETOOLONG);
 	CHECK_EQ(px_sys_error(12345), -PROA_ESYS);
 	CHECK_EQ(px_sys_error(EAGAIN), -PROA_ESYS);
 }

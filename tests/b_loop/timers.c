@@ -282,17 +282,20 @@ TEST(deadline_of_a_past_time_in_flight)
 	kit_close(&loop);
 }
 
-/* "later: only a store": what `deadline_ns` allows by hand. */
+/* "later: only a store": what `deadline_ns` allows by hand. Some times, for where it lies in the
+ * wheel is a matter of chance. */
 TEST(deadline_written_later_by_hand)
 {
 	rec r = {0};
 	LOOP(loop);
 
-	r.op.deadline_ns = proa_in(loop, 3 * PROA_MSEC);
-	SUBMIT(proa_timer, proa_root(loop), &r, proa_in(loop, 3600 * PROA_SEC));
-	r.op.deadline_ns = proa_in(loop, 30 * PROA_MSEC);
-	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
-	CHECK_GE(r.at_ns, r.op.deadline_ns);
+	for (int i = 0; i < 15; i++) {
+		r.op.deadline_ns = proa_in(loop, PROA_MSEC);
+		SUBMIT(proa_timer, proa_root(loop), &r, proa_in(loop, 3600 * PROA_SEC));
+		r.op.deadline_ns = proa_in(loop, 3 * PROA_MSEC);
+		CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
+		CHECK_GE(r.at_ns, r.op.deadline_ns);
+	}
 	kit_close(&loop);
 }
 

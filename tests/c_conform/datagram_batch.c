@@ -373,6 +373,9 @@ TEST(datagram_options)
 	CHECK_EQ(proa_udp_set(&a, PROA_UDP_MULTICAST_TTL, 0), 0);
 	CHECK_EQ(proa_udp_set(&a, PROA_UDP_MULTICAST_LOOP, 2), -PROA_EINVAL);
 	CHECK_EQ(proa_udp_set(&a, (proa_udp_option)99, 0), -PROA_EINVAL);
+	CHECK_NE(proa_udp_set(&a, PROA_UDP_MULTICAST_INTERFACE, 9999999), 0);
+	if (strcmp(proa_loop_backend(loop), "iocp") != 0)
+		CHECK_EQ(proa_udp_set(&a, PROA_UDP_MULTICAST_INTERFACE, 9999999), -PROA_ENODEV);
 	CHECK_EQ(proa_udp_join(&a, &at, NULL, 0), -PROA_EINVAL); /* no group */
 	CHECK_EQ(proa_addr_parse(&group, "239.7.7.7", 0), 0);
 	CHECK_NE(proa_udp_leave(&a, &group, NULL, 0), 0); /* never joined */

@@ -299,6 +299,10 @@ TEST(foreign_mistakes)
 	kit_fd_write(c.fd, "x", 1);
 	kit_fd_close(c.fd);
 	kit_fd_close(c.peer);
+	proa_adopt_os(&none, -1, PROA_FOREIGN);
+	proa_poll(&none, kit_op(&r), PROA_READABLE, kit_done);
+	kit_await(loop, &r);
+	CHECK(r.result == -PROA_EBADF || !strcmp(proa_loop_backend(loop), "iocp"));
 	kit_end(loop, &none);
 	kit_end(loop, &tcp);
 	kit_fd_close(peer);

@@ -80,6 +80,11 @@ TEST(resolve_refused)
 	CHECK_EQ(resolve(loop,
 	                 &(proa_resolve_request){.name = "127.0.0.1", .family = family_of("::1")}),
 	         -PROA_ENONAME);
+	for (proa_dns how = PROA_DNS_DEFAULT; how <= PROA_DNS_EVENTED; how++)
+		CHECK_EQ(resolve(loop, &(proa_resolve_request){.name = "localhost",
+		                                               .family = 99,
+		                                               .how = how}),
+		         -PROA_EAFNOSUPPORT);
 	CHECK_EQ(resolve(loop, &(proa_resolve_request){.name = "a.b", .how = PROA_DNS_INLINE}),
 	         -PROA_ENONAME);
 	kit_close(&loop);

@@ -279,7 +279,28 @@ TEST(evented_servers_that_are_none)
 
 	CHECK_NE(proa_dns_servers(loop, "not an address"), 0);
 	CHECK_EQ(proa_dns_servers(loop, NULL), 0);
+	CHECK_EQ(proa_dns_servers(loop, ""), -PROA_EINVAL);
 	kit_close(&loop);
+}
+
+TEST(evented_servers_of_questions_on_their_way)
+{
+	proa_resolve_request q = {.name = "silent.test", .how = PROA_DNS_EVENTED};
+	server *s;
+	rec r = {0};
+	LOOP_EVENTED(loop);
+
+	s = server_open(loop);
+	CHECK_EQ(proa_dns_servers(loop, s->text), 0);
+	SUBMIT(proa_resolve, proa_root(loop), &r, &q);
+	CHECK_EQ(proa_dns_servers(loop, NULL), -PROA_ENAMETEMP);
+	CHECK_EQ(proa_dns_servers(loop, s->text), -PROA_ENAMETEMP);
+	kit_settle(loop);
+	CHECK_EQ(r.finals, 0);
+	proa_cancel(&r.op);
+	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
+	kit_close(&loop);
+	free(s);
 }
 
 /* ---- the hosts file ---- */

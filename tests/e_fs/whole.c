@@ -145,16 +145,6 @@ TEST(whole_copied)
 	free(bytes);
 }
 
-TEST(whole_copy_of_a_device)
-{
-	NEED(HOST_FULL_DISK); /* there are devices */
-	LOOP(loop);
-	place_make();
-	CHECK_EQ(ASK(loop, proa_copy_file, host_path_full_disk(), in_place("c"), 0), -PROA_ENOTSUP);
-	place_drop();
-	kit_close(&loop);
-}
-
 static void open_place(proa_loop *loop, proa_handle *h, const char *name, unsigned flags)
 {
 	rec r = {0};
@@ -163,6 +153,39 @@ static void open_place(proa_loop *loop, proa_handle *h, const char *name, unsign
 	proa_handle_init(proa_root(loop), h);
 	SUBMIT(proa_file_open, h, &r, in_place(name), flags, 0644);
 	CHECK_EQ(kit_await(loop, &r), 0);
+}
+
+TEST(whole_copy_of_a_device)
+{
+	NEED(HOST_FULL_DISK); /* there are devices */
+	LOOP(loop);
+	place_make();
+	CHECK_EQ(ASK(loop, proa_copy_file, host_path_full_disk(), in_place("c"), 0), -PROA_ENOTSUP);
+	CHECK_EQ(ASK(loop, proa_write_file, in_place("a"), "x", 1, 0600), 1);
+	CHECK_EQ(ASK(loop, proa_copy_file, in_place("a"), host_path_full_disk(), 0), -PROA_ENOTSUP);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("a")), 0);
+	place_drop();
+	kit_close(&loop);
+}
+
+/* One that nobody reads would hold its worker for ever, and one that is read is no file either. */
+TEST(whole_copy_over_a_fifo)
+{
+	proa_handle both = {0};
+
+	NEED(HOST_FULL_DISK); /* there are devices */
+	LOOP(loop);
+	place_make();
+	CHECK_EQ(ASK(loop, proa_write_file, in_place("a"), "x", 1, 0600), 1);
+	CHECK(host_make_fifo(in_place("fifo")));
+	CHECK_EQ(ASK(loop, proa_copy_file, in_place("a"), in_place("fifo"), 0), -PROA_ENOTSUP);
+	open_place(loop, &both, "fifo", PROA_O_READ | PROA_O_WRITE);
+	CHECK_EQ(ASK(loop, proa_copy_file, in_place("a"), in_place("fifo"), 0), -PROA_ENOTSUP);
+	kit_end(loop, &both);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("fifo")), 0);
+	CHECK_EQ(ASK(loop, proa_unlink, in_place("a")), 0);
+	place_drop();
+	kit_close(&loop);
 }
 
 TEST(whole_ranges_copied)

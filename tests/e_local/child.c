@@ -300,6 +300,7 @@ TEST(child_that_is_no_program)
 {
 	static const char *const nowhere[] = {"proa-no-such-program", NULL};
 	static const char *const missing[] = {"/proa/no/such/program", NULL};
+	static const char *const unnamed[] = {"", NULL};
 	char dir[512], file[600];
 	const char *argv[] = {file, NULL};
 	proa_spawn_options o = {.argv = nowhere};
@@ -324,6 +325,12 @@ TEST(child_that_is_no_program)
 	o.argv = missing;
 	spawn_with(loop, &s, &o, none);
 	CHECK_EQ(kit_await(loop, &s.r), -PROA_ENOENT);
+	spawn_close(loop, &s);
+
+	o.argv = unnamed;
+	spawn_with(loop, &s, &o, none);
+	kit_await(loop, &s.r);
+	CHECK(s.r.result == -PROA_ENOENT || !strcmp(proa_loop_backend(loop), "iocp"));
 	spawn_close(loop, &s);
 
 	o = (proa_spawn_options){.argv = as("exit", "0"), .folder = "/proa/no/such/folder"};

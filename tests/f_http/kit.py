@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 import functools
 import os
+import re
 import select
 import shutil
 import signal
@@ -70,11 +71,12 @@ class Client:
     """A connection that sends bytes as they are given."""
 
     def __init__(self, port, rcvbuf=0):
-        self.s = socket.socket()
+        local = isinstance(port, str)
+        self.s = socket.socket(socket.AF_UNIX if local else socket.AF_INET)
         if rcvbuf:
             self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.s.settimeout(CALM_SEC)
-        self.s.connect(("127.0.0.1", port))
+        self.s.connect(port if local else ("127.0.0.1", port))
         self.buf = bytearray()  # grows in place: bytes would be copied whole at each piece
 
     def __enter__(self):
@@ -177,15 +179,18 @@ def wine_pipe(path):
 
 
 class Process:
-    """A server; its port is what it printed."""
+    """A server; its port is what it printed, or its path."""
 
     def __init__(self, args, **more):
         self.p = subprocess.Popen(RUN + args, stdout=more.pop("stdout", subprocess.PIPE),
                                   stderr=subprocess.PIPE, bufsize=0, **more)
         if self.p.stdout:
-            line = self.line()
-            assert line.startswith("listening 127.0.0.1:"), (line, self.p.stderr.read())
-            self.port = int(line.rsplit(":", 1)[1])
+            line = self.line().rstrip()
+            found = re.fullmatch(r"listening (?:127\.0\.0\.1:(\d+)|unix:(.+)|pipe:.+)", line)
+            if not found:
+                self.p.kill()
+                raise AssertionError((line, self.p.communicate()[1]))
+            self.port = int(found[1]) if found[1] else found[2]
 
     def line(self, seconds=20):
         if not select.select([self.p.stdout], [], [], seconds)[0]:
@@ -253,9 +258,8 @@ class Process:
         return self.p.returncode, out, err
 
 
-def serve(folder, *args, **more):
-    return Process([PROA, "serve", folder, "--listen", "127.0.0.1:0", "--backend", BACKEND, *args],
-                   **more)
+def serve(folder, *args, listen="127.0.0.1:0", **more):
+    return Process([PROA, "serve", folder, "--listen", listen, "--backend", BACKEND, *args], **more)
 
 
 def app(folder, head_ms=20000, idle_ms=20000):

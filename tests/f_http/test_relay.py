@@ -262,14 +262,18 @@ class NamedPipe(unittest.TestCase):
 
 class Arguments(kit.Command):
     def test_bad_arguments(self):
-        there = "127.0.0.1:0"
+        there, to = "127.0.0.1:0", "127.0.0.1:1"
         for args, word in [
                 ([], "two addresses"), ([there], "two addresses"), ([there, there, "x"], "x"),
                 (["nowhere", there], "nowhere"), ([there, "nowhere"], "nowhere"),
-                ([there, ":80:"], ":80:"), ([there, there, "--idle", "never"], "--idle"),
-                ([there, there, "--limit", "0"], "--limit"), ([there, there, "--log"], "--log"),
-                (["192.0.2.1:80", there], "192.0.2.1"),
-                ([there, there, "--backend", "frob"], "frob")]:
+                ([there, ":80:"], ":80:"), ([there, there], "'127.0.0.1:0' names no port"),
+                ([there, "127.0.0.1"], "'127.0.0.1' names no port"),
+                ([there, "localhost:99999"], "localhost:99999"),
+                ([there, "localhost:0"], "localhost:0"),
+                ([there, to, "--idle", "never"], "--idle"),
+                ([there, to, "--limit", "0"], "--limit"), ([there, to, "--log"], "--log"),
+                (["192.0.2.1:80", to], "192.0.2.1"),
+                ([there, to, "--backend", "frob"], "frob")]:
             self.fails("relay", *args, word=word)
 
     @unittest.skipIf(kit.BACKEND == "iocp", "Windows has pipes with names")

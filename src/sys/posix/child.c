@@ -116,6 +116,8 @@ static int exec_search(const px_spawn *s)
 
 static int child_exec(const px_spawn *s)
 {
+	if (!*s->file)
+		return ENOENT; /* not each folder of PATH itself */
 	if (!strchr(s->file, '/'))
 		return exec_search(s);
 	execve(s->file, s->argv, s->env);

@@ -63,6 +63,7 @@
 	X(ENXIO, ENODEV)                 \
 	X(ETXTBSY, ETXTBSY)              \
 	X(ENOEXEC, ENOEXEC)              \
+	X(E2BIG, ETOOLONG)               \
 	X(ECHILD, ECHILD)                \
 	X(ESPIPE, ESEEK)
 

@@ -108,13 +108,16 @@ int64_t px_pipe_writev(int fd, const proa_vec *vec, unsigned n, size_t skip, int
 }
 
 /* Something that nobody waits for takes the descriptor's place, which it keeps until it is closed.
- */
+ * It is written to as well, so that to end a pipe twice is to end it. */
 int64_t px_pipe_shutdown(int fd, int32_t *sys_error)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int64_t rc = 0;
+	int null;
 
 	*sys_error = 0;
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return -PROA_EBADF; /* the reading end */
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (null < 0)
 		return px_errno(sys_error);
 	if (dup2(null, fd) < 0)

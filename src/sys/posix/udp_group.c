@@ -108,7 +108,11 @@ static int set_interface_v4(int fd, int value)
 
 	memset(&r, 0, sizeof r);
 	r.imr_ifindex = value;
-	return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &r, sizeof r);
+	if (!setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &r, sizeof r))
+		return 0;
+	if (errno == EADDRNOTAVAIL)
+		errno = ENODEV; /* what v6 says of a number that is no interface's */
+	return -1;
 #endif
 }
 
