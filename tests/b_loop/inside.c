@@ -230,7 +230,7 @@ TEST(inside_runs_a_program)
 		CHECK_EQ(e.recv.result, 15);
 		SUBMIT(proa_recv, &e.a, &e.got, e.out, sizeof e.out);
 		SUBMIT(proa_send, &e.b, &e.back, e.buf, 15);
-		FOREIGN_UNTIL(loop, e.got.finals == i);
+		FOREIGN_UNTIL(loop, e.got.finals == i && e.back.finals == i);
 	}
 	kit_end(loop, &e.a);
 	kit_end(loop, &e.b);
