@@ -174,7 +174,7 @@ static proa_stats reads_cost(proa_loop *loop, reader *r, unsigned at_once)
 static uint64_t at_most(uint64_t n)
 {
 #ifdef PX_TORTURE
-	return n ? UINT64_MAX : 0;
+	return n ? INT64_MAX : 0;
 #else
 	return n;
 #endif
