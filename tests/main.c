@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_BASELINES = 8, MAX_SHOWN = 20, DEFAULT_LIMIT_SEC = 60, STATUS_SKIPPED = 77 };
+enum { MAX_BASELINES = 8, MAX_SHOWN = 20, DEFAULT_LIMIT_SEC = 180, STATUS_SKIPPED = 77 };
 
 struct baseline {
 	const char *what;

@@ -86,6 +86,15 @@ static inline void bed_spin(bed *b, int ms)
 		proa_run_once(b->loop, until);
 }
 
+/* Runs the loop until it is so; 20 s are longer than any machine takes. */
+#define BED_UNTIL(b, ...)                                                                 \
+	do {                                                                              \
+		int64_t until_ = proa_clock((b)->loop) + 20 * PROA_SEC;                   \
+		while (!(__VA_ARGS__) && proa_clock((b)->loop) < until_)                  \
+			proa_run_once((b)->loop, proa_clock((b)->loop) + 10 * PROA_MSEC); \
+		CHECK(__VA_ARGS__);                                                       \
+	} while (0)
+
 /* Two ends of a fresh connection as plain descriptors. */
 static inline bool bed_connect(bed *b, int *ours, int *peer)
 {
@@ -152,11 +161,7 @@ static inline void pair_receive(pair *p)
 
 static inline void run_until(bed *b, const bool *flag)
 {
-	int64_t until = proa_clock(b->loop) + 10 * PROA_SEC;
-
-	while (!*flag && proa_clock(b->loop) < until)
-		proa_run_once(b->loop, until);
-	CHECK(*flag);
+	BED_UNTIL(b, *flag);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include "dns/race.h"
 #include "op/core.h"
 #include "proa/dns.h"
+#include "sys/sys.h"
 
 #include <string.h>
 
@@ -134,7 +135,8 @@ static void attempt_start(race *r)
 	px_handle_bind(&r->owner, &a->h);
 	proa_connect(px_handle_pub(&a->h), &a->op, &r->request.addr[r->next], attempt_done);
 	r->next++;
-	r->next_at_ns = px_add_sat(r->core->now_ns, APART_NS);
+	/* From this very moment: core->now_ns may be as old as a long callback. */
+	r->next_at_ns = px_add_sat(px_system_clock(r->core->system, r->core->place), APART_NS);
 	if (r->next < r->request.n && !proa_in_flight(&r->timer))
 		proa_timer(px_handle_pub(&r->owner), &r->timer, r->next_at_ns, timer_done);
 }

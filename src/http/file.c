@@ -109,6 +109,16 @@ static void piece_begin(proa_http_request *req)
 	req->file.send = true;
 }
 
+static void piece_end(proa_http_request *req)
+{
+	if (++req->file.next < req->file.ranges) {
+		piece_begin(req);
+	} else {
+		put_pieces_end(req);
+		file_end(req);
+	}
+}
+
 static void on_piece(proa_op *op)
 {
 	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
@@ -116,6 +126,11 @@ static void on_piece(proa_op *op)
 
 	if (px_conn_over(c))
 		return;
+	if (op->result == -PROA_ENOTSUP) { /* a pipe: told at once, with nothing sent */
+		c->by_hand = req->file.send = true;
+		px_conn_settle(c);
+		return;
+	}
 	req->written += op->count;
 	/* A file that shrank: the client must not take it for whole, so it gets no more and no
 	 * other answer. */
@@ -124,14 +139,50 @@ static void on_piece(proa_op *op)
 		return;
 	}
 	c->turning = true;
-	if (++req->file.next < req->file.ranges) {
-		piece_begin(req);
-	} else {
-		put_pieces_end(req);
-		file_end(req);
-	}
+	piece_end(req);
 	c->turning = false;
 	px_conn_turn(c);
+}
+
+static void on_part(proa_op *op)
+{
+	proa_http_request *req = PROA_OF(op, proa_http_request, aux_op);
+	px_range *range = &req->file.range[req->file.next];
+	px_conn *c = req->conn;
+
+	if (px_conn_over(c))
+		return;
+	if (op->result != PX_MIN(range->len, PX_PART_BYTES)) {
+		px_conn_die(c); /* it shrank, or cannot be read */
+		return;
+	}
+	req->file.stage = PX_FILE_SENDING;
+	px_out(req)->len += (size_t)op->result;
+	req->written += op->result;
+	range->first += op->result;
+	range->len -= op->result;
+	c->turning = true;
+	if (range->len)
+		req->file.send = true;
+	else
+		piece_end(req);
+	c->turning = false;
+	px_conn_turn(c);
+}
+
+/* Through memory, where the system sends no file: one part is read while the one before it is on
+ * its way, and no other until that has gone. */
+static void part_read(proa_http_request *req)
+{
+	const px_range *range = &req->file.range[req->file.next];
+	size_t len = (size_t)PX_MIN(range->len, PX_PART_BYTES);
+
+	if (!px_buf_fits(px_out(req), len)) {
+		px_conn_die(req->conn);
+		return;
+	}
+	req->file.stage = PX_FILE_READING;
+	proa_read(&req->conn->file, &req->aux_op, px_out(req)->data, len, range->first, on_part);
 }
 
 /* Sends are a queue: behind the one with the head, this needs not wait for its end. */
@@ -142,8 +193,11 @@ void px_file_pump(proa_http_request *req)
 	if (!req->file.send || px_out(req)->len || req->conn->dead)
 		return;
 	req->file.send = false;
-	proa_send_file(&req->conn->h, &req->aux_op, &req->conn->file, range->first, range->len,
-	               on_piece);
+	if (req->conn->by_hand)
+		part_read(req);
+	else
+		proa_send_file(&req->conn->h, &req->aux_op, &req->conn->file, range->first,
+		               range->len, on_piece);
 }
 
 /* A small file goes behind its head in memory, so that both are one packet. */

@@ -36,7 +36,7 @@ static proa_http_request *request_new(px_local *local)
 	req->magic = PX_REQUEST_MAGIC;
 	req->local = local;
 	req->head = req->path = req->body = req->extra = empty;
-	req->out_op.want = req->aux_op.want = PROA_CHAIN; /* a file goes behind its head */
+	req->out_op.want = PROA_CHAIN; /* a file goes behind its head */
 	req->out[0] = req->out[1] = req->file.path = req->file.entries = empty;
 	px_request_reset(req);
 	return req;

@@ -27,6 +27,7 @@ enum {
 	PX_KEEP_REQUESTS = 1,
 	PX_PIPELINE_BYTES = 300,
 	PX_SMALL_FILE = 11,
+	PX_PART_BYTES = 100,
 	PX_HOLD_BYTES = 300,
 	PX_RECENT_FILES = 1,
 	PX_READ_BYTES = 1024
@@ -35,6 +36,7 @@ enum {
 	PX_KEEP_REQUESTS = 256,    /* a loop keeps that many for connections to come */
 	PX_PIPELINE_BYTES = 64 * 1024, /* unsent answers beyond which no further request is begun */
 	PX_SMALL_FILE = 8 * 1024,      /* files up to that go out in one send with their head */
+	PX_PART_BYTES = 32 * 1024,     /* of a larger one that is read and sent part by part */
 	PX_HOLD_BYTES = 16 * 1024,     /* answers that may wait for the next one to be read */
 	PX_RECENT_FILES = 8,
 	PX_READ_BYTES = 32 * 1024 /* of a folder's entries at a time */
@@ -86,8 +88,8 @@ typedef struct px_file_job {
 	px_buf path;             /* from the folder, 0-terminated */
 	px_buf entries;          /* of a listing, as proa_dir_read packs them */
 	proa_stat_info stat;
-	char boundary[20]; /* of a multipart answer */
-	px_range range[PX_RANGE_MAX];
+	char boundary[20];            /* of a multipart answer */
+	px_range range[PX_RANGE_MAX]; /* what is left of the one that is next */
 	int ranges, next;
 } px_file_job;
 
@@ -159,6 +161,7 @@ struct px_conn {
 	bool dead, eof, closing, draining, turning;
 	bool file_bound; /* `file` is an init handle, or in use: */
 	bool file_used;
+	bool by_hand;   /* the system sends no file on it */
 	bool end_tells; /* an answer's length, alone: cut off, it must not look whole (a reset) */
 	char peer[];    /* PX_PEER_TEXT if there is a log */
 };

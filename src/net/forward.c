@@ -178,11 +178,15 @@ static void spliced_out(proa_op *step)
 	out_ended(f);
 }
 
-/* Nothing was taken, and the bytes are there for a recv. */
+/* Nothing was taken, and the bytes are there for a recv. For want of something, or for ever. */
+static bool is_want(int64_t result)
+{
+	return result == -PROA_EMFILE || result == -PROA_ENFILE || result == -PROA_ENOMEM;
+}
+
 static bool is_refusal(int64_t result)
 {
-	return result == -PROA_EMFILE || result == -PROA_ENFILE || result == -PROA_ENOTSUP ||
-	       result == -PROA_EINVAL || result == -PROA_ENOSYS || result == -PROA_ENOMEM;
+	return result == -PROA_ENOTSUP || result == -PROA_EINVAL || result == -PROA_ENOSYS;
 }
 
 static void few_count(forward *f, int64_t n)
@@ -198,9 +202,9 @@ static void spliced_in(proa_op *step)
 	int64_t n = step->result;
 	px_op *op;
 
-	if (is_refusal(n)) {
+	if (is_want(n) || is_refusal(n)) {
 		f->direct = false;
-		f->no_duct = n != -PROA_EMFILE; /* there may be some later */
+		f->no_duct = is_refusal(n);
 		forward_next(f);
 	} else if (n <= 0) {
 		in_ended(f);

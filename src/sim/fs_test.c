@@ -6,6 +6,7 @@
 #include "sim/fs_bed.h"
 
 #include <stdio.h>
+#include <time.h>
 
 enum { SECTOR = PX_SIMFS_SECTOR, ALWAYS = 1000000 };
 
@@ -452,6 +453,12 @@ TEST(fs_no_memory)
 
 /* ---- speed; told, and only what is absurd fails ---- */
 
+/* The processor's time: others' do not count in it (but on Windows, where it is the clock's). */
+static long long used_ns(void)
+{
+	return (long long)clock() * (1000000000 / CLOCKS_PER_SEC);
+}
+
 TEST(fs_speed)
 {
 	enum { PAGES = 1024, BYTES = 4096 };
@@ -462,17 +469,17 @@ TEST(fs_speed)
 
 	REQUIRE(bed_open(&b));
 	CHECK_EQ(bed_file(&b, "f", BED_NEW), 0);
-	start = test_now_ns();
+	start = used_ns();
 	for (int i = 0; i < rounds * PAGES; i++) {
 		bed_write(&b, 0, buf, BYTES, (int64_t)(i % PAGES) * BYTES);
 		if (i % 64 == 0)
 			bed_sync(&b, 0);
 	}
-	write_ns = (test_now_ns() - start) / rounds / PAGES;
-	start = test_now_ns();
+	write_ns = (used_ns() - start) / rounds / PAGES;
+	start = used_ns();
 	for (int i = 0; i < rounds * PAGES; i++)
 		bed_read(&b, 0, buf, BYTES, (int64_t)(i * 7 % PAGES) * BYTES);
-	read_ns = (test_now_ns() - start) / rounds / PAGES;
+	read_ns = (used_ns() - start) / rounds / PAGES;
 	test_note("4 KiB: write %lld ns, read %lld ns; %.2f bytes a byte", write_ns, read_ns,
 	          (double)b.alloc.live_bytes / (PAGES * BYTES));
 	CHECK_LT(write_ns, 1000 * host_slowness() * 100);

@@ -20,9 +20,7 @@ static bool readable(proa_loop *loop, int ms)
 
 static void turn(proa_loop *loop)
 {
-	kit_running = true;
-	proa_run_once(loop, PROA_POLL);
-	kit_running = false;
+	kit_once(loop, 0);
 }
 
 /* One iteration of the foreign loop. */
@@ -85,9 +83,9 @@ TEST(inside_tells_until_when)
 	want = proa_clock(loop) + 50 * PROA_MSEC;
 	SUBMIT(proa_timer, proa_root(loop), &timer, want);
 	at = prepare(loop);
-	CHECK_GT(at, proa_clock(loop)); /* perhaps some time before, never after */
-	CHECK_LE(at, want + PROA_MSEC);
-	CHECK_EQ(timer.finals, 0); /* prepare calls nothing back */
+	CHECK(at > proa_clock(loop) || proa_clock(loop) > want);
+	CHECK_LE(at, want + PROA_MSEC); /* perhaps some time before, never after */
+	CHECK_EQ(timer.finals, 0);      /* prepare calls nothing back */
 	host_sleep_us(60000);
 	CHECK_LE(prepare(loop), proa_clock(loop));
 	turn(loop);
@@ -124,7 +122,7 @@ TEST(inside_bytes_make_it_readable)
 			turn(loop);
 		CHECK(!readable(loop, i ? 0 : 20));
 		kit_fd_write(peer, "x", 1);
-		CHECK(readable(loop, 2000));
+		CHECK(readable(loop, 20000));
 		turn(loop);
 		FOREIGN_UNTIL(loop, r.finals == (unsigned)i + 1);
 		CHECK_EQ(r.result, 1);
@@ -168,13 +166,13 @@ TEST(inside_posts_make_it_readable)
 		turn(p.loop);
 	CHECK(!readable(p.loop, 0));
 	REQUIRE(host_thread_start(&t, post_late, &p));
-	CHECK(readable(p.loop, 2000));
+	CHECK(readable(p.loop, 20000));
 	turn(p.loop);
 	FOREIGN_UNTIL(p.loop, p.post.finals == 1);
 	while (prepare(p.loop) == PROA_POLL)
 		turn(p.loop);
 	p.go = 1;
-	CHECK(readable(p.loop, 2000));
+	CHECK(readable(p.loop, 20000));
 	turn(p.loop);
 	FOREIGN_UNTIL(p.loop, p.bell.mores == 1);
 	host_thread_join(&t);

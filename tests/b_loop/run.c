@@ -122,7 +122,7 @@ TEST(run_once_counts_callbacks_and_keeps_time)
 		CHECK_EQ(kit_once(loop, 20), 0);
 	before = test_now_ns();
 	CHECK_EQ(proa_run_once(loop, PROA_POLL), 0);
-	CHECK_LT(test_now_ns() - before, 5 * PROA_SEC);
+	CHECK_LT(test_now_ns() - before, 30 * PROA_SEC);
 	kit_close(&loop);
 }
 
@@ -188,7 +188,7 @@ TEST(run_spin_looks_before_it_sleeps)
 /* It looks no longer than until the next timer. */
 TEST(run_spin_ends_with_the_next_timer)
 {
-	proa_loop_options o = {.spin_ns = 3000000000};
+	proa_loop_options o = {.spin_ns = 4000000000};
 	rec timer = {0};
 	int64_t begin;
 	proa_loop *loop = kit_open(&o);
@@ -198,10 +198,10 @@ TEST(run_spin_ends_with_the_next_timer)
 	begin = proa_clock(loop);
 	SUBMIT(proa_timer, proa_root(loop), &timer, begin + 5 * PROA_MSEC);
 	CHECK_EQ(kit_await(loop, &timer), 0);
-	CHECK_LT(timer.at_ns - begin, PROA_SEC);
+	CHECK_LT(timer.at_ns - begin, 3 * PROA_SEC);
 	begin = proa_clock(loop);
 	CHECK_EQ(kit_once(loop, 5), 0);
-	CHECK_LT(proa_clock(loop) - begin, PROA_SEC);
+	CHECK_LT(proa_clock(loop) - begin, 3 * PROA_SEC);
 	kit_close(&loop);
 }
 
@@ -215,7 +215,7 @@ static void *ring_soon(void *bell)
 /* What comes while it looks need not wake it. */
 TEST(run_spin_does_not_sleep_meanwhile)
 {
-	proa_loop_options o = {.spin_ns = 3000000000};
+	proa_loop_options o = {.spin_ns = 4000000000};
 	rec bell = {0};
 	host_thread other;
 	proa_stats stats;
@@ -225,7 +225,7 @@ TEST(run_spin_does_not_sleep_meanwhile)
 		return;
 	SUBMIT_BELL(proa_root(loop), &bell);
 	CHECK(host_thread_start(&other, ring_soon, &bell.op));
-	CHECK_EQ(kit_once(loop, 10000), 1);
+	CHECK_EQ(kit_once(loop, 60000), 1);
 	host_thread_join(&other);
 	proa_loop_stats(loop, &stats);
 	CHECK_EQ(stats.wakeups, 0);

@@ -75,7 +75,7 @@ TEST(wait_keeps_its_deadline)
 	proa_timer(proa_root(loop), &op, proa_in(loop, 3600 * PROA_SEC), NULL);
 	CHECK_EQ(proa_wait(loop, &e, 1, proa_clock(loop) + 10 * PROA_MSEC), 0);
 	CHECK_GE(test_now_ns() - before, 10 * PROA_MSEC);
-	CHECK_LT(test_now_ns() - before, 5 * PROA_SEC);
+	CHECK_LT(test_now_ns() - before, 30 * PROA_SEC);
 	CHECK_EQ(proa_wait(loop, &e, 1, PROA_POLL), 0);
 	proa_cancel(&op);
 	CHECK_EQ(proa_wait(loop, &e, 1, 0), 1);

@@ -10,7 +10,7 @@
 static uint64_t drain(proa_loop *loop, int fd, uint64_t from, uint64_t len)
 {
 	static unsigned char in[100000];
-	long long until = test_now_ns() + 20 * PROA_SEC;
+	long long until = test_now_ns() + kit_patience_ns();
 	uint64_t got = 0;
 	long n = -1;
 
@@ -32,7 +32,7 @@ static uint64_t drain(proa_loop *loop, int fd, uint64_t from, uint64_t len)
 static uint64_t drain_send(proa_loop *loop, int fd, const rec *r)
 {
 	static unsigned char in[10007];
-	long long until = test_now_ns() + 20 * PROA_SEC;
+	long long until = test_now_ns() + kit_patience_ns();
 	uint64_t got = 0;
 
 	while ((!r->finals || got < (uint64_t)r->count) && CHECK(test_now_ns() < until)) {
@@ -154,8 +154,8 @@ TEST(sendv_limits)
 	CHECK_EQ(kit_await(loop, &none), 0);
 	CHECK_EQ(kit_await(loop, &empty), 0);
 	CHECK_EQ(kit_await(loop, &behind), 5);
-	kit_settle(loop);
-	CHECK_EQ(kit_fd_read(fd, buf, sizeof buf), 5);
+	CHECK_EQ(host_sock_recv(fd, buf, sizeof buf), 5); /* waits for it */
+	CHECK_EQ(kit_fd_read(fd, buf, sizeof buf), -1);
 	kit_fd_close(fd);
 	kit_close(&loop);
 }

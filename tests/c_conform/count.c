@@ -85,7 +85,8 @@ static void steady_round(proa_loop *loop, proa_handle *a, int fd, const proa_add
 	CHECK_EQ(kit_await(loop, &accept), 0);
 	kit_await(loop, &timer);
 	kit_await(loop, &post);
-	CHECK_EQ(kit_fd_read(fd, buf, sizeof buf), 9);
+	for (long got = 0, n = 1; got < 9 && CHECK_GT(n, 0); got += n) /* when it arrives */
+		n = host_sock_recv(fd, buf, (size_t)(9 - got));
 	kit_fd_reset(c);
 }
 
@@ -238,7 +239,7 @@ TEST(system_calls_per_echo)
 			kit_fd_write(e[i].fd, message, MESSAGE);
 		UNTIL(loop, echoes == round * CONNS);
 		for (int i = 0; i < CONNS; i++) {
-			CHECK_EQ(kit_fd_read(e[i].fd, message, MESSAGE), MESSAGE);
+			CHECK_EQ(host_sock_recv(e[i].fd, message, MESSAGE), MESSAGE);
 			CHECK(kit_filled(message, MESSAGE, round));
 		}
 		if (round == ROUNDS / 2)

@@ -70,7 +70,7 @@ TEST(datagram_every_address_takes_v4)
 	LOOP(loop);
 
 	CHECK_EQ(udp_open(loop, &server, "*:0", NULL, &any), 0);
-	udp_here(loop, &client, &from);
+	CHECK_EQ(udp_open(loop, &client, "127.0.0.1:0", NULL, &from), 0);
 	at = from;
 	{
 		char text[PROA_ADDR_TEXT];
@@ -319,27 +319,43 @@ TEST(datagram_recv_cancelled_timed_out_idle)
 	kit_close(&loop);
 }
 
-/* Each datagram counts as a move, an empty one too. */
-TEST(datagram_idle_time_counts_from_the_last)
+/* False: a datagram came so late that it says nothing. */
+static bool lives_by_datagrams(proa_loop *loop)
 {
 	gram g = GRAM;
 	proa_handle a, b;
 	proa_addr at, from;
-	int64_t begin;
-	LOOP(loop);
+	int64_t begin = proa_clock(loop), turn;
+	bool slow = false;
 
 	udp_here(loop, &a, &at);
 	udp_here(loop, &b, &from);
 	proa_set_idle(&a, 200 * PROA_MSEC);
-	begin = proa_clock(loop);
 	while (proa_clock(loop) - begin < 500 * PROA_MSEC) {
+		turn = proa_clock(loop);
 		gram_recv(&a, &g);
 		kit_once(loop, 20);
 		CHECK_EQ(send_one(loop, &b, &at, ""), 0);
-		CHECK_EQ(kit_await(loop, &g.r), 0);
+		kit_await(loop, &g.r);
+		slow |= proa_clock(loop) - turn > 150 * PROA_MSEC;
+		CHECK(g.r.result == 0 || slow);
 	}
 	gram_recv(&a, &g);
-	CHECK_EQ(kit_await(loop, &g.r), -PROA_ETIMEDOUT);
+	kit_await(loop, &g.r);
+	CHECK(g.r.result == -PROA_ETIMEDOUT || slow);
+	kit_end(loop, &a);
+	kit_end(loop, &b);
+	return !slow;
+}
+
+/* Each datagram counts as a move, an empty one too. */
+TEST(datagram_idle_time_counts_from_the_last)
+{
+	int tries = 0;
+	LOOP(loop);
+
+	while (!lives_by_datagrams(loop) && CHECK_LT(tries, 30))
+		tries++;
 	kit_close(&loop);
 }
 
@@ -391,7 +407,7 @@ TEST(datagram_finish_lets_sends_out)
 	gram_recv(&b, &in);
 	for (int i = 0; i < N; i++)
 		gram_send(&b, &out[i], &at, "last words", 10);
-	proa_finish(&b, proa_clock(loop) + 10 * PROA_SEC, kit_closed);
+	proa_finish(&b, proa_clock(loop) + 60 * PROA_SEC, kit_closed);
 	UNTIL(loop, kit_n_closed == before + 1);
 	CHECK_EQ(in.r.result, -PROA_ECANCELED);
 	for (int i = 0; i < N; i++) {

@@ -468,7 +468,7 @@ TEST(datagram_groups_by_source)
 	LOOP_WITH_GROUPS(loop);
 
 	CHECK_EQ(udp_open(loop, &hears, "0.0.0.0:0", NULL, &at), 0);
-	udp_here(loop, &says, &from);
+	CHECK_EQ(udp_open(loop, &says, "127.0.0.1:0", NULL, &from), 0);
 	CHECK_EQ(proa_addr_parse(&group, "232.7.7.7", proa_addr_port(&at)), 0);
 	CHECK_EQ(proa_addr_parse(&source, "127.0.0.1", 0), 0);
 	CHECK_EQ(proa_addr_parse(&other, "127.0.0.2", 0), 0);

@@ -4,6 +4,10 @@
 
 #include <stdlib.h>
 
+/* Where a machine that has no time for the test may spoil it, a try for which it had none does not
+ * count; so many of them do not come in a row. */
+enum { SLOW_TRIES = 30 };
+
 TEST(deadline_of_each_kind)
 {
 	enum { LEN = 8 << 20 };
@@ -30,7 +34,7 @@ TEST(deadline_of_each_kind)
 	for (int i = 0; i < 6; i++) {
 		CHECK_EQ(kit_await(loop, &r[i]), -PROA_ETIMEDOUT);
 		CHECK_GE(r[i].at_ns, at);
-		CHECK_LT(r[i].at_ns, at + 5 * PROA_SEC);
+		CHECK_LT(r[i].at_ns, at + 30 * PROA_SEC);
 		CHECK_EQ(r[i].op.deadline_ns, at); /* stays */
 	}
 	CHECK_GT(r[3].count, 0);
@@ -104,32 +108,44 @@ TEST(deadline_race_loses_no_byte)
 	kit_close(&loop);
 }
 
+/* With a deadline that lies ahead still when the loop has seen it. */
+static void recv_in_time(proa_loop *loop, proa_handle *h, rec *r, char *byte)
+{
+	for (int tries = 0; tries < SLOW_TRIES; tries++) {
+		r->op.deadline_ns = proa_clock(loop) + 50 * PROA_MSEC;
+		SUBMIT(proa_recv, h, r, byte, 1);
+		kit_once(loop, 1);
+		if (proa_clock(loop) < r->op.deadline_ns)
+			return;
+		kit_await(loop, r);
+	}
+}
+
 TEST(deadline_moved_in_flight_of_a_recv)
 {
 	rec r = {0};
 	proa_handle a, b;
-	char buf[8];
+	char byte;
 	int64_t at;
 	LOOP(loop);
 
 	kit_pair(loop, &a, &b);
-	r.op.deadline_ns = proa_clock(loop) + 150 * PROA_MSEC; /* not over in the wait below */
-	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
-	kit_once(loop, 1);
+	recv_in_time(loop, &a, &r, &byte);
 	at = r.op.deadline_ns + 40 * PROA_MSEC;
 	proa_deadline(&r.op, at); /* later */
 	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
 	CHECK_GE(r.at_ns, at);
 	r.op.deadline_ns = 0;
-	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	SUBMIT(proa_recv, &a, &r, &byte, 1);
 	kit_once(loop, 1);
 	proa_deadline(&r.op, proa_clock(loop) + 5 * PROA_MSEC); /* on */
 	CHECK_EQ(kit_await(loop, &r), -PROA_ETIMEDOUT);
-	r.op.deadline_ns = proa_clock(loop) + 5 * PROA_MSEC;
-	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
+	recv_in_time(loop, &a, &r, &byte);
+	at = r.op.deadline_ns;
 	proa_deadline(&r.op, 0); /* off */
-	kit_once(loop, 30);
-	CHECK_EQ(r.finals, 2);
+	while (proa_clock(loop) < at + 10 * PROA_MSEC)
+		kit_once(loop, 20);
+	CHECK(proa_in_flight(&r.op));
 	proa_cancel(&r.op);
 	CHECK_EQ(kit_await(loop, &r), -PROA_ECANCELED);
 	kit_close(&loop);
@@ -223,7 +239,7 @@ TEST(idle_ends_what_is_in_flight)
 	CHECK_EQ(kit_await(loop, &queued), -PROA_ETIMEDOUT);
 	CHECK_EQ(kit_await(loop, &many), -PROA_ETIMEDOUT);
 	CHECK_GE(recv.at_ns - begin, 29 * PROA_MSEC);
-	CHECK_LT(recv.at_ns - begin, 5 * PROA_SEC);
+	CHECK_LT(recv.at_ns - begin, 30 * PROA_SEC);
 	CHECK_EQ(timer.finals, 0); /* socket ops only */
 	CHECK(proa_is_open(&a[0]));
 	kit_close(&loop);
@@ -245,9 +261,9 @@ TEST(idle_wakes_a_sleeping_loop)
 	begin = proa_clock(loop);
 	/* A cancel may take an iteration of its own, and a signal end one early. */
 	for (int i = 0; i < 8 && !r.finals; i++)
-		kit_once(loop, 10000);
+		kit_once(loop, 60000);
 	CHECK_EQ(r.result, -PROA_ETIMEDOUT);
-	CHECK_LT(proa_clock(loop) - begin, 5 * PROA_SEC);
+	CHECK_LT(proa_clock(loop) - begin, 30 * PROA_SEC);
 	kit_close(&loop);
 }
 
@@ -257,35 +273,47 @@ static void then_sleep(rec *r)
 	host_sleep_us(150000);
 }
 
-/* The loop was late to look, and not the peer to send. */
-TEST(idle_does_not_end_what_came_during_a_callback)
+static bool comes_during_a_callback(proa_loop *loop)
 {
 	rec r = {0}, timer = {.then = then_sleep};
 	proa_handle a;
+	int64_t begin;
 	char buf[8];
-	int fd;
-	LOOP(loop);
+	bool slow;
+	int fd = kit_half(loop, &a);
 
-	fd = kit_half(loop, &a);
 	timer.ctx = &fd;
 	SUBMIT(proa_recv, &a, &r, buf, sizeof buf);
 	kit_settle(loop);
-	proa_set_idle(&a, 80 * PROA_MSEC); /* not before: a busy machine takes its time to settle */
+	begin = proa_clock(loop);
+	proa_set_idle(&a, 80 * PROA_MSEC);
 	SUBMIT(proa_timer, proa_root(loop), &timer, 1);
-	CHECK_EQ(kit_await(loop, &r), 1);
-	CHECK_EQ(kit_await(loop, &timer), 0);
+	kit_await(loop, &timer);
+	slow = timer.at_ns - begin > 40 * PROA_MSEC;
+	CHECK(kit_await(loop, &r) == 1 || slow);
+	kit_end(loop, &a);
 	kit_fd_close(fd);
+	return !slow;
+}
+
+/* The loop was late to look, and not the peer to send. */
+TEST(idle_does_not_end_what_came_during_a_callback)
+{
+	int tries = 0;
+	LOOP(loop);
+
+	while (!comes_during_a_callback(loop) && CHECK_LT(tries, SLOW_TRIES))
+		tries++;
 	kit_close(&loop);
 }
 
-TEST(idle_slow_but_alive_lives)
+static bool lives_slowly(proa_loop *loop)
 {
 	rec r = {0}, many = {.then = then_return};
 	proa_handle a[2];
 	char buf[64];
 	int fd[2];
-	long long until = test_now_ns() + 700 * PROA_MSEC, next;
-	LOOP(loop);
+	long long until = test_now_ns() + 700 * PROA_MSEC, begin, took, longest = 0;
 
 	for (int i = 0; i < 2; i++) {
 		fd[i] = kit_half(loop, &a[i]);
@@ -293,19 +321,33 @@ TEST(idle_slow_but_alive_lives)
 	}
 	SUBMIT(proa_recv_pooled_many, &a[1], &many, NULL, 0);
 	while (test_now_ns() < until) { /* a byte each 100 ms, thrice the idle time long */
+		begin = test_now_ns();
 		if (!proa_in_flight(&r.op))
 			SUBMIT(proa_recv, &a[0], &r, buf, sizeof buf);
 		kit_fd_write(fd[0], "x", 1);
 		kit_fd_write(fd[1], "y", 1);
-		for (next = test_now_ns() + 100 * PROA_MSEC; test_now_ns() < next;)
+		while (test_now_ns() < begin + 100 * PROA_MSEC)
 			kit_once(loop, 100);
-		CHECK_EQ(many.finals, 0);
-		CHECK(r.result >= 0);
+		took = test_now_ns() - begin;
+		longest = took > longest ? took : longest;
+		CHECK((!many.finals && r.result >= 0) || longest > 180 * PROA_MSEC);
 	}
 	UNTIL(loop, many.finals == 1);
 	CHECK_EQ(many.result, -PROA_ETIMEDOUT); /* and now that nothing comes */
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
+		kit_end(loop, &a[i]);
 		kit_fd_close(fd[i]);
+	}
+	return longest <= 180 * PROA_MSEC;
+}
+
+TEST(idle_slow_but_alive_lives)
+{
+	int tries = 0;
+	LOOP(loop);
+
+	while (!lives_slowly(loop) && CHECK_LT(tries, SLOW_TRIES))
+		tries++;
 	kit_close(&loop);
 }
 
@@ -418,15 +460,15 @@ TEST(idle_does_not_count_time_held_back_or_paused)
 	int fd[2];
 	LOOP(loop);
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		fd[i] = kit_half(loop, &a[i]);
-		proa_set_idle(&a[i], 80 * PROA_MSEC);
-	}
 	SUBMIT(proa_recv_pooled_many, &a[0], &quota, NULL, 1);
 	SUBMIT(proa_recv_pooled_many, &a[1], &paused, NULL, 0);
 	kit_fd_write(fd[0], "x", 1);
 	UNTIL(loop, quota.mores == 1);
 	proa_pause(&paused.op);
+	for (int i = 0; i < 2; i++)
+		proa_set_idle(&a[i], 80 * PROA_MSEC);
 	for (begin = test_now_ns(); test_now_ns() < begin + 200 * PROA_MSEC;)
 		kit_once(loop, 20);
 	CHECK_EQ(quota.finals + paused.finals, 0);

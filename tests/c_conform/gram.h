@@ -21,7 +21,7 @@ static inline int udp_open(proa_loop *loop, proa_handle *h, const char *text,
 
 static inline void udp_here(proa_loop *loop, proa_handle *h, proa_addr *addr)
 {
-	CHECK_EQ(udp_open(loop, h, "127.0.0.1:0", NULL, addr), 0);
+	CHECK_EQ(udp_open(loop, h, host_loopback_udp(), NULL, addr), 0);
 }
 
 typedef struct gram {

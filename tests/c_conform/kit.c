@@ -98,11 +98,12 @@ proa_loop *kit_open(const proa_loop_options *options)
 
 void kit_close(proa_loop **loop)
 {
+	int64_t close_ns = (kit_put_in.patience_ns ? 10 : 60) * PROA_SEC;
 	proa_stats stats;
 
 	kit_loop = NULL; /* what fails from here on is not for giving up */
 	kit_running = true;
-	CHECK_ALWAYS_EQ(proa_loop_close(loop, proa_clock(*loop) + 10 * PROA_SEC), 0);
+	CHECK_ALWAYS_EQ(proa_loop_close(loop, proa_clock(*loop) + close_ns), 0);
 	kit_running = false;
 	if (*loop) {
 		proa_loop_stats(*loop, &stats);
@@ -183,7 +184,7 @@ uint64_t kit_submitted(const proa_loop *loop, const char *kind)
 
 long long kit_patience_ns(void)
 {
-	return kit_put_in.patience_ns ? kit_put_in.patience_ns : 20 * PROA_SEC * host_slowness();
+	return kit_put_in.patience_ns ? kit_put_in.patience_ns : 60 * PROA_SEC * host_slowness();
 }
 
 /* ---- recorded ops ---- */

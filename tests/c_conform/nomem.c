@@ -111,7 +111,7 @@ static bool scene_play(long k, bool for_ever)
 		if (scene_connect(sc))
 			scene_talk(sc);
 		kit_running = true;
-		CHECK_EQ(proa_loop_close(&sc->loop, proa_clock(sc->loop) + 10 * PROA_SEC), 0);
+		CHECK_EQ(proa_loop_close(&sc->loop, proa_clock(sc->loop) + 60 * PROA_SEC), 0);
 		kit_running = false;
 	}
 	failed = kit_mem.failed > 0;

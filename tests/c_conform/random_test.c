@@ -467,7 +467,7 @@ static bool world_open(uint64_t seed)
 static void world_close(void)
 {
 	proa_stats stats;
-	long long until = test_now_ns() + 10 * PROA_SEC;
+	long long until = test_now_ns() + kit_patience_ns();
 
 	w.running = false;
 	lurkers_close();

@@ -248,7 +248,7 @@ TEST(evented_hangs_alone)
 	memset(q, 0xa5, sizeof q); /* ours again */
 	kit_settle(loop);
 	kit_close(&loop);
-	CHECK_LT(test_now_ns() - began, 1500 * PROA_MSEC * host_slowness());
+	CHECK_LT(test_now_ns() - began, 5 * PROA_SEC); /* it is asked thrice, for 2 s each */
 	free(s);
 }
 

@@ -29,7 +29,7 @@ static void drains_when_all_hang_up(unsigned loops, bool reuseport)
 	CHECK_EQ(dial(&addr), -1);
 	hang_up(fd, N);
 	CHECK_EQ(proa_group_wait(&g.group), 0);
-	CHECK_LT(test_now_ns() - began, 2 * PROA_SEC); /* long before the deadline */
+	CHECK_LT(test_now_ns() - began, 30 * PROA_SEC); /* the deadline is far */
 	CHECK_EQ(g.open, 0);
 }
 
@@ -81,7 +81,7 @@ TEST(group_drain_deadline_and_a_shorter_one)
 	CHECK(echo_works(fd));
 	CHECK_EQ(proa_group_wait(&g.group), 0);
 	CHECK_GE(test_now_ns() - began, 100 * PROA_MSEC);
-	CHECK_LT(test_now_ns() - began, PROA_SEC);
+	CHECK_LT(test_now_ns() - began, 30 * PROA_SEC); /* it was not the one of an hour */
 	CHECK_LE(hear(fd), 0);
 	host_sock_close(fd);
 }

@@ -13,7 +13,7 @@ int dial(const proa_addr *addr)
 
 int dial_socket(const proa_addr *addr, int fd)
 {
-	host_sock_timeout(fd, 10);
+	host_sock_timeout(fd, 20); /* longer than a loop is held */
 	if (host_sock_connect(fd, addr))
 		return fd;
 	host_sock_close(fd);
@@ -40,19 +40,12 @@ bool echo_works(int fd)
 	return hear(fd) == 'e';
 }
 
-bool hears_within(int fd, char what, int ms)
-{
-	bool ready;
-
-	return host_sock_wait(&fd, &ready, 1, ms) == 1 && hear(fd) == what;
-}
-
 void nap(int ms)
 {
 	host_sleep_us((unsigned long)ms * 1000);
 }
 
-/* ---- the server: echoes; 'B' blocks its loop for a second, 'S' stops the group ---- */
+/* ---- the server: echoes; 'B' blocks its loop until it is let go, 'S' stops the group ---- */
 
 struct group_state g;
 
@@ -69,12 +62,23 @@ static void on_conn_closed(proa_handle *h)
 	atomic_fetch_sub(&g.open, 1);
 }
 
+/* The first to be held is the first that is let go. Nobody else waits for a loop so long. */
+static void hold(void)
+{
+	long long until = test_now_ns() + 10 * PROA_SEC;
+	int nth = atomic_fetch_add(&g.held, 1);
+
+	while (atomic_load(&g.let_go) <= nth && test_now_ns() < until)
+		nap(1);
+	CHECK_GT(g.let_go, nth);
+}
+
 static void obey(char what)
 {
 	if (what == 'B')
-		nap(1000);
+		hold();
 	if (what == 'S')
-		proa_group_stop(g.group, 5 * PROA_SEC);
+		proa_group_stop(g.group, 60 * PROA_SEC);
 }
 
 static void on_recv(proa_op *op)
@@ -184,7 +188,7 @@ void group_down(int64_t drain_ns)
 
 void wait_for(_Atomic int *what, int value)
 {
-	long long until = test_now_ns() + 5 * PROA_SEC;
+	long long until = test_now_ns() + 20 * PROA_SEC;
 
 	while (atomic_load(what) != value && test_now_ns() < until)
 		nap(1);

@@ -15,17 +15,18 @@ int dial(const proa_addr *addr); /* -1: refused */
 int dial_socket(const proa_addr *addr, int fd);
 void say(int fd, char what);
 int hear(int fd); /* the next byte; 0 at the end, -1 on an error */
-bool hears_within(int fd, char what, int ms);
 bool echo_works(int fd);
 void hang_up(int *fd, int n);
 void nap(int ms);
 
-/* ---- the server: echoes; 'B' blocks its loop for a second, 'S' stops the group ---- */
+/* ---- the server: echoes; 'B' blocks its loop until it is let go, 'S' stops the group ---- */
 
 extern struct group_state {
 	proa_group *group;
 	_Atomic int started, drained, open, peak, starts, drains, notices;
 	_Atomic unsigned used; /* a bit for each loop */
+	_Atomic int held;      /* loops that were blocked, ever... */
+	_Atomic int let_go;    /* ...and how many of them are no more, in that order */
 	int fail_start;        /* loop that fails; -1 none */
 	bool close_in_drain;
 } g;

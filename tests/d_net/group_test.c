@@ -112,18 +112,17 @@ TEST(group_serve_refusals)
 /* ---- a blocked loop ---- */
 
 /* Connections that come while a loop is blocked in a callback are all served by the others. */
-TEST_LIMIT(group_blocked_loop_holds_up_nobody, 30)
+TEST(group_blocked_loop_holds_up_nobody)
 {
 	enum { N = 50 };
 	proa_addr addr;
-	long long began;
-	int fd[N], blocker, late = 0;
+	int fd[N], blocker;
 
 	REQUIRE(group_up(3, &plain, &addr));
 	blocker = dial(&addr);
 	CHECK(echo_works(blocker));
-	began = test_now_ns();
 	say(blocker, 'B');
+	wait_for(&g.held, 1);
 	nap(2); /* not 5: some are chosen for it before it counts as stuck */
 	for (int i = 0; i < N; i++) {
 		fd[i] = dial(&addr);
@@ -131,13 +130,10 @@ TEST_LIMIT(group_blocked_loop_holds_up_nobody, 30)
 	}
 	for (int i = 0; i < N; i++)
 		CHECK_EQ(hear(fd[i]), 'x');
-	test_note("%d connections after %lld ms", N, (test_now_ns() - began) / PROA_MSEC);
-	CHECK_LT(test_now_ns() - began, 500 * PROA_MSEC);
+	atomic_store(&g.let_go, 1); /* it was held all the time: that is checked */
 	CHECK_EQ(hear(blocker), 'B');
-	CHECK_GE(test_now_ns() - began, PROA_SEC);
 	for (int i = 0; i < N; i++)
-		late += !echo_works(fd[i]);
-	CHECK_EQ(late, 0);
+		CHECK(echo_works(fd[i]));
 	CHECK(echo_works(blocker));
 	hang_up(fd, N);
 	host_sock_close(blocker);
@@ -145,7 +141,7 @@ TEST_LIMIT(group_blocked_loop_holds_up_nobody, 30)
 }
 
 /* All loops are blocked: whatever was chosen, it is served by the first that comes back. */
-TEST_LIMIT(group_all_loops_blocked, 30)
+TEST(group_all_loops_blocked)
 {
 	enum { N = 20 };
 	proa_addr addr;
@@ -156,17 +152,20 @@ TEST_LIMIT(group_all_loops_blocked, 30)
 		blocker[i] = dial(&addr);
 		CHECK(echo_works(blocker[i]));
 	}
-	say(blocker[0], 'B');
-	nap(400);
-	say(blocker[1], 'B');
+	for (int i = 0; i < 2; i++) {
+		say(blocker[i], 'B');
+		wait_for(&g.held, i + 1);
+	}
 	nap(20);
 	for (int i = 0; i < N; i++) {
 		fd[i] = dial(&addr);
 		say(fd[i], 'x');
 	}
+	atomic_store(&g.let_go, 1);
 	CHECK_EQ(hear(blocker[0]), 'B');
 	for (int i = 0; i < N; i++)
-		CHECK(hears_within(fd[i], 'x', 250)); /* the other one comes back 400 ms later */
+		CHECK_EQ(hear(fd[i]), 'x');
+	atomic_store(&g.let_go, 2);
 	CHECK_EQ(hear(blocker[1]), 'B');
 	hang_up(fd, N);
 	hang_up(blocker, 2);
@@ -191,10 +190,11 @@ static void limited(unsigned loops, bool reuseport)
 		fd[i] = dial(&addr);
 		say(fd[i], 'x');
 	}
+	wait_for(&g.started, MAX);
 	nap(50);
 	CHECK_EQ(g.started, MAX);
 	for (int left = N; left;) { /* whoever is served hangs up; the system chooses who that is */
-		REQUIRE(host_sock_wait(fd, ready, N, 5000) > 0);
+		REQUIRE(host_sock_wait(fd, ready, N, 20000) > 0);
 		for (int i = 0; i < N; i++)
 			if (ready[i]) {
 				CHECK_EQ(hear(fd[i]), 'x');
@@ -294,13 +294,13 @@ static void churned(bool reuseport, unsigned conn_max)
 	group_down(PROA_SEC);
 }
 
-TEST_LIMIT(group_churn_by_handing_over, 60)
+TEST(group_churn_by_handing_over)
 {
 	churned(false, 0);
 	churned(false, 2);
 }
 
-TEST_LIMIT(group_churn_with_reuseport, 60)
+TEST(group_churn_with_reuseport)
 {
 	NEED(HOST_REUSEPORT);
 	churned(true, 0);

@@ -100,7 +100,7 @@ static bool serve(proa_loop *loop, proa_handle *owner, proa_server *s, const pro
 /* One ping, one pong. */
 static bool echo_works(proa_loop *loop, int fd)
 {
-	long long until = test_now_ns() + 5 * PROA_SEC;
+	long long until = test_now_ns() + kit_patience_ns();
 	char got[4];
 
 	kit_fd_write(fd, "ping", 4);
@@ -117,7 +117,7 @@ static bool echo_works(proa_loop *loop, int fd)
 /* The server has closed it. */
 static bool ended(proa_loop *loop, int fd)
 {
-	long long until = test_now_ns() + 5 * PROA_SEC;
+	long long until = test_now_ns() + kit_patience_ns();
 	char got[4];
 	long len;
 
@@ -177,6 +177,8 @@ TEST(serve_limit_pauses_accepting)
 	for (int i = 0; i < 5; i++)
 		fd[i] = kit_connect(&addr);
 	for (int i = 0; i < 5; i++) {
+		UNTIL(loop,
+		      n.started == (i < 4 ? i + 2 : 5) && proa_serve_count(&s) == (i < 4 ? 2 : 1));
 		kit_settle(loop);
 		CHECK_EQ(n.started, i < 4 ? i + 2 : 5);
 		CHECK_EQ(proa_serve_count(&s), i < 4 ? 2 : 1);
@@ -203,8 +205,8 @@ TEST(serve_drain_waits_for_all)
 	proa_serve_end(&s, 0, on_server_closed);
 	CHECK(proa_serve_draining(&s));
 	CHECK_EQ(n.drained, 0); /* never inside a call */
-	kit_settle(loop);
-	CHECK_EQ(n.drained, 3);
+	UNTIL(loop, n.drained == 3);
+	kit_settle(loop); /* the listener's end takes a turn or two */
 	CHECK(refused(loop, &addr));
 	for (int i = 0; i < 3; i++) {
 		CHECK(echo_works(loop, fd[i])); /* goes on as long as it likes */
@@ -230,13 +232,13 @@ TEST(serve_drain_with_a_deadline)
 	CHECK(echo_works(loop, fd));
 	began = test_now_ns();
 	proa_serve_end(&s, proa_in(loop, 3600 * PROA_SEC), NULL);
-	kit_settle(loop);
-	proa_serve_end(&s, proa_in(loop, 50 * PROA_MSEC), on_server_closed); /* shorter */
+	UNTIL(loop, n.drained == 1);
 	CHECK(echo_works(loop, fd));
-	proa_serve_end(&s, proa_in(loop, 3600 * PROA_SEC), NULL); /* not longer */
+	proa_serve_end(&s, proa_in(loop, 50 * PROA_MSEC), on_server_closed); /* shorter */
+	proa_serve_end(&s, proa_in(loop, 3600 * PROA_SEC), NULL);            /* not longer */
 	UNTIL(loop, server_closed == 1);
 	CHECK_GE(test_now_ns() - began, 50 * PROA_MSEC);
-	CHECK_LT(test_now_ns() - began, 2 * PROA_SEC);
+	CHECK_LT(test_now_ns() - began, 30 * PROA_SEC); /* it was not the one of an hour */
 	CHECK_EQ(n.drained, 1);
 	CHECK(ended(loop, fd));
 	kit_fd_close(fd);
@@ -279,7 +281,10 @@ TEST(serve_drain_callback_may_close_any)
 		}
 		n.end_in_drain = mode != 1;
 		n.also = mode == 2 ? (proa_handle *)&s : NULL; /* the server itself */
-		proa_serve_end(&s, proa_in(loop, 20 * PROA_MSEC), NULL);
+		proa_serve_end(&s, proa_in(loop, 3600 * PROA_SEC), NULL);
+		UNTIL(loop, n.drained);
+		if (mode == 1) /* nobody ends them */
+			proa_serve_end(&s, proa_in(loop, 20 * PROA_MSEC), NULL);
 		UNTIL(loop, proa_serve_count(&s) == 0);
 		kit_settle(loop);
 		CHECK_EQ(n.drained, mode == 2 ? 1 : 6);
@@ -338,13 +343,15 @@ TEST(serve_idle_connections_end)
 	proa_serve_options o = plain;
 	proa_server s;
 	proa_addr addr;
+	long long began;
 	int fd;
 	LOOP(loop);
 
 	o.idle_ns = 30 * PROA_MSEC;
 	REQUIRE(serve(loop, proa_root(loop), &s, &o, &addr));
+	began = test_now_ns();
 	fd = kit_connect(&addr);
-	CHECK(echo_works(loop, fd));
+	CHECK(echo_works(loop, fd) || test_now_ns() - began > 25 * PROA_MSEC);
 	CHECK(ended(loop, fd));
 	UNTIL(loop, proa_serve_count(&s) == 0);
 	kit_fd_close(fd);

@@ -376,7 +376,7 @@ TEST(walk_as_events)
 	memset(&seen, 0, sizeof seen);
 	proa_walk(proa_root(loop), &op, place, 0, NULL);
 	while (!over) {
-		int n = proa_wait(loop, events, 8, proa_in(loop, 5 * PROA_SEC));
+		int n = proa_wait(loop, events, 8, proa_in(loop, 60 * PROA_SEC));
 
 		REQUIRE(n > 0);
 		for (int i = 0; i < n; i++) {

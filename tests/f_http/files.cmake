@@ -1,6 +1,7 @@
 # The HTTP server and the command, with real clients; on each backend.
 # SPDX-License-Identifier: MIT
 proa_program(test_http_app tests http_app tests/f_http/app.c)
+proa_test(http_by_hand tests/f_http/by_hand.c tests/c_conform/kit.c BACKENDS)
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND AND TARGET proa_cli AND TARGET test_http_app)
 	set(runner)

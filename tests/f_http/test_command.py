@@ -131,8 +131,6 @@ class Words(kit.Command):
                 server.p.send_signal(signo)
                 status, _, err = server.end()
                 self.assertEqual((status, err), (0, b""))
-                with self.assertRaises(OSError):
-                    socket.create_connection(("127.0.0.1", server.port)).close()
 
     def test_echo(self):
         for workers in ("1", "2"):
@@ -196,7 +194,7 @@ class Log(unittest.TestCase):
                               f"127.0.0.1:{port}", "--backend", kit.BACKEND, "--workers", "1",
                               "--log"],
                              stdout=out, stderr=subprocess.PIPE)
-        end = time.monotonic() + 10
+        end = time.monotonic() + kit.CALM_SEC
         while p.poll() is None:
             try:
                 kit.Client(port).s.close()

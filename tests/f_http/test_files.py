@@ -22,7 +22,36 @@ STRANGE_URL = urllib.parse.quote(STRANGE)
 BIG = hashlib.shake_128(b"proa").digest(3_000_000)
 
 
-class Files(Folder):
+def parts(test, r):
+    boundary = re.match(r"multipart/byteranges; boundary=(\S+)$", r.get("Content-Type"))[1]
+    pieces = r.body.split(b"\r\n--" + boundary.encode())
+    test.assertEqual((pieces[0], pieces[-1]), (b"", b"--\r\n"))
+    found = []
+    for piece in pieces[1:-1]:
+        m = re.match(rb"\r\nContent-Type: [^\r]+\r\n"
+                     rb"Content-Range: bytes (\d+)-(\d+)/\d+\r\n\r\n", piece)
+        found.append((int(m[1]), int(m[2]), piece[m.end():]))
+    return found
+
+
+class Large:
+    """What holds on each sort of connection."""
+
+    def test_a_file_that_shrinks(self):
+        """The client must not take it for whole: the connection ends short."""
+        path = self.put("shrinks", b"x" * 8_000_000)
+        with self.server.client(rcvbuf=4096) as c:
+            c.send("GET /shrinks HTTP/1.1\r\nHost: x\r\n\r\n")
+            while b"\r\n\r\n" not in c.buf:
+                c.more()
+            os.truncate(path, 100)
+            got = c.rest()
+            self.assertLess(len(got), 8_000_000)
+            self.assertEqual(got.count(b"HTTP/1.1"), 1)
+        os.unlink(path)
+
+
+class Files(Large, Folder):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -178,17 +207,6 @@ class Files(Folder):
             r = c.ask("GET", "/big.bin", "Range: bytes=1000000-2000000")
             self.assertEqual(r.body, BIG[1000000:2000001])
 
-    def parts(self, r):
-        boundary = re.match(r"multipart/byteranges; boundary=(\S+)$", r.get("Content-Type"))[1]
-        pieces = r.body.split(b"\r\n--" + boundary.encode())
-        self.assertEqual((pieces[0], pieces[-1]), (b"", b"--\r\n"))
-        found = []
-        for piece in pieces[1:-1]:
-            m = re.match(rb"\r\nContent-Type: [^\r]+\r\n"
-                         rb"Content-Range: bytes (\d+)-(\d+)/\d+\r\n\r\n", piece)
-            found.append((int(m[1]), int(m[2]), piece[m.end():]))
-        return found
-
     def test_several_ranges(self):
         with self.server.client() as c:
             for name, data, value, want in [
@@ -197,7 +215,7 @@ class Files(Folder):
                     ("big.bin", BIG, "5-1000000,2000000-", [(5, 1000000), (2000000, 2999999)])]:
                 r = c.ask("GET", "/" + name, f"Range: bytes={value}")
                 self.assertEqual(r.status, 206)
-                self.assertEqual(self.parts(r), [(a, b, data[a:b + 1]) for a, b in want])
+                self.assertEqual(parts(self, r), [(a, b, data[a:b + 1]) for a, b in want])
             r = c.ask("GET", "/data.bin", "Range: bytes=0-0,5000-")
             self.assertEqual((r.status, r.body), (206, DATA[:1]))
             for value in [",".join(f"{i}-{i}" for i in range(0, 20, 2)), "0-,0-", "0-600,300-999"]:
@@ -321,20 +339,6 @@ class Files(Folder):
         self.assertIn("600 files", page)
         shutil.rmtree(self.folder + "/many")
 
-    def test_a_file_that_shrinks(self):
-        """The client must not take it for whole: the connection ends short."""
-        path = self.put("shrinks", b"x" * 8_000_000)
-        with self.server.client(rcvbuf=4096) as c:
-            c.send("GET /shrinks HTTP/1.1\r\nHost: x\r\n\r\n")
-            while b"\r\n\r\n" not in c.buf:
-                c.more()
-            os.truncate(path, 100)
-            c.s.settimeout(5)
-            got = c.rest()
-            self.assertLess(len(got), 8_000_000)
-            self.assertEqual(got.count(b"HTTP/1.1"), 1)
-        os.unlink(path)
-
     def test_client_gone(self):
         base = self.server.descriptors()
         for _ in range(20):
@@ -383,3 +387,45 @@ class Files(Folder):
         self.assertEqual(run("-H", "Range: bytes=0-3", url + "hello.txt"), b"hell")
         self.assertEqual(run("-I", url + "hello.txt")[:15], b"HTTP/1.1 200 OK")
         os.unlink(out)
+
+
+class Local(Large, Folder):
+    """On a Unix socket; on Windows on a pipe with a name, where the system sends no file. Only
+    programs in Wine can open that, so a relay stands in front of it."""
+
+    @classmethod
+    def start(cls):
+        cls.put("big.bin", BIG)
+        if not WINDOWS:
+            return kit.serve(cls.folder, "--workers", "1", listen=f"unix:{cls.folder}/sock")
+        name = "pipe:proa-files-%d" % os.getpid()
+        cls.behind = kit.serve(cls.folder, "--workers", "1", listen=name)
+        return kit.Process([kit.PROA, "relay", "127.0.0.1:0", name, "--backend", kit.BACKEND])
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            super().tearDownClass()
+        finally:
+            if WINDOWS:
+                status, _, err = cls.behind.end()
+        assert not WINDOWS or (status, err) == (0, b""), (status, err)
+
+    def test_whole_and_in_parts(self):
+        with self.server.client() as c:
+            for _ in range(2):
+                self.assertEqual(c.ask("GET", "/big.bin").body, BIG)
+            self.assertEqual(c.ask("GET", "/hello.txt").body, b"hello world\n")
+            r = c.ask("GET", "/big.bin", "Range: bytes=1000000-2000000")
+            self.assertEqual((r.status, r.body), (206, BIG[1000000:2000001]))
+            r = c.ask("GET", "/big.bin", "Range: bytes=5-1000000,1500000-1500001,2000000-")
+            want = [(5, 1000000), (1500000, 1500001), (2000000, 2999999)]
+            self.assertEqual(parts(self, r), [(a, b, BIG[a:b + 1]) for a, b in want])
+
+    def test_several_wait_for_a_client(self):
+        with self.server.client(rcvbuf=4096) as c:
+            for name in "big.bin", "hello.txt", "big.bin":
+                c.send(f"GET /{name} HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.2)
+            for data in BIG, b"hello world\n", BIG:
+                self.assertEqual(c.response().body, data)

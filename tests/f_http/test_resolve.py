@@ -139,7 +139,7 @@ class Asked(unittest.TestCase):
         self.assertRegex(r.stderr.decode(), r"\Aproa: silent\.test: [^\n]+\n\Z")
         self.assertIn("silent.test", self.server.asked)
         self.assertGreaterEqual(took, 0.3)
-        self.assertLess(took, 5)
+        self.assertLess(took, 5.5)  # silent servers are given 6 s by c-ares itself
 
 
 class Arguments(kit.Command):

@@ -22,7 +22,7 @@ class Watcher:
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
         self.left = b""
 
-    def line(self, seconds=10):
+    def line(self, seconds=kit.CALM_SEC):
         end = time.monotonic() + seconds
         while b"\n" not in self.left:
             left = end - time.monotonic()
@@ -45,7 +45,7 @@ class Watcher:
 
     def end(self):
         self.p.send_signal(kit.TERM)
-        out, err = self.p.communicate(timeout=8)
+        out, err = self.p.communicate(timeout=20)
         return self.p.returncode, err
 
 
@@ -124,18 +124,18 @@ class Watch(unittest.TestCase):
         w.line()
         os.rmdir(self.folder)
         w.until("removed .")
-        out, err = w.p.communicate(timeout=8)
+        out, err = w.p.communicate(timeout=20)
         self.assertEqual((w.p.returncode, err), (0, b""))
 
     def test_reader_gone(self):
         w = Watcher(self.folder)
         w.line()
         w.p.stdout.close()
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + 20
         while w.p.poll() is None and time.monotonic() < deadline:
             self.write("again")
             time.sleep(0.02)
-        self.assertIn(w.p.wait(1), (0, -signal.SIGPIPE))
+        self.assertIn(w.p.wait(10), (0, -signal.SIGPIPE))
         w.p.stderr.close()
 
 

@@ -1,7 +1,7 @@
 /* What only a failing kernel provokes: aborted accepts, want of files, aborts nobody asked for. */
 /* SPDX-License-Identifier: MIT */
 #include "base/util.h"
-#include "c_conform/kit.h"
+#include "d_net/forward_kit.h"
 #include "seam/seam.h"
 
 /* The k-th call of a ring's entry or of the plain call fails from now on; times as in a rule. */
@@ -259,6 +259,25 @@ TEST(open_tells_what_there_is_too_little_of)
 static void panic(void)
 {
 	PX_PANIC("said to the end");
+}
+
+/* The system has some again before the forward ends, and none is missed for ever. */
+TEST(forward_asks_again_for_the_pipe_it_did_not_get)
+{
+	static const char *const none[] = {"EMFILE", "ENFILE", "ENOMEM"};
+
+	for (unsigned i = 0; i < PX_COUNT(none); i++) {
+		char how[32];
+		LOOP(loop);
+
+		snprintf(how, sizeof how, "1:%s", none[i]);
+		fails("pipe2", "pipe2", how);
+		way_whole(loop);
+		CHECK_EQ(fails_no_more(), 1);
+		if (!CHECK_GT(kit_submitted(loop, "splice_out"), 0))
+			test_note("%s is for ever", none[i]);
+		kit_close(&loop);
+	}
 }
 
 TEST(panic_is_said_when_interrupted_too)

@@ -77,7 +77,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND CMAKE_OBJ
 	proa_files(files tests/e_local/program.c)
 	proa_seam_program(child_program ${files})
 
-	proa_files(files tests/seam/direct_test.c tests/c_conform/kit.c)
+	proa_files(files
+		tests/seam/direct_test.c tests/c_conform/kit.c tests/d_net/forward_kit.c)
 	proa_seam_tests(direct ${files})
 	foreach(backend ${PROA_TEST_BACKENDS})
 		proa_add_test(seam_direct-${backend} seam_direct --backend ${backend})

@@ -44,8 +44,7 @@ TEST(kqueue_a_refused_filter_ends_the_recv)
 			p[i].in.user = &ended;
 			proa_recv(&p[i].ours, &p[i].in, p[i].buf, sizeof p[i].buf, told);
 		}
-		for (int i = 0; i < 100 && ended < MANY; i++)
-			bed_spin(&b, 1);
+		BED_UNTIL(&b, ended >= MANY);
 		kqueue_shim_refuse(0, 0);
 		CHECK_EQ(ended, MANY);
 		for (int i = 0; i < MANY; i++) {
@@ -59,9 +58,7 @@ TEST(kqueue_a_refused_filter_ends_the_recv)
 			CHECK_EQ(send(p[i].peer, "abc", 3, 0), 3);
 		}
 		for (int i = 0; i < MANY; i++) {
-			for (int turn = 0; turn < 1000 && p[i].got < 3; turn++)
-				bed_spin(&b, 1);
-			CHECK_EQ(p[i].got, 3);
+			BED_UNTIL(&b, p[i].got == 3);
 			pair_close(&b, &p[i]);
 		}
 		bed_close(&b);
@@ -133,13 +130,13 @@ TEST(kqueue_a_refused_accept_rests)
 	CHECK_EQ(proa_local_addr(&d.h, &addr), 0);
 	kqueue_shim_refuse(1, ENOMEM);
 	proa_accept_many(&d.h, &d.op, door_accepted);
+	BED_UNTIL(&b, d.noticed);
 	bed_spin(&b, 40);
 	CHECK_EQ(d.noticed, 1);
 	kqueue_shim_refuse(0, 0);
 	peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK_EQ(connect(peer, (struct sockaddr *)(void *)addr.data, addr.len), 0);
-	for (int i = 0; i < 2000 && !d.accepted; i++)
-		bed_spin(&b, 1);
+	BED_UNTIL(&b, d.accepted);
 	CHECK_EQ(d.accepted, 1);
 	close(peer);
 	CHECK_EQ(proa_loop_close(&b.loop, 0), 0);
@@ -245,8 +242,7 @@ TEST(kqueue_waits_that_end_early_lose_nothing)
 		for (int i = 0; i < MANY; i++)
 			CHECK_EQ(send(p[i].peer, "abc", 3, 0), 3);
 		for (int i = 0; i < MANY; i++) {
-			for (int turn = 0; turn < 1000 && p[i].got < round * 3; turn++)
-				bed_spin(&b, 1);
+			BED_UNTIL(&b, p[i].got >= round * 3);
 			CHECK_EQ(p[i].got, round * 3);
 		}
 	}
