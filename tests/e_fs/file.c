@@ -249,6 +249,8 @@ TEST(file_open_errors)
 	kit_end(loop, &h);
 	CHECK_EQ(file_open(loop, &h, host_path_empty(), 0), -PROA_EINVAL);
 	kit_end(loop, &h);
+	CHECK_EQ(file_open(loop, &h, host_path_empty(), PROA_O_READ | 256), -PROA_EINVAL);
+	kit_end(loop, &h);
 	CHECK_EQ(file_open(loop, &h, "", PROA_O_READ), -PROA_ENOENT);
 	kit_end(loop, &h);
 	CHECK_EQ(file_open(loop, &h, path_new(), RW | PROA_O_EXCL), 0);
