@@ -52,10 +52,24 @@ endforeach()
 set(PROA_LONG_TESTS conform-iocp=67 wine=41 seam_can_fail=18 http_slow=18 seam_faults=15
 	campaign_can_fail=30 conform-.*=13 mutants_.*=12 lab=12 bench_load=10 http_command-iocp=9)
 
+# Under Wine, whose server may crash beneath a test.
+if(WIN32 AND CMAKE_CROSSCOMPILING_EMULATOR)
+	find_program(PROA_PYTHON python3)
+	set(PROA_STEADY ${PROA_PYTHON} -B ${PROJECT_SOURCE_DIR}/tests/wine/steady
+		${PROJECT_SOURCE_DIR}/build/wine)
+endif()
+
 # proa_add_test(NAME COMMAND...): add_test with this build's prefix and common properties.
 function(proa_add_test name)
 	set(environment ASAN_OPTIONS=detect_stack_use_after_return=1 TSAN_OPTIONS=halt_on_error=1)
-	add_test(NAME ${PROA_TEST_PREFIX}${name} COMMAND ${ARGN}
+	set(command ${ARGN})
+	list(POP_FRONT command first)
+	if(PROA_STEADY AND TARGET ${first})
+		set(first ${PROA_STEADY} ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:${first}>)
+	elseif(PROA_STEADY)
+		set(first ${PROA_STEADY} ${first})
+	endif()
+	add_test(NAME ${PROA_TEST_PREFIX}${name} COMMAND ${first} ${command}
 		WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
 	set_tests_properties(${PROA_TEST_PREFIX}${name} PROPERTIES
 		TIMEOUT 600 SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")

@@ -1,4 +1,4 @@
-/* copy FROM TO: a file in pieces, several of them under way, with the same memory all the time. */
+/* copy FROM TO: a file in pieces into a new one, several under way, in the same memory always. */
 /* SPDX-License-Identifier: MIT */
 #include "example.h"
 
@@ -46,7 +46,7 @@ static void on_read(proa_op *op)
 
 static int64_t copy_open(struct copy *c, proa_loop *loop, const char *from, const char *to)
 {
-	unsigned flags = PROA_O_WRITE | PROA_O_CREATE | PROA_O_TRUNC;
+	unsigned flags = PROA_O_WRITE | PROA_O_CREATE | PROA_O_EXCL;
 	proa_op *op = &c->pieces[0].op;
 
 	proa_handle_init(proa_root(loop), &c->from);

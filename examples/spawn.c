@@ -19,7 +19,7 @@ static void line_read(struct run *r)
 	proa_stream_read_until(&r->lines, &r->line, "\n", LINE_MOST, on_line);
 }
 
-/* The last one may lack its end; what is longer than LINE_MOST is left. */
+/* The last one may lack its end; one that is too long comes in pieces. */
 static void on_line(proa_op *op)
 {
 	struct run *r = PROA_OF(op, struct run, line);
@@ -28,7 +28,7 @@ static void on_line(proa_op *op)
 		printf("%6lu  %.*s", ++r->n, (int)op->result, (const char *)op->buf);
 		fflush(stdout);
 		line_read(r);
-	} else if (op->result == -PROA_EEND) {
+	} else if (op->result == -PROA_EEND || op->result == -PROA_ETOOLONG) {
 		proa_stream_read_some(&r->lines, op, LINE_MOST, on_line);
 	}
 }

@@ -67,5 +67,6 @@ int main(int argc, char **argv)
 		return say_error("watch", rc);
 	proa_watch(proa_root(loop), &w.op, argc > 1 ? argv[1] : ".", PROA_WATCH_TREE, on_change);
 	proa_run(loop);
-	return proa_loop_close(&loop, 0) < 0;
+	rc = w.op.result < 0 && w.op.result != -PROA_ECANCELED;
+	return proa_loop_close(&loop, 0) < 0 || rc;
 }

@@ -30,7 +30,7 @@ typedef struct proa_stat_info {
 /* Cancellable until started: on io_uring until the kernel has begun, elsewhere until a worker has.
  * All may allocate. */
 
-/* Opens an init handle as a file. 0, or ENOENT, EACCES, EISDIR, EMFILE... */
+/* Opens an init handle as a file. 0, or ENOENT, EACCES, EISDIR, EMFILE, EINVAL (flags)... */
 PROA_API void proa_file_open(proa_handle *handle, proa_op *op, const char *path, unsigned flags,
                              unsigned mode, proa_done *done);
 /* The same, relative to an open folder (NULL: the current one). */

@@ -98,10 +98,10 @@ typedef struct proa_spawn_options {
  * It gets the descriptors that it is given, no others, and no blocked or ignored signal. 0 when the
  * program runs; or why it does not, also if only its last step failed: ENOENT (no program, no
  * folder), EACCES, ENOEXEC, EPERM (user, group), EMFILE, ETOOLONG (arguments and environment),
- * EINVAL (no argv; a stdio handle that is not init)... ENOTSUP in a simulation. Cancellable until a
- * worker has begun. Allocates. The close of the handle kills a program that still runs (its group,
- * if it has one), and waits until it is gone: no child outlives its handle, and none becomes a
- * zombie. What this process may not kill (it has taken on another user, by its own right or as a
+ * EINVAL (no argv, flags; a stdio handle that is not init)... ENOTSUP in a simulation. Cancellable
+ * until a worker has begun. Allocates. The close of the handle kills a program that still runs (its
+ * group, if it has one), and waits until it is gone: no child outlives its handle, and none becomes
+ * a zombie. What this process may not kill (it has taken on another user, by its own right or as a
  * set-user-ID program) ends by itself or not at all, and its handle's close, and its loop's, are
  * told no sooner. */
 PROA_API void proa_spawn(proa_handle *child, proa_op *op, const proa_spawn_options *options,

@@ -141,6 +141,11 @@ static int set_fd(px_ready *ready)
 	return px_kq_of(ready)->fd;
 }
 
+static bool set_unsaid(px_ready *ready)
+{
+	return px_kq_of(ready)->noted > 0;
+}
+
 /* No short recv counts as drained: an end that came with the bytes may be without an event of its
  * own, and a recv stops at an urgent byte, of which no filter tells. */
 static const px_selector kqueue_selector = {
@@ -156,6 +161,7 @@ static const px_selector kqueue_selector = {
 	.wait = set_wait,
 	.wake = set_wake,
 	.fd = set_fd,
+	.unsaid = set_unsaid,
 };
 
 static int backend_open(px_core *core, char *why)

@@ -233,6 +233,13 @@ int px_ready_fd(px_core *core)
 	return ready->selector->fd ? ready->selector->fd(ready) : -PROA_ENOTSUP;
 }
 
+bool px_ready_unsaid(px_core *core)
+{
+	px_ready *ready = px_ready_of(core);
+
+	return ready->selector->unsaid && ready->selector->unsaid(ready);
+}
+
 void px_ready_woken(px_ready *ready)
 {
 	px_count(&ready->core->stat.system_calls);

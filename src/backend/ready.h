@@ -59,6 +59,8 @@ typedef struct px_selector {
 	void (*wake)(px_ready *);
 	/* The selector's own descriptor. NULL: it has none. */
 	int (*fd)(px_ready *);
+	/* As the backend's. NULL: never. */
+	bool (*unsaid)(px_ready *);
 } px_selector;
 
 #define PX_READY_MAGIC PX_MAGIC('r', 'e', 'd', 'y')
@@ -101,12 +103,13 @@ void px_ready_detach(px_core *core, px_handle *h);
 void px_ready_wait(px_core *core, int64_t deadline_ns);
 void px_ready_wake(px_core *core);
 int px_ready_fd(px_core *core);
+bool px_ready_unsaid(px_core *core);
 
 #define PX_READY_OPS                                                                 \
 	.native = PX_KINDS_READY | PX_KINDS_FDS, .close = px_ready_close,            \
 	.submit = px_ready_submit, .cancel = px_ready_cancel, .pull = px_ready_pull, \
 	.attach = px_ready_attach, .detach = px_ready_detach, .wait = px_ready_wait, \
-	.wake = px_ready_wake, .fd = px_ready_fd
+	.wake = px_ready_wake, .fd = px_ready_fd, .unsaid = px_ready_unsaid
 
 /* ---- ready_try.c: one attempt at the system call of each kind ---- */
 

@@ -372,6 +372,11 @@ static void uring_wake(px_core *core)
 	px_wake_ring(&px_ur_of(core)->wake);
 }
 
+static bool uring_unsaid(px_core *core)
+{
+	return px_ur_unsaid(px_ur_of(core));
+}
+
 const px_backend_ops px_backend_uring = {
 	.name = "io_uring",
 	.flags = PX_BACKEND_BLOCKING,
@@ -386,6 +391,7 @@ const px_backend_ops px_backend_uring = {
 	.wait = uring_wait,
 	.wake = uring_wake,
 	.fd = px_ur_fd,
+	.unsaid = uring_unsaid,
 	.pool_open = px_ur_pool_open,
 	.pool_close = px_ur_pool_close,
 	.pool_give = px_ur_pool_give,

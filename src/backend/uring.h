@@ -172,6 +172,8 @@ px_uring_sqe *px_ur_sqe(px_uring *u, unsigned opcode, int fd, uint64_t user_data
 /* Submits; runs what the kernel has put off; waits for a completion until the deadline, if `wait`.
  */
 void px_ur_enter(px_uring *u, bool wait, int64_t deadline_ns);
+/* Are there entries that the kernel has not been given? */
+bool px_ur_unsaid(const px_uring *u);
 /* Would entering show anything, without waiting? */
 bool px_ur_pending(const px_uring *u);
 int px_ur_register(px_uring *u, unsigned opcode, const void *arg, unsigned n);

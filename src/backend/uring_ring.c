@@ -254,13 +254,17 @@ px_uring_sqe *px_ur_sqe(px_uring *u, unsigned opcode, int fd, uint64_t user_data
 
 /* ---- waiting ---- */
 
+bool px_ur_unsaid(const px_uring *u)
+{
+	return u->sq_tail != u->sq_head || u->spill_n;
+}
+
 bool px_ur_pending(const px_uring *u)
 {
 	const uint32_t put_off = PX_IORING_SETUP_COOP_TASKRUN | PX_IORING_SETUP_DEFER_TASKRUN;
 	uint32_t flags = __atomic_load_n(u->sq_kflags, __ATOMIC_RELAXED);
 
-	return u->sq_tail != u->sq_head || u->spill_n ||
-	       (flags & (PX_IORING_SQ_CQ_OVERFLOW | PX_IORING_SQ_TASKRUN)) ||
+	return px_ur_unsaid(u) || (flags & (PX_IORING_SQ_CQ_OVERFLOW | PX_IORING_SQ_TASKRUN)) ||
 	       ((u->setup_flags & put_off) && !(u->setup_flags & PX_IORING_SETUP_TASKRUN_FLAG));
 }
 

@@ -19,8 +19,8 @@ static bool set_listen(cli_args *args, const char *value)
 	args->listen = value;
 	if (proa_addr_parse(&addr, value, 8080) == 0)
 		return true;
-	cli_fail("'%s' is not an address to listen on; it looks like 127.0.0.1:8080, [::1]:8080 "
-	         "or :8080",
+	cli_fail("'%s' is not an address to listen on; it looks like 127.0.0.1:8080, "
+	         "[::1]:8080, :8080 or unix:/path",
 	         value);
 	return false;
 }

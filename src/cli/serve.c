@@ -124,7 +124,7 @@ const cli_command cli_serve = {
 	.about = "Serves a folder over HTTP/1.1.",
 	.help = "  DIR                  the folder (default: the current one)\n"
 		"  --listen ADDR:PORT   127.0.0.1:8080 (the default), [::1]:8080, :8080 for every\n"
-		"                       address; port 0: any, it is printed\n"
+		"                       address, or unix:/path; port 0: any, it is printed\n"
 		"  --workers N          loops, each on a thread of its own (default: one a CPU)\n"
 		"  --backend NAME       one of 'proa doctor', or it fails (default: the best)\n"
 		"  --log                a line on stdout for each request\n\n"

@@ -8,6 +8,11 @@
 #include <string.h>
 
 enum { DIR_BYTES_MIN = 1024, PIECES_MAX = 1024 };
+/* What somebody asks for beyond these is not passed over: it may be meant to protect something. */
+enum {
+	OPEN_FLAGS = PROA_O_READ | PROA_O_WRITE | PROA_O_CREATE | PROA_O_TRUNC | PROA_O_APPEND |
+	             PROA_O_EXCL | PROA_O_DIR | PROA_O_BENEATH
+};
 
 /* ---- opening ---- */
 
@@ -23,7 +28,7 @@ static int64_t open_prepare(px_core *core, px_op *op, const px_file_request *how
 		return h->state == PX_H_OPEN ? -PROA_EINVAL : -PROA_EALREADY;
 	if (dir && (dir->state != PX_H_OPEN || (dir->kind & ~PX_HANDLE_TAG) != PROA_FILE))
 		return -PROA_EBADF;
-	if (how->name && !px_temp_is(path))
+	if ((how->flags & ~(unsigned)OPEN_FLAGS) || (how->name && !px_temp_is(path)))
 		return -PROA_EINVAL;
 	px_assert(!dir || px_handle_core(dir) == core);
 	op->args.io.len = sizeof *r + n;

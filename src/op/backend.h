@@ -57,6 +57,9 @@ struct px_backend_ops {
 	/* A descriptor, readable while `wait` would find something, or -PROA_E...; NULL: there is
 	 * none. */
 	int (*fd)(px_core *core);
+	/* Something is still to be handed to the system, which the next wait does: nobody may sleep
+	 * on `fd` before that. NULL: never. */
+	bool (*unsaid)(px_core *core);
 
 	/* Pools, may be NULL: the backend keeps the free buffers itself (a ring in the kernel).
 	 * pool_give: buffer `index` is free (new or returned). */

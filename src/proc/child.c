@@ -18,6 +18,8 @@
  * descriptor that tells the end. A close asks `life` to end, which kills; `reap` cannot be asked.
  * When both are over the record goes. */
 
+enum { FLAGS = PROA_SPAWN_GROUP | PROA_SPAWN_SESSION | PROA_SPAWN_UID | PROA_SPAWN_GID };
+
 static child *child_of(const px_op *life)
 {
 	return PX_OF(px_op_pub(life), child, life);
@@ -258,7 +260,8 @@ static int64_t spawn_prepare(px_core *core, px_handle *h, const proa_spawn_optio
 		return -PROA_ENOTSUP;
 	if (h->state != PX_H_INIT)
 		return h->state == PX_H_OPEN ? -PROA_EINVAL : -PROA_EALREADY;
-	if ((o->size && o->size != sizeof *o) || !o->argv || (!o->file && !o->argv[0]))
+	if ((o->size && o->size != sizeof *o) || (o->flags & ~(unsigned)FLAGS) || !o->argv ||
+	    (!o->file && !o->argv[0]))
 		return -PROA_EINVAL;
 	if (!(c = px_zalloc(&core->alloc, sizeof *c)))
 		return -PROA_ENOMEM;

@@ -1,11 +1,13 @@
 /* What only POSIX has, and what its files share: errno, masks, SIGPIPE, forks, waking, paths. */
 /* SPDX-License-Identifier: MIT */
+#include "posix/child.h"
 #include "posix/posix.h"
 
 #include "test.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -298,4 +300,22 @@ TEST(signal_storm)
 	atomic_store(&storm_over, true);
 	px_thread_join(&t);
 	px_signal_unwatch(keep);
+}
+
+/* It ended, and another has waited for it, before anybody could begin to watch it. */
+TEST(child_gone_before_it_is_watched)
+{
+	struct pollfd p = {.events = POLLIN};
+	pid_t pid = fork();
+	int32_t sys_error;
+	int signo;
+
+	if (pid == 0)
+		_exit(0);
+	REQUIRE(pid > 0 && waitpid(pid, NULL, 0) == pid);
+	p.fd = px_child_watch(pid);
+	REQUIRE(p.fd >= 0);
+	CHECK_EQ(poll(&p, 1, 1000), 1);
+	CHECK_EQ(px_child_reap(pid, p.fd, &signo, &sys_error), -PROA_ECHILD);
+	close(p.fd);
 }

@@ -179,6 +179,32 @@ TEST(inside_posts_make_it_readable)
 	kit_close(&p.loop);
 }
 
+/* The foreign loop does not sleep before the system has been told all: here, that the time of a
+ * recv is over. */
+TEST(inside_time_that_is_over_in_prepare)
+{
+	proa_loop *loop = inner_open();
+	proa_handle h;
+	rec r = {0};
+	char buf[8];
+	int peer;
+
+	if (!loop)
+		return;
+	peer = kit_half(loop, &h);
+	r.op.deadline_ns = proa_clock(loop) + 20 * PROA_MSEC;
+	SUBMIT(proa_recv, &h, &r, buf, sizeof buf);
+	while (prepare(loop) == PROA_POLL)
+		turn(loop);
+	host_sleep_us(30000);
+	CHECK(prepare(loop) == PROA_POLL || r.finals || readable(loop, 20000));
+	FOREIGN_UNTIL(loop, r.finals == 1);
+	CHECK_EQ(r.result, -PROA_ETIMEDOUT);
+	kit_end(loop, &h);
+	kit_fd_close(peer);
+	kit_close(&loop);
+}
+
 /* An echo with a timer for each round, all by the foreign loop. */
 typedef struct echo {
 	proa_handle a, b;
@@ -204,7 +230,7 @@ TEST(inside_runs_a_program)
 		CHECK_EQ(e.recv.result, 15);
 		SUBMIT(proa_recv, &e.a, &e.got, e.out, sizeof e.out);
 		SUBMIT(proa_send, &e.b, &e.back, e.buf, 15);
-		FOREIGN_UNTIL(loop, e.got.finals == i);
+		FOREIGN_UNTIL(loop, e.got.finals == i && e.back.finals == i);
 	}
 	kit_end(loop, &e.a);
 	kit_end(loop, &e.b);

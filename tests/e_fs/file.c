@@ -174,7 +174,7 @@ static proa_stats reads_cost(proa_loop *loop, reader *r, unsigned at_once)
 static uint64_t at_most(uint64_t n)
 {
 #ifdef PX_TORTURE
-	return n ? UINT64_MAX : 0;
+	return n ? INT64_MAX : 0;
 #else
 	return n;
 #endif
@@ -248,6 +248,8 @@ TEST(file_open_errors)
 	CHECK_EQ(file_open(loop, &h, host_path_empty(), PROA_O_READ | PROA_O_DIR), -PROA_ENOTDIR);
 	kit_end(loop, &h);
 	CHECK_EQ(file_open(loop, &h, host_path_empty(), 0), -PROA_EINVAL);
+	kit_end(loop, &h);
+	CHECK_EQ(file_open(loop, &h, host_path_empty(), PROA_O_READ | 256), -PROA_EINVAL);
 	kit_end(loop, &h);
 	CHECK_EQ(file_open(loop, &h, "", PROA_O_READ), -PROA_ENOENT);
 	kit_end(loop, &h);

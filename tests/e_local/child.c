@@ -368,6 +368,9 @@ TEST(child_refused)
 	o = (proa_spawn_options){.size = 1, .argv = as("exit", "0")};
 	SUBMIT(proa_spawn, &s.h, &r, &o);
 	CHECK_EQ(kit_await(loop, &r), -PROA_EINVAL);
+	o = (proa_spawn_options){.argv = as("exit", "0"), .flags = 16};
+	SUBMIT(proa_spawn, &s.h, &r, &o);
+	CHECK_EQ(kit_await(loop, &r), -PROA_EINVAL);
 	o = (proa_spawn_options){.argv = as("exit", "0"), .stdio = io, .stdio_n = 1};
 	SUBMIT(proa_spawn, &s.h, &r, &o); /* without a handle */
 	CHECK_EQ(kit_await(loop, &r), -PROA_EINVAL);

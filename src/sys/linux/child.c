@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -53,9 +54,13 @@ int64_t px_child_fork(int (*fn)(void *), void *arg)
 }
 #endif
 
+/* ESRCH: it has ended, and somebody has heard of it (who ignores SIGCHLD, at once). Then anything
+ * that is readable will do, for to ask is what tells. */
 int px_child_watch(int64_t pid)
 {
-	return (int)syscall(PIDFD_OPEN, (pid_t)pid, 0u);
+	int fd = (int)syscall(PIDFD_OPEN, (pid_t)pid, 0u);
+
+	return fd < 0 && errno == ESRCH ? eventfd(1, EFD_CLOEXEC) : fd;
 }
 
 /* ---- in the child ---- */
