@@ -338,7 +338,6 @@ TEST(inline_reads_the_hosts_file)
 	host_setenv("PROA_HOSTS", NULL);
 	remove(path);
 	kit_close(&loop);
-	free(s);
 }
 
 /* ---- names that are none ---- */
