@@ -22,7 +22,9 @@ typedef struct half {
 struct conn {
 	proa_handle down, up; /* down owns up, so one close is both */
 	half out, in;
+	proa_op end;   /* told when the connection closes, before its sockets do */
 	unsigned open; /* directions */
+	bool whole;    /* its close may look like an end */
 };
 
 typedef struct relay {
@@ -40,10 +42,24 @@ static void conn_fail(conn *c, int64_t why)
 {
 	if (proa_is_closing(&c->down))
 		return;
-	if (why != -PROA_ETIMEDOUT) {
-		proa_close_abort(&c->up, NULL);
-		proa_close_abort(&c->down, NULL);
-	}
+	c->whole = why == -PROA_ETIMEDOUT;
+	proa_close(&c->down, NULL);
+}
+
+/* The same where the relay itself ends before the connection has. */
+static void on_end(proa_op *op)
+{
+	conn *c = PROA_OF(op, conn, end);
+
+	if (c->whole)
+		return;
+	proa_close_abort(&c->up, NULL);
+	proa_close_abort(&c->down, NULL);
+}
+
+static void conn_end(conn *c)
+{
+	c->whole = true;
 	proa_close(&c->down, NULL);
 }
 
@@ -52,11 +68,11 @@ static void on_shut(proa_op *op)
 	half *x = PROA_OF(op, half, op);
 
 	if (op->result == -PROA_ENOTSUP) /* a pipe's end is that of both directions */
-		proa_close(&x->conn->down, NULL);
+		conn_end(x->conn);
 	else if (op->result < 0)
 		conn_fail(x->conn, op->result);
 	else if (--x->conn->open == 0)
-		proa_close(&x->conn->down, NULL);
+		conn_end(x->conn);
 }
 
 static void on_forwarded(proa_op *op)
@@ -103,6 +119,7 @@ static void conn_start(proa_handle *h, void *user)
 	relay *r = user;
 
 	proa_handle_init(h, &c->up);
+	proa_timer(&c->up, &c->end, INT64_MAX, on_end);
 	c->out.op.user = r;
 	c->out.op.deadline_ns = proa_in(proa_handle_loop(h), CONNECT_SEC * PROA_SEC);
 	if (r->target.len)

@@ -20,8 +20,8 @@ enum {
 	          PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL
 };
 /* Of the client; and then, on a machine with much else to do, of the tracer. */
-#define RUN_NS   (INT64_C(6) * 1000000000)
-#define COUNT_NS (INT64_C(20) * 1000000000)
+#define RUN_NS   (INT64_C(1500) * 1000000)
+#define COUNT_NS (INT64_C(10) * 1000000000)
 
 static bool thread_seize(pid_t tid)
 {

@@ -102,11 +102,33 @@ class Relay(unittest.TestCase):
                 both[first].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                        struct.pack("ii", 1, 0))
                 both[first].close()
-                try:
-                    self.assertEqual(both[1 - first].recv(1), b"")
-                except ConnectionResetError:
-                    pass
-                both[1 - first].close()
+                self.resets(both[1 - first])
+
+    def resets(self, end):
+        """Who reads there does not take what he has for the whole."""
+        with end, self.assertRaises(ConnectionResetError):
+            read_all(end)
+
+    def test_what_the_end_finds_is_reset(self):
+        """Also where one direction has ended before: the other one has not."""
+        with target() as server:
+            for half in (None, 0, 1):
+                self.relay = relay(server)
+                both = pair(self.relay, server)
+                for here, there in (both, both[::-1]):
+                    here.sendall(b"part")
+                    self.assertEqual(read_exact(there, 4), b"part")
+                if half is not None:
+                    both[half].shutdown(socket.SHUT_WR)
+                    self.assertEqual(both[1 - half].recv(1), b"")
+                self.relay.p.send_signal(kit.TERM)
+                time.sleep(0.2)  # or the two are one
+                self.assertEqual(self.relay.end(), (0, b"", b""))
+                for i in (0, 1):
+                    if half == 1 - i:
+                        both[i].close()  # it has been told the end already
+                    else:
+                        self.resets(both[i])
 
     def test_nobody_there(self):
         with socket.socket() as server:  # it does not listen, and nobody else has its port
