@@ -55,7 +55,7 @@ set(PROA_LONG_TESTS conform-iocp=67 wine=41 seam_can_fail=18 http_slow=18 seam_f
 # Under Wine, whose server may crash beneath a test.
 if(WIN32 AND CMAKE_CROSSCOMPILING_EMULATOR)
 	find_program(PROA_PYTHON python3)
-	set(PROA_STEADY ${PROA_PYTHON} -B ${PROJECT_SOURCE_DIR}/tests/wine/steady
+	set(PROA_STEADY ${PROA_PYTHON} -BSE ${PROJECT_SOURCE_DIR}/tests/wine/steady
 		${PROJECT_SOURCE_DIR}/build/wine)
 endif()
 
