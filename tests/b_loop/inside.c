@@ -78,6 +78,8 @@ TEST(inside_tells_until_when)
 	int64_t at, want;
 	LOOP(loop);
 
+	while (prepare(loop) == PROA_POLL)
+		turn(loop);
 	CHECK_EQ(prepare(loop), 0);
 	SUBMIT(proa_timer, proa_root(loop), &far, proa_clock(loop) + 3600 * PROA_SEC);
 	want = proa_clock(loop) + 50 * PROA_MSEC;
@@ -161,10 +163,10 @@ TEST(inside_posts_make_it_readable)
 	if (!p.loop)
 		return;
 	SUBMIT_BELL(proa_root(p.loop), &p.bell);
-	kit_op(&p.post);
 	while (prepare(p.loop) == PROA_POLL)
 		turn(p.loop);
 	CHECK(!readable(p.loop, 0));
+	kit_op(&p.post);
 	REQUIRE(host_thread_start(&t, post_late, &p));
 	CHECK(readable(p.loop, 20000));
 	turn(p.loop);
