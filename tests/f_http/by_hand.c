@@ -5,6 +5,7 @@
 #include "host_file.h"
 #include "http/server.h"
 #include "op/op.h"
+#include "sys/sys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,11 +47,13 @@ static bool file_make(void)
 }
 
 /* On Windows this is a pipe. Where no pipes go both ways, a socket says that it is one before it is
- * used: read(2) and write(2) are good for it, too. */
+ * used: read(2) and write(2) are good for it, too, if it does not block, as pipes do not. */
 static void conn_start(proa_handle *h, void *service)
 {
-	if (host_lacks(HOST_NAMED))
+	if (host_lacks(HOST_NAMED)) {
 		host_sock_buffers((int)proa_os(h), 4096);
+		CHECK_EQ(px_sock_set_nonblock((int)proa_os(h), true), 0);
+	}
 	px_handle_of(h)->kind = PX_HANDLE_TAG | PROA_PIPE;
 	px_conn_start(h, service);
 }
