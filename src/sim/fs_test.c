@@ -456,7 +456,7 @@ TEST(fs_no_memory)
 /* The processor's time: others' do not count in it (but on Windows, where it is the clock's). */
 static long long used_ns(void)
 {
-	return (long long)clock() * (1000000000 / CLOCKS_PER_SEC);
+	return (long long)clock() * (1000000000 / (long long)CLOCKS_PER_SEC);
 }
 
 TEST(fs_speed)
